@@ -1,0 +1,67 @@
+"""The seam between what s3sync asks of S3 and how the request travels.
+
+A `Request` names an S3 operation and gives its parameters under the names that boto3 uses; a `Reply` is what came
+back, success or not. A transport never retries, never raises for an answer of the server and never reorders the
+meaning of an error: a 200 with an `<Error>` body is a failed reply (AWS: "CopyObject", "Handling 200 OK errors").
+
+Requests are handed over with `submit` and come back, in any order, from `wait`: the shape of libcurl's multi
+interface, which a thread pool can serve just as well. One transport belongs to one process and one thread.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, Protocol
+
+
+class Side(StrEnum):
+    """Whose credentials sign the request, and at whose endpoint it is sent."""
+
+    SOURCE = "source"
+    TARGET = "target"
+
+
+@dataclass(slots=True)
+class Request:
+    """One S3 request: `operation` is S3's name (`CopyObject`), `params` what boto3's method of that name takes."""
+
+    operation: str
+    side: Side
+    params: dict[str, Any]
+
+
+@dataclass(slots=True)
+class Reply:
+    """One answer.
+
+    `status` is the HTTP status, 0 where none came. `code` is None on success, else S3's error code, or the HTTP
+    status as text where the body names none (HEAD), or one of the transport's own: `ConnectionError`, `Timeout`,
+    `Truncated`. `values` has boto3's names, without `ResponseMetadata`. `seconds` is the time from sending to the end.
+    """
+
+    request: Request
+    status: int
+    code: str | None = None
+    message: str = ""
+    values: dict[str, Any] = field(default_factory=dict)
+    seconds: float = 0.0
+
+    @property
+    def ok(self) -> bool:
+        return self.code is None
+
+
+class Transport(Protocol):
+    """Obligations: every submitted request comes back exactly once; `wait` returns at once when something is ready,
+    after `timeout_seconds` at the latest, and an empty list then; `close` abandons what is in flight."""
+
+    @property
+    def capacity(self) -> int:
+        """How many requests may be in flight at once."""
+        ...
+
+    def submit(self, request: Request) -> None: ...
+
+    def wait(self, timeout_seconds: float) -> Sequence[Reply]: ...
+
+    def close(self) -> None: ...

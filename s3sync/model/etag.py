@@ -1,0 +1,43 @@
+"""What an ETag says, and when two of them can be compared.
+
+Source: "Object integrity" and "Common response headers" (ETag) in the S3 documentation: an MD5 only for
+single-part objects that are not encrypted with SSE-KMS, DSSE-KMS or SSE-C; `md5(part md5s)-N` for uploads by parts.
+"""
+
+import re
+from hashlib import md5
+
+_PLAIN = re.compile(r"[0-9a-f]{32}")
+_MULTIPART = re.compile(r"[0-9a-f]{32}-([1-9][0-9]{0,4})")
+
+
+def bare(etag: str | None) -> str | None:
+    """The ETag without quotes and without a weak mark; None where there is none."""
+    if not etag:
+        return None
+    return etag.removeprefix("W/").strip('"') or None
+
+
+def part_count(etag: str | None) -> int:
+    """The number of parts an ETag shows; 0 for a plain or a foreign one, or none at all."""
+    found = _MULTIPART.fullmatch(etag or "")
+    return int(found[1]) if found else 0
+
+
+def is_plain(etag: str | None) -> bool:
+    """True where the ETag has the form of an MD5 (it need not be one: see `encryption`)."""
+    return bool(_PLAIN.fullmatch(etag or ""))
+
+
+def of_parts(part_etags: list[str]) -> str:
+    """The ETag that S3 gives an upload whose parts have these (plain, unquoted) ETags."""
+    digest = md5(b"".join(bytes.fromhex(part) for part in part_etags), usedforsecurity=False)
+    return f"{digest.hexdigest()}-{len(part_etags)}"
+
+
+def hides_md5(encryption: str | None) -> bool:
+    """True where this kind of encryption makes an ETag that is no MD5.
+
+    Accepts the words of the inventory (`SSE-KMS`, `SSE-S3`, `NOT-SSE`, ...) and of the API (`aws:kms`, `AES256`).
+    """
+    return (encryption or "").upper() in {"SSE-KMS", "DSSE-KMS", "SSE-C", "AWS:KMS", "AWS:KMS:DSSE"}

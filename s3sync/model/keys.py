@@ -1,0 +1,36 @@
+"""Object keys: decoded once where they enter, encoded once where they leave (C10).
+
+Between the two a key is a plain `str` whose UTF-8 bytes are the key. Python orders `str` by code point, which is
+the order of the UTF-8 bytes and so the order of S3's listings; the JVM's UTF-16 order is another one.
+"""
+
+from urllib.parse import quote, unquote_plus
+
+from s3sync.model.limits import KEY_MAX_BYTES
+
+
+def from_url(text: str) -> str:
+    """A key as CSV inventories and `encoding-type=url` listings write it (a space is `+`).
+
+    Raises UnicodeDecodeError where the bytes are not UTF-8: S3 has no such key.
+    """
+    return unquote_plus(text, errors="strict")
+
+
+def to_path(key: str) -> str:
+    """The key as the path of a request and in `x-amz-copy-source`: all but unreserved characters and `/` escaped."""
+    return quote(key, safe="/~")
+
+
+def byte_length(key: str) -> int:
+    return len(key.encode())
+
+
+def is_too_long(key: str) -> bool:
+    return byte_length(key) > KEY_MAX_BYTES
+
+
+def printable(key: str, most: int = 200) -> str:
+    """The key for a line of a log or a terminal: no control characters, cut at `most` characters."""
+    safe = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in key[: most + 1])
+    return safe if len(key) <= most else safe[:most] + "…"

@@ -1,0 +1,61 @@
+"""The Arrow schemas of the tables that a run writes; docs/tables.md describes them column by column."""
+
+import pyarrow as pa
+
+TIMESTAMP = pa.timestamp("us", tz="UTC")
+
+
+def _required(name: str, kind: pa.DataType) -> pa.Field:
+    return pa.field(name, kind, nullable=False)
+
+
+LISTING = pa.schema(
+    [
+        _required("key", pa.string()),
+        ("version_id", pa.string()),
+        ("is_latest", pa.bool_()),
+        ("is_delete_marker", pa.bool_()),
+        ("size", pa.int64()),
+        ("last_modified", TIMESTAMP),
+        ("etag", pa.string()),
+        ("storage_class", pa.string()),
+        ("encryption", pa.string()),
+        ("owner", pa.string()),
+    ]
+)
+
+PLAN = pa.schema(
+    [
+        _required("task_id", pa.string()),
+        _required("source_key", pa.string()),
+        ("version_id", pa.string()),
+        _required("target_key", pa.string()),
+        ("size", pa.int64()),
+        ("etag", pa.string()),
+        ("last_modified", TIMESTAMP),
+        ("storage_class", pa.string()),
+        _required("action", pa.string()),
+        _required("reason", pa.string()),
+        _required("method", pa.string()),
+    ]
+)
+
+OUTCOMES = pa.schema(
+    [
+        _required("task_id", pa.string()),
+        _required("source_key", pa.string()),
+        _required("target_key", pa.string()),
+        _required("attempt", pa.int32()),
+        _required("status", pa.string()),
+        _required("reason", pa.string()),
+        ("error_code", pa.string()),
+        ("error_class", pa.string()),
+        ("message", pa.string()),
+        ("size", pa.int64()),
+        ("target_etag", pa.string()),
+        ("pinned", pa.string()),
+        ("verified", pa.string()),
+        _required("requests", pa.int32()),
+        _required("milliseconds", pa.int32()),
+    ]
+)
