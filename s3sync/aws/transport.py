@@ -23,11 +23,15 @@ class Side(StrEnum):
 
 @dataclass(slots=True)
 class Request:
-    """One S3 request: `operation` is S3's name (`CopyObject`), `params` what boto3's method of that name takes."""
+    """One S3 request: `operation` is S3's name (`CopyObject`), `params` what boto3's method of that name takes.
+
+    `note` belongs to whoever submits the request; a transport never looks at it.
+    """
 
     operation: str
     side: Side
     params: dict[str, Any]
+    note: Any = field(default=None, repr=False, compare=False)
 
 
 @dataclass(slots=True)
@@ -36,7 +40,13 @@ class Reply:
 
     `status` is the HTTP status, 0 where none came. `code` is None on success, else S3's error code, or the HTTP
     status as text where the body names none (HEAD), or one of the transport's own: `ConnectionError`, `Timeout`,
-    `Truncated`. `values` has boto3's names, without `ResponseMetadata`. `seconds` is the time from sending to the end.
+    `Truncated` (the answer ended early), `InvalidParameters` (not sent: a parameter is malformed), `NoCredentials`,
+    `CredentialRetrievalError`. `values` has boto3's names, without `ResponseMetadata`; a `Body` is bytes. Of a failure
+    it has the error's further elements (`BucketName`, `Condition`) where the server names them. `seconds` is the time
+    from sending to the end.
+
+    The engine, not the transport, fills in the last two: how many times the request was sent, and the seconds of the
+    earlier times and the pauses between them.
     """
 
     request: Request
@@ -45,6 +55,8 @@ class Reply:
     message: str = ""
     values: dict[str, Any] = field(default_factory=dict)
     seconds: float = 0.0
+    attempts: int = 1
+    earlier_seconds: float = 0.0
 
     @property
     def ok(self) -> bool:

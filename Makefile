@@ -1,0 +1,103 @@
+# Everything starts here: `make` lists the targets. Each target sets up what it needs and can be run again.
+#
+#   PYTHON   the Python to build the virtual environments with: 3.11 or newer
+#   SPARK    3.5 or 4.0: which environment a target runs in (.venv-spark35, .venv-spark40)
+#   ARGS     more arguments for the command or for pytest
+
+SPARK  ?= 3.5
+PYTHON ?= $(shell command -v python3.11 || command -v python3 || echo python3)
+ARGS   ?=
+
+SPARK_35 := 3.5.9
+SPARK_40 := 4.0.5
+
+SERIES := $(subst .,,$(SPARK))
+VENV   := .venv-spark$(SERIES)
+LOCK   := requirements/dev-spark$(SERIES).txt
+PY     := $(VENV)/bin/python
+PIP    := $(PY) -m pip --quiet --quiet --disable-pip-version-check --no-input
+PYTEST := $(PY) -m pytest
+
+ifeq ($(SPARK_$(SERIES)),)
+$(error SPARK=$(SPARK): is neither 3.5 nor 4.0)
+endif
+
+# Two workers, a whole file to one of them: a Spark session is made once a file and not once a test.
+IN_PARALLEL := -n 2 --dist loadfile
+
+# What a server can't do, by tests/servers/capabilities.py. A test may be skipped for that and for nothing else.
+LACKS_embedded := sse_kms_etag_not_md5 signatures_checked
+LACKS_radosgw := copy_source_if_match copy_source_if_none_match copy_source_if_unmodified_since \
+	copy_source_if_modified_since part_copy_source_if_match copy_if_none_match copy_if_match put_if_match_quoted \
+	put_if_match_tells_absence complete_if_none_match complete_if_match complete_answers_etag copy_makes_plain_etag \
+	head_parts_count head_part_size etag_quoted_in_copy_answers versions_in_copy_answers tags_replaced_by_copy \
+	archived_source_refused sse_kms_copy sse_kms_etag_not_md5 checksums get_object_attributes expected_bucket_owner \
+	sqs faults
+on = --server $(1) --forbid-skips $(foreach each,$(LACKS_$(1)),--allow-skip $(1):$(each))
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help demo test test-unit test-radosgw test-spark40 lint format lock clean
+
+help: ## This list
+	@echo "make TARGET [SPARK=3.5|4.0] [PYTHON=python3.11] [ARGS=...]"
+	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "%-16s%s\n", $$1, $$2 }'
+
+demo: $(VENV)/.installed ## A whole migration on this machine, with a server of its own; about two minutes
+	@$(VENV)/bin/s3sync demo $(ARGS)
+
+test: $(VENV)/.installed ## The default tests, on the embedded server; under ten minutes
+	@$(PYTEST) tests/unit --forbid-skips $(ARGS)
+	@$(PYTEST) $(IN_PARALLEL) tests --ignore=tests/unit $(call on,embedded) $(ARGS)
+
+test-unit: $(VENV)/.installed ## Only the unit tests: no server, no Spark, seconds
+	@$(PYTEST) tests/unit --forbid-skips $(ARGS)
+
+test-radosgw: $(VENV)/.installed ## The contract and e2e tests on a radosgw, which is started for them (Debian, Ubuntu)
+	@$(PY) -m tests.servers.radosgw -- \
+		$(PY) -m pytest $(IN_PARALLEL) tests/contract tests/e2e $(call on,radosgw) $(ARGS)
+
+test-spark40: ## The spark and e2e tests on Spark 4.0, on the embedded server
+	@$(MAKE) --no-print-directory SPARK=4.0 test-on-spark
+
+.PHONY: test-on-spark
+test-on-spark: $(VENV)/.installed
+	@$(PYTEST) $(IN_PARALLEL) tests/spark tests/e2e $(call on,embedded) $(ARGS)
+
+lint: $(VENV)/.installed ## ruff and mypy
+	@$(PY) -m ruff check .
+	@$(PY) -m ruff format --check .
+	@$(PY) -m mypy
+
+format: $(VENV)/.installed ## Mend what ruff can mend
+	@$(PY) -m ruff check --fix .
+	@$(PY) -m ruff format .
+
+lock: ## Make requirements/dev-spark*.txt anew from requirements/dev.in
+	@$(MAKE) --no-print-directory SPARK=3.5 requirements-of-spark
+	@$(MAKE) --no-print-directory SPARK=4.0 requirements-of-spark
+
+.PHONY: requirements-of-spark
+requirements-of-spark:
+	@rm -rf build/lock && $(PYTHON) -m venv build/lock
+	@build/lock/bin/python -m pip --quiet --quiet install --upgrade pyspark==$(SPARK_$(SERIES)) -r requirements/dev.in
+	@{ echo "# Exact versions for development on Spark $(SPARK_$(SERIES))." \
+		"Made by \`make lock\` from requirements/dev.in; do not edit."; \
+		build/lock/bin/python -m pip freeze --all --exclude pip; } > $(LOCK)
+	@rm -rf build/lock
+
+clean: ## Remove what the other targets made
+	rm -rf .venv-spark35 .venv-spark40 build dist *.egg-info demo-work .mypy_cache .ruff_cache .hypothesis
+	find s3sync tests jobs benchmarks -name __pycache__ -prune -exec rm -rf {} +
+
+# The environment is made anew when its lock changes. The stamp comes last, so one that was cut short is made again.
+$(VENV)/.locked: $(LOCK)
+	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("make: Python 3.11 or newer is needed: PYTHON=...")'
+	@echo "$(VENV): installing $(LOCK), about a minute"
+	@$(PYTHON) -m venv --clear $(VENV)
+	@$(PIP) install -r $(LOCK)
+	@touch $@
+
+$(VENV)/.installed: $(VENV)/.locked setup.py
+	@$(PIP) install --no-deps --no-build-isolation --editable .
+	@touch $@

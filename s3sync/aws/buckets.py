@@ -1,0 +1,93 @@
+"""What must be known of a bucket before a run: that it is there, its server's time, and how it encrypts."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from s3sync.aws.clients import client, error_text
+from s3sync.config.model import Access
+from s3sync.errors import ConfigError, ServiceError
+from s3sync.model import etag
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+DIRECTORY_BUCKET_SUFFIX = "--x-s3"
+
+
+@dataclass(frozen=True, slots=True)
+class BucketFacts:
+    """`server_time` is the server's own clock; `hides_md5` says that its default encryption makes ETags no MD5s."""
+
+    server_time: datetime
+    hides_md5: bool
+
+
+def look_at_bucket(access: Access, bucket: str, option: str, expected_owner: str | None = None) -> BucketFacts:
+    """Raises ConfigError, naming `option`, where there is no such bucket or the server can't be reached.
+
+    A bucket that may not be looked at (403) is let through: copying needs fewer permissions than looking.
+    """
+    s3 = client("s3", access)
+    given: dict[str, Any] = {"Bucket": bucket}
+    if expected_owner:
+        given["ExpectedBucketOwner"] = expected_owner
+    if bucket.endswith(DIRECTORY_BUCKET_SUFFIX):
+        raise ConfigError(
+            option, f"{bucket} is a directory bucket (S3 Express), which lists in no order; not supported"
+        )
+    try:
+        headers = s3.head_bucket(**given)["ResponseMetadata"]["HTTPHeaders"]
+    except ClientError as error:
+        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode")
+        if status == 404:  # noqa: PLR2004
+            raise ConfigError(option, f"there is no bucket {bucket!r} (or it belongs to another region)") from error
+        if status not in (403, 301):
+            raise ConfigError(option, f"bucket {bucket!r} cannot be used: {': '.join(error_text(error))}") from error
+        headers = error.response["ResponseMetadata"]["HTTPHeaders"]
+    except BotoCoreError as error:
+        raise ConfigError(option, f"bucket {bucket!r} cannot be reached: {error_text(error)[1]}") from error
+    date = headers.get("date")
+    return BucketFacts(parsedate_to_datetime(date) if date else datetime.now(UTC), _default_hides_md5(s3, bucket))
+
+
+def _default_hides_md5(s3: "S3Client", bucket: str) -> bool:
+    try:
+        rules = s3.get_bucket_encryption(Bucket=bucket)["ServerSideEncryptionConfiguration"]["Rules"]
+    except (ClientError, BotoCoreError):
+        return False  # may not be looked at, or the server has no such call; the copies' own answers decide then
+    return any(etag.hides_md5(rule.get("ApplyServerSideEncryptionByDefault", {}).get("SSEAlgorithm")) for rule in rules)
+
+
+def own_owner_id(access: Access) -> str:
+    """The canonical user id of the account whose credentials these are. Raises ServiceError."""
+    try:
+        return client("s3", access).list_buckets()["Owner"]["ID"]
+    except (ClientError, BotoCoreError, KeyError) as error:
+        cause = error_text(error)[1] if isinstance(error, (ClientError, BotoCoreError)) else "the answer names none"
+        raise ServiceError(f"--owner/--no-owner: this account's own id cannot be found out: {cause}") from error
+
+
+def honours_preconditions(access: Access, source: tuple[str, str], target: tuple[str, str]) -> bool:
+    """Whether the server refuses a copy whose source condition does not hold (C4).
+
+    `source` and `target` are bucket and key; the target key is free and meant for this probe. A server that honours
+    conditions writes nothing; where it ignores them the copy is removed again. Servers of AWS need no probe.
+    """
+    s3 = client("s3", access)
+    wrong = '"00000000000000000000000000000000"'
+    copy_source = {"Bucket": source[0], "Key": source[1]}
+    try:
+        s3.copy_object(Bucket=target[0], Key=target[1], CopySource=copy_source, CopySourceIfMatch=wrong)
+    except ClientError:
+        return True  # 412; any other refusal is not the condition's, and wrote nothing either
+    except BotoCoreError as error:
+        raise ServiceError(f"s3://{target[0]}: no answer to a copy: {error_text(error)[1]}") from error
+    try:
+        s3.delete_object(Bucket=target[0], Key=target[1])
+    except (ClientError, BotoCoreError) as error:
+        raise ServiceError(f"s3://{target[0]}/{target[1]}: the probe object cannot be removed") from error
+    return False

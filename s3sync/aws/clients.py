@@ -1,0 +1,161 @@
+"""boto3 sessions and clients: the one place that knows how credentials, endpoints and timeouts are set.
+
+Clients are kept per process: one made before a fork shares its connections with the child and hangs there, so every
+process makes its own, after the fork.
+"""
+
+import os
+from typing import TYPE_CHECKING, Any, Literal, cast, overload
+
+import boto3
+import botocore.session
+from botocore.config import Config
+from botocore.credentials import AssumeRoleCredentialFetcher, DeferredRefreshableCredentials
+from botocore.exceptions import BotoCoreError, ClientError, ProfileNotFound
+
+from s3sync import __version__
+from s3sync.config.model import Access
+from s3sync.errors import ConfigError, ServiceError
+
+if TYPE_CHECKING:
+    from mypy_boto3_emr import EMRClient
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_sqs import SQSClient
+
+CONNECT_TIMEOUT_SECONDS = 10
+READ_TIMEOUT_SECONDS = 60
+DATA_READ_TIMEOUT_SECONDS = 900  # a CopyObject of 5 GiB is silent for minutes
+MESSAGE_MOST = 300
+ROLE_SESSION_NAME = "s3sync"
+
+_sessions: dict[tuple[int, Access], boto3.Session] = {}
+_clients: dict[tuple[int, str, Access, bool, int], Any] = {}
+
+
+def session(access: Access) -> boto3.Session:
+    """This process's session for an access: its profile, its keys, the role it assumes, or AWS's usual chain.
+
+    The credentials of a role are fetched from STS now, and again before they expire. STS is found as AWS's tools find
+    it (AWS_ENDPOINT_URL_STS included): `endpoint_url` is the service's own. Raises ConfigError where the profile or
+    the credentials are missing, ServiceError where the role can't be assumed.
+    """
+    key = (os.getpid(), access)
+    if key not in _sessions:
+        _sessions[key] = _new_session(access)
+    return _sessions[key]
+
+
+@overload
+def client(
+    service: Literal["s3"], access: Access, *, data_plane: bool = False, connections: int = 10
+) -> "S3Client": ...
+@overload
+def client(
+    service: Literal["sqs"], access: Access, *, data_plane: bool = False, connections: int = 10
+) -> "SQSClient": ...
+@overload
+def client(
+    service: Literal["emr"], access: Access, *, data_plane: bool = False, connections: int = 10
+) -> "EMRClient": ...
+@overload
+def client(service: str, access: Access, *, data_plane: bool = False, connections: int = 10) -> Any: ...
+def client(service: str, access: Access, *, data_plane: bool = False, connections: int = 10) -> Any:
+    """This process's client. `data_plane`: for the engine, which alone retries; silent for minutes where S3 is.
+
+    Raises ConfigError and ServiceError as `session` does, and ConfigError for an endpoint or region that is none.
+    """
+    key = (os.getpid(), service, access, data_plane, connections)
+    if key not in _clients:
+        made = session(access)
+        try:
+            _clients[key] = made.client(
+                cast("Any", service),
+                endpoint_url=access.endpoint_url,
+                config=_config(access, data_plane=data_plane, connections=connections),
+            )
+        except (BotoCoreError, ValueError) as error:
+            raise ConfigError(_place(access), f"no client for {service}: {one_line(str(error))}") from error
+    return _clients[key]
+
+
+def error_text(error: ClientError | BotoCoreError) -> tuple[str, str]:
+    """The code and the message of what boto3 raised, each in one line: S3's own, or the kind of trouble."""
+    if isinstance(error, ClientError):
+        told = error.response.get("Error", {})
+        return told.get("Code") or "Unknown", one_line(told.get("Message") or str(error))
+    return type(error).__name__, one_line(str(error))
+
+
+def one_line(text: str, most: int = MESSAGE_MOST) -> str:
+    """Without line breaks and other control characters, cut at `most` characters."""
+    line = "".join(c if c.isprintable() else " " for c in " ".join(text.split()))
+    return line if len(line) <= most else line[: most - 1] + "…"
+
+
+def _new_session(access: Access) -> boto3.Session:
+    secret, token = access.aws_secret_access_key, access.aws_session_token
+    try:
+        base = boto3.Session(
+            profile_name=access.profile_name,
+            region_name=access.region_name,
+            aws_access_key_id=access.aws_access_key_id,
+            aws_secret_access_key=secret.reveal() if secret else None,
+            aws_session_token=token.reveal() if token else None,
+        )
+        if base.get_credentials() is None:
+            raise ConfigError(
+                _place(access),
+                "there are no AWS credentials: name a profile, keys or a role, or see `aws configure`",
+            )
+    except ProfileNotFound as error:
+        raise ConfigError(
+            _place(access), "there is no such profile; `aws configure list-profiles` shows what there is"
+        ) from error
+    except BotoCoreError as error:
+        raise ConfigError(_place(access), f"the credentials can't be used: {error_text(error)[1]}") from error
+    return _with_role(base, access) if access.role_arn else base
+
+
+def _with_role(base: boto3.Session, access: Access) -> boto3.Session:
+    role_arn = access.role_arn or ""
+    source = botocore.session.Session(profile=access.profile_name)
+    source.set_config_variable("region", base.region_name)
+    wanted = {"RoleSessionName": ROLE_SESSION_NAME, "ExternalId": access.external_id}
+    fetcher = AssumeRoleCredentialFetcher(
+        client_creator=source.create_client,
+        source_credentials=base.get_credentials(),
+        role_arn=role_arn,
+        extra_args={name: value for name, value in wanted.items() if value},
+    )
+    credentials = DeferredRefreshableCredentials(refresh_using=fetcher.fetch_credentials, method="assume-role")
+    try:
+        credentials.get_frozen_credentials()
+    except (ClientError, BotoCoreError) as error:
+        raise ServiceError(f"{role_arn}: the role can't be assumed: {': '.join(error_text(error))}") from error
+    core = botocore.session.Session(profile=access.profile_name)
+    vars(core)["_credentials"] = credentials  # botocore has no public way to hand over credentials that refresh
+    return boto3.Session(botocore_session=core, region_name=base.region_name)
+
+
+def _config(access: Access, *, data_plane: bool, connections: int) -> Config:
+    return Config(
+        # One layer retries (C9): the engine for the data plane, botocore for the rest.
+        retries={"total_max_attempts": 1 if data_plane else 5, "mode": "standard"},
+        max_pool_connections=connections,
+        connect_timeout=CONNECT_TIMEOUT_SECONDS,
+        read_timeout=DATA_READ_TIMEOUT_SECONDS if data_plane else READ_TIMEOUT_SECONDS,
+        tcp_keepalive=True,
+        user_agent_extra=f"s3sync/{__version__}",
+        # Compatible servers refuse or misread the checksums that newer SDKs send unasked.
+        request_checksum_calculation="when_required",
+        response_checksum_validation="when_required",
+        s3={"addressing_style": cast("Any", access.addressing_style)} if access.addressing_style else None,
+    )
+
+
+def _place(access: Access) -> str:
+    if access.profile_name:
+        return f"profile {access.profile_name!r}"
+    if access.aws_access_key_id:
+        return "aws_access_key_id"
+    return "credentials"

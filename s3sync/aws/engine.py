@@ -1,0 +1,302 @@
+"""Runs operations: many requests in flight, retries at this one place, in one thread.
+
+An operation is a generator without any I/O of its own. Each `yield` hands over one or more requests, which may run in
+parallel, and gets their replies in the same order, after the throttled and transient ones have been sent again as
+often as the policy allows. What it returns is its result.
+
+    operations ──> started as the window has room ──> requests ──> transport
+                        ^                                              │
+                        └── replies, when all of a yield are there <───┴──> pauses, then sent again
+"""
+
+import heapq
+import random
+import time
+from collections import Counter, deque
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any, Protocol, TypeAlias, TypeVar
+
+from s3sync.aws.classify import classify
+from s3sync.aws.retries import RetryPolicy
+from s3sync.aws.transport import Reply, Request, Transport
+from s3sync.model.outcome import ErrorClass
+
+Tag = TypeVar("Tag")
+Result = TypeVar("Result")
+Operation: TypeAlias = Generator[Sequence[Request], Sequence[Reply], Result]
+
+TICK_SECONDS = 1.0
+WIND_DOWN_SECONDS = 30.0
+
+
+class StopOperation(Exception):
+    """Thrown into an operation that is not to go on. It may still hand over what tidies up, and must then end."""
+
+
+class Pace(Protocol):
+    """How many requests may be in flight: `limit`, at least 1, is read again and again; each reply is shown."""
+
+    @property
+    def limit(self) -> int: ...
+
+    def on_reply(self, reply: Reply) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class FixedPace:
+    limit: int
+
+    def on_reply(self, reply: Reply) -> None:
+        pass
+
+
+@dataclass(slots=True)
+class EngineCounts:
+    """Requests sent, by S3 operation and retries included (C6); `throttled` counts replies, not objects."""
+
+    requests: Counter[str] = field(default_factory=Counter)
+    retries: int = 0
+    throttled: int = 0
+
+    def copy(self) -> "EngineCounts":
+        return EngineCounts(self.requests.copy(), self.retries, self.throttled)
+
+    def since(self, earlier: "EngineCounts") -> "EngineCounts":
+        return EngineCounts(
+            self.requests - earlier.requests, self.retries - earlier.retries, self.throttled - earlier.throttled
+        )
+
+
+class _Live:
+    """An operation that has begun. `missing` replies are still to come; `is_cut`: some of them never will."""
+
+    __slots__ = ("is_closing", "is_cut", "missing", "operation", "replies", "tag")
+
+    def __init__(self, tag: Any, operation: Operation[Any]) -> None:
+        self.tag = tag
+        self.operation = operation
+        self.replies: list[Any] = []
+        self.missing = 0
+        self.is_cut = False
+        self.is_closing = False
+
+
+class _Flight:
+    """A request of a live operation, noted on the request itself: its place among the operation's replies."""
+
+    __slots__ = ("attempts", "earlier_seconds", "live", "place", "request")
+
+    def __init__(self, live: _Live, place: int, request: Request) -> None:
+        self.live = live
+        self.place = place
+        self.request = request
+        self.attempts = 0
+        self.earlier_seconds = 0.0
+
+
+class Engine:
+    """One engine belongs to one transport and one thread; it can run again and again, and `counts` go on.
+
+    `sleep` is used only where nothing is in flight. Memory is bounded by the window: at most two operations for each
+    request that may be in flight have begun at any time.
+    """
+
+    def __init__(
+        self,
+        transport: Transport,
+        policy: RetryPolicy,
+        *,
+        pace: Pace | None = None,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+        chance: random.Random | None = None,
+    ) -> None:
+        self.counts = EngineCounts()
+        self._transport = transport
+        self._policy = policy
+        self._pace: Pace = pace or FixedPace(transport.capacity)
+        self._clock = clock
+        self._sleep = sleep
+        self._chance = chance or random.Random()
+        self._live: set[_Live] = set()
+        self._ready: deque[_Flight] = deque()
+        self._paused: list[tuple[float, int, _Flight]] = []  # a heap by the time when the pause is over
+        self._in_flight = 0
+        self._pauses = 0
+        self._is_stopping = False
+
+    def run(
+        self,
+        operations: Iterable[tuple[Tag, Operation[Result]]],
+        should_stop: Callable[[], bool] = lambda: False,
+        on_tick: Callable[[], None] = lambda: None,
+    ) -> Iterator[tuple[Tag, Result]]:
+        """The results, in the order in which they come.
+
+        `operations` is read as there is room. `on_tick` is called about once a second. Once `should_stop` says so, no
+        operation is started; those whose requests are in flight may end with the replies, the others get
+        StopOperation, and have no result. An exception of an operation's own code is a defect: it is raised here. On
+        it, and where the iterator is closed early, the other operations are stopped within WIND_DOWN_SECONDS (C7).
+        """
+        self._is_stopping = False
+        try:
+            yield from self._run(iter(operations), should_stop, on_tick)
+        finally:
+            if self._live:
+                self._wind_down()
+
+    def _run(
+        self,
+        operations: Iterator[tuple[Any, Operation[Any]]],
+        should_stop: Callable[[], bool],
+        on_tick: Callable[[], None],
+    ) -> Iterator[tuple[Any, Any]]:
+        done: list[tuple[Any, Any]] = []
+        tick_at = self._clock() + TICK_SECONDS
+        while True:
+            if not self._is_stopping and should_stop():
+                self._stop(done)
+            is_exhausted = self._fill(operations, done)
+            yield from done
+            done.clear()
+            if not self._live and (is_exhausted or self._is_stopping):
+                return
+            for reply in self._replies(tick_at):
+                self._take(reply, done)
+            if self._clock() >= tick_at:
+                on_tick()
+                tick_at = self._clock() + TICK_SECONDS
+
+    def _fill(self, operations: Iterator[tuple[Any, Operation[Any]]], done: list[tuple[Any, Any]]) -> bool:
+        """Send what the window has room for; True where no operation is left to start."""
+        paused, ready = self._paused, self._ready
+        if paused:
+            now = self._clock()
+            while paused and paused[0][0] <= now:
+                ready.append(heapq.heappop(paused)[2])
+        limit = max(1, min(self._pace.limit, self._transport.capacity))
+        while self._in_flight < limit and len(done) <= limit:
+            if ready:
+                self._submit(ready.popleft())
+            elif self._is_stopping or len(self._live) >= 2 * limit:
+                break
+            else:
+                begun = next(operations, None)
+                if begun is None:
+                    return True
+                self._advance(_Live(*begun), done)
+        return False
+
+    def _submit(self, flight: _Flight) -> None:
+        flight.attempts += 1
+        self._in_flight += 1
+        self.counts.requests[flight.request.operation] += 1
+        self._transport.submit(flight.request)
+
+    def _replies(self, until: float) -> Sequence[Reply]:
+        if self._paused:
+            until = min(until, self._paused[0][0])
+        timeout = max(0.0, until - self._clock())
+        if self._in_flight:
+            return self._transport.wait(timeout)
+        if self._live:
+            self._sleep(timeout)
+        return ()
+
+    def _take(self, reply: Reply, done: list[tuple[Any, Any]]) -> None:
+        self._in_flight -= 1
+        self._pace.on_reply(reply)
+        flight: _Flight = reply.request.note
+        live = flight.live
+        if live not in self._live:
+            return  # given up by an earlier run
+        pause = None if reply.code is None else self._pause_after(flight, reply)
+        if pause is not None and (live.is_closing or not self._is_stopping):
+            self._send_later(flight, reply.seconds, pause)
+            return
+        if pause is not None:
+            live.is_cut = True  # it had attempts left, so this reply is no answer yet
+        if flight.attempts > 1:
+            reply.attempts = flight.attempts
+            reply.earlier_seconds = flight.earlier_seconds
+        live.replies[flight.place] = reply
+        live.missing -= 1
+        if not live.missing:
+            self._advance(live, done)
+
+    def _pause_after(self, flight: _Flight, reply: Reply) -> float | None:
+        error_class = classify(reply.status, reply.code or "")
+        if error_class is ErrorClass.THROTTLED:
+            self.counts.throttled += 1
+        return self._policy.pause_seconds(error_class, flight.attempts, self._chance)
+
+    def _send_later(self, flight: _Flight, seconds: float, pause: float) -> None:
+        self.counts.retries += 1
+        self._pauses += 1  # the second key keeps the heap from comparing flights
+        flight.earlier_seconds += seconds + pause
+        heapq.heappush(self._paused, (self._clock() + pause, self._pauses, flight))
+
+    def _advance(self, live: _Live, done: list[tuple[Any, Any]]) -> None:
+        """Begin an operation, or go on with it now that its replies are there."""
+        operation, is_new = live.operation, not live.replies
+        self._live.add(live)
+        try:
+            if not live.is_cut:
+                requests = next(operation) if is_new else operation.send(live.replies)
+            if live.is_cut or (self._is_stopping and not live.is_closing):
+                live.is_cut, live.is_closing = False, True
+                requests = operation.throw(StopOperation())
+        except StopIteration as end:
+            self._live.discard(live)
+            done.append((live.tag, end.value))
+            return
+        except StopOperation:
+            self._live.discard(live)
+            return
+        except BaseException:
+            self._live.discard(live)
+            raise
+        self._hand_over(live, requests)
+
+    def _hand_over(self, live: _Live, requests: Sequence[Request]) -> None:
+        live.missing = len(requests)
+        if not live.missing:
+            raise ValueError(f"{live.operation!r} yielded no request")
+        live.replies = [None] * live.missing
+        for place, request in enumerate(requests):
+            flight = request.note = _Flight(live, place, request)
+            self._ready.append(flight)
+
+    def _stop(self, done: list[tuple[Any, Any]]) -> None:
+        """What is in flight may come back; what is not sent yet, or waits to be sent again, is cut."""
+        self._is_stopping = True
+        unsent = [*self._ready, *(flight for _, _, flight in self._paused)]
+        self._ready.clear()
+        self._paused.clear()
+        for live in {flight.live: None for flight in unsent}:
+            live.is_cut = True
+            live.missing -= sum(flight.live is live for flight in unsent)
+            if not live.missing:
+                self._advance(live, done)
+
+    def _wind_down(self) -> None:
+        """Stop what has begun, for an iterator that ended early: nobody takes results any more."""
+        deadline = self._clock() + WIND_DOWN_SECONDS
+        dropped: list[tuple[Any, Any]] = []
+        # An exception is on its way already, or the caller is gone; each of the others still gets its turn.
+        if not self._is_stopping:
+            with suppress(Exception):
+                self._stop(dropped)
+        while self._live and self._clock() < deadline:
+            dropped.clear()
+            self._fill(iter(()), dropped)
+            for reply in self._replies(min(deadline, self._clock() + TICK_SECONDS)):
+                with suppress(Exception):
+                    self._take(reply, dropped)
+        for live in self._live:
+            live.operation.close()
+        self._live.clear()
+        self._ready.clear()
+        self._paused.clear()

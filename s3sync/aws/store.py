@@ -1,0 +1,183 @@
+"""The work location: an S3 prefix or a local folder, behind one small interface.
+
+Objects are written whole, in one put, and are never appended to; a reader sees all of one or nothing.
+Paths are relative, with `/`, of plain ASCII.
+"""
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+from urllib.parse import urlsplit
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from s3sync.aws.clients import client
+from s3sync.config.model import Access
+from s3sync.errors import StoreError
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+
+class Store(Protocol):
+    @property
+    def uri(self) -> str:
+        """Where it is, for people."""
+        ...
+
+    def put(self, path: str, body: bytes) -> None:
+        """Write or replace an object. Raises StoreError."""
+        ...
+
+    def put_new(self, path: str, body: bytes) -> bool:
+        """Write an object that must not exist yet; False where it does. One of several callers gets True."""
+        ...
+
+    def get(self, path: str) -> bytes | None:
+        """The object, None where there is none. Raises StoreError."""
+        ...
+
+    def names(self, prefix: str) -> Iterator[str]:
+        """The paths that begin with `prefix`, in byte order. Raises StoreError; never ends early."""
+        ...
+
+    def delete(self, path: str) -> None:
+        """Remove an object; no error where there is none. Raises StoreError."""
+        ...
+
+
+class LocalStore:
+    """A folder. Good for one machine, or for a file system that all workers share."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder.absolute()
+
+    @property
+    def uri(self) -> str:
+        return str(self._folder)
+
+    def _write_aside(self, path: str, body: bytes) -> tuple[Path, Path]:
+        final = self._folder / path
+        try:
+            final.parent.mkdir(parents=True, exist_ok=True)
+            handle, name = tempfile.mkstemp(dir=final.parent, prefix=".incoming-")
+            with os.fdopen(handle, "wb") as out:
+                out.write(body)
+        except OSError as error:
+            raise StoreError(f"{final}: cannot be written: {error.strerror}") from error
+        return Path(name), final
+
+    def put(self, path: str, body: bytes) -> None:
+        aside, final = self._write_aside(path, body)
+        aside.replace(final)
+
+    def put_new(self, path: str, body: bytes) -> bool:
+        aside, final = self._write_aside(path, body)
+        try:
+            final.hardlink_to(aside)  # fails where `final` exists: the one atomic "create only" there is
+        except FileExistsError:
+            return False
+        finally:
+            aside.unlink()
+        return True
+
+    def get(self, path: str) -> bytes | None:
+        try:
+            return (self._folder / path).read_bytes()
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise StoreError(f"{self._folder / path}: cannot be read: {error.strerror}") from error
+
+    def names(self, prefix: str) -> Iterator[str]:
+        top = self._folder / prefix.rpartition("/")[0]
+        found = [
+            (Path(folder) / name).relative_to(self._folder).as_posix()
+            for folder, _, names in os.walk(top)
+            for name in names
+            if not name.startswith(".incoming-")
+        ]
+        yield from sorted(path for path in found if path.startswith(prefix))
+
+    def delete(self, path: str) -> None:
+        with suppress(FileNotFoundError):
+            (self._folder / path).unlink()
+
+
+class S3Store:
+    """A prefix of a bucket. `put_new` is a put with `If-None-Match: *` (AWS: "Conditional writes").
+
+    A server that ignores the condition is found out by looking first and by reading back what was written; two
+    writers in the same instant are not told apart there.
+    """
+
+    def __init__(self, s3: "S3Client", bucket: str, prefix: str) -> None:
+        self._s3 = s3
+        self._bucket = bucket
+        self._prefix = f"{prefix}/" if prefix else ""
+
+    @property
+    def uri(self) -> str:
+        return f"s3://{self._bucket}/{self._prefix}".rstrip("/")
+
+    def _error(self, path: str, verb: str, error: Exception) -> StoreError:
+        cause = error.response["Error"].get("Code", "?") if isinstance(error, ClientError) else type(error).__name__
+        return StoreError(f"{self.uri}/{path}: cannot be {verb}: {cause}")
+
+    def put(self, path: str, body: bytes) -> None:
+        try:
+            self._s3.put_object(Bucket=self._bucket, Key=self._prefix + path, Body=body)
+        except (ClientError, BotoCoreError) as error:
+            raise self._error(path, "written", error) from error
+
+    def put_new(self, path: str, body: bytes) -> bool:
+        if self.get(path) is not None:
+            return False
+        try:
+            self._s3.put_object(Bucket=self._bucket, Key=self._prefix + path, Body=body, IfNoneMatch="*")
+        except ClientError as error:
+            if error.response["Error"].get("Code") in ("PreconditionFailed", "ConditionalRequestConflict", "412"):
+                # A put that was sent again after a lost answer finds its own object.
+                return self.get(path) == body
+            raise self._error(path, "written", error) from error
+        except BotoCoreError as error:
+            raise self._error(path, "written", error) from error
+        return self.get(path) == body
+
+    def get(self, path: str) -> bytes | None:
+        try:
+            return self._s3.get_object(Bucket=self._bucket, Key=self._prefix + path)["Body"].read()
+        except ClientError as error:
+            if error.response["Error"].get("Code") in ("NoSuchKey", "404"):
+                return None
+            raise self._error(path, "read", error) from error
+        except BotoCoreError as error:
+            raise self._error(path, "read", error) from error
+
+    def names(self, prefix: str) -> Iterator[str]:
+        pages = self._s3.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=self._prefix + prefix)
+        try:
+            for page in pages:
+                for entry in page.get("Contents", ()):
+                    yield entry["Key"][len(self._prefix) :]
+        except (ClientError, BotoCoreError) as error:
+            raise self._error(prefix, "listed", error) from error
+
+    def delete(self, path: str) -> None:
+        try:
+            self._s3.delete_object(Bucket=self._bucket, Key=self._prefix + path)
+        except (ClientError, BotoCoreError) as error:
+            raise self._error(path, "deleted", error) from error
+
+
+def open_store(uri: str, access: Access) -> Store:
+    """The store at `s3://bucket/prefix`, `file:///folder` or a plain folder. Nothing is read or written yet."""
+    parts = urlsplit(uri)
+    if parts.scheme == "s3":
+        return S3Store(client("s3", access), parts.netloc, parts.path.strip("/"))
+    if parts.scheme == "file":
+        return LocalStore(Path(parts.path))
+    return LocalStore(Path(uri))

@@ -1,0 +1,1 @@
+"""The command `s3sync`: what a person types, and what is said back."""

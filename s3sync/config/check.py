@@ -1,0 +1,197 @@
+"""Settings that are right one by one and wrong together.
+
+Every rule raises ConfigError at the place of one of the settings, and names the other one and the way out. `given`
+says where each value stands, `config` what came of it.
+"""
+
+from collections.abc import Callable, Mapping
+
+from s3sync.config.access import side_fields
+from s3sync.config.model import Access, Config, Mode, Owner
+from s3sync.config.settings import BY_NAME
+from s3sync.config.sources import Given, option_title
+from s3sync.config.values import did_you_mean, one_of, shown
+from s3sync.errors import ConfigError
+from s3sync.model.task import Overwrite
+
+STORAGE_CLASSES = (
+    "STANDARD",
+    "REDUCED_REDUNDANCY",
+    "STANDARD_IA",
+    "ONEZONE_IA",
+    "INTELLIGENT_TIERING",
+    "GLACIER",
+    "GLACIER_IR",
+    "DEEP_ARCHIVE",
+    "EXPRESS_ONEZONE",
+    "OUTPOSTS",
+    "SNOW",
+    "FSX_OPENZFS",
+    "FSX_ONTAP",
+)
+_KMS = ("aws:kms", "aws:kms:dsse")
+_SIDES = ("copy", "inventory", "source", "target", "queue", "work")
+
+Answers = Mapping[str, Given]
+
+
+def refuse_contradictions(given: Answers, config: Config) -> None:
+    """Raises ConfigError for the first rule that is broken."""
+    for side in _SIDES:
+        _check_credentials(given, side)
+    for rule in _RULES:
+        rule(given, config)
+
+
+def check_ready(config: Config) -> None:
+    """What `migrate` and `plan` can't do without. Raises ConfigError that names the option to give."""
+    if config.source.bucket is None and not config.inventory.manifests:
+        raise ConfigError(_option("source.bucket"), "is missing; say what to copy: -s BUCKET, or -m MANIFEST")
+    if config.target.bucket is None:
+        raise ConfigError(_option("target.bucket"), "is missing; say where to copy to: -t BUCKET")
+    if config.copy.mode is Mode.CHECK:
+        raise ConfigError(_option("copy.mode"), "check copies nothing; give copy or downup")
+
+
+def _option(name: str) -> str:
+    return option_title(BY_NAME[name])
+
+
+def _place(given: Answers, name: str) -> str:
+    return given[name].place if name in given else _option(name)
+
+
+def _check_credentials(given: Answers, side: str) -> None:
+    """
+    | given                       | without            | then    |
+    |-----------------------------|--------------------|---------|
+    | key id                      | secret             | refused |
+    | secret, or token            | key id             | refused |
+    | profile and key id          |                    | refused |
+    | external id                 | role               | refused |
+    """
+    own = side_fields(given, side)
+
+    def name(field: str) -> str:
+        return BY_NAME[f"access.{side}.{field}"].env[0]
+
+    key = "aws_access_key_id"
+    for field, needed in (
+        (key, "aws_secret_access_key"),
+        ("aws_secret_access_key", key),
+        ("aws_session_token", key),
+        ("external_id", "role_arn"),
+    ):
+        if field in own and needed not in own:
+            raise ConfigError(
+                own[field].place, f"is given without access.{side}.{needed}; give it too (${name(needed)})"
+            )
+    if key in own and "profile_name" in own:
+        raise ConfigError(
+            own["profile_name"].place, f"and a key ({own[key].place}) are both given; keep the profile or the key"
+        )
+
+
+def _check_overwrite(given: Answers, config: Config) -> None:
+    if config.plan.verify and config.plan.overwrite is Overwrite.ALWAYS:
+        raise ConfigError(
+            _place(given, "plan.verify"),
+            f"skips what the target has, but {_place(given, 'plan.overwrite')} is always; "
+            "leave one of them away, or give --overwrite changed",
+        )
+
+
+def _check_encryption(given: Answers, config: Config) -> None:
+    target = config.target
+    if target.kms_key_id is not None and target.encryption not in _KMS:
+        raise ConfigError(
+            _place(given, "target.kms_key_id"), f"needs target.encryption {one_of(_KMS)}; give --encryption aws:kms"
+        )
+    if target.bucket_key and target.encryption != "aws:kms":
+        raise ConfigError(
+            _place(given, "target.bucket_key"), "needs target.encryption aws:kms; give --encryption aws:kms"
+        )
+    if config.copy.preserve_etags and target.encryption in _KMS:
+        raise ConfigError(
+            _place(given, "copy.preserve_etags"),
+            f"is not possible with {_place(given, 'target.encryption')} {target.encryption}: "
+            "such an ETag is no MD5; leave one of them away",
+        )
+
+
+def _check_filters(given: Answers, config: Config) -> None:
+    filters = config.filters
+    least, most = filters.min_size_bytes, filters.max_size_bytes
+    if least is not None and most is not None and least > most:
+        raise ConfigError(
+            _place(given, "filters.min_size"),
+            f"is larger than {_place(given, 'filters.max_size')}, so no object is left; exchange the two",
+        )
+    since, until = filters.modified_since, filters.not_modified_since
+    if since is not None and until is not None and since >= until:
+        raise ConfigError(
+            _place(given, "filters.modified_since"),
+            f"is not before {_place(given, 'filters.not_modified_since')}, so no object is left; correct one",
+        )
+
+
+def _check_owner(given: Answers, config: Config) -> None:
+    if config.filters.owner is not Owner.ANY and config.inventory.manifests:
+        raise ConfigError(
+            _place(given, "filters.owner"),
+            f"needs a listing of the bucket, and {_place(given, 'inventory.manifests')} replaces it; "
+            "leave one of them away",
+        )
+
+
+def _check_strip_prefix(given: Answers, config: Config) -> None:
+    strip = config.target.strip_prefix
+    for prefix in config.source.prefixes:
+        if not prefix.startswith(strip) and not strip.startswith(prefix):
+            raise ConfigError(
+                _place(given, "target.strip_prefix"),
+                f"{shown(strip)} is not how keys of the prefix {shown(prefix)} begin "
+                f"({_place(given, 'source.prefixes')}); correct one of the two",
+            )
+
+
+def _check_storage_classes(given: Answers, config: Config) -> None:
+    """Servers with an endpoint of their own have storage classes of their own."""
+    for name, classes, access in (
+        ("target.storage_class", (config.target.storage_class,), config.access.target),
+        ("filters.storage_classes", config.filters.storage_classes, config.access.source),
+    ):
+        for storage_class in classes:
+            if storage_class is not None and storage_class not in STORAGE_CLASSES and access.endpoint_url is None:
+                near = did_you_mean(storage_class.upper(), STORAGE_CLASSES) or "; write one such as STANDARD_IA"
+                raise ConfigError(_place(given, name), f"{shown(storage_class)} is not a storage class of S3{near}")
+
+
+def _check_mapping(given: Answers, config: Config) -> None:
+    """The same name at another endpoint, or in another partition of AWS, is another bucket."""
+    source, target = config.source, config.target
+    if source.bucket is None or source.bucket != target.bucket or target.prefix != target.strip_prefix:
+        return
+    if _whereabouts(config.access.source) == _whereabouts(config.access.target):
+        raise ConfigError(
+            _place(given, "target.bucket"),
+            f"{shown(target.bucket)} is the source too, and the keys stay the same: each object would be copied onto "
+            "itself; give another bucket or --target-prefix",
+        )
+
+
+def _whereabouts(access: Access) -> tuple[str, str]:
+    region = access.region_name or ""
+    partition = next((name for name in ("cn-", "us-gov-", "us-iso") if region.startswith(name)), "")
+    return (access.endpoint_url or "").lower(), partition
+
+
+_RULES: tuple[Callable[[Answers, Config], None], ...] = (
+    _check_overwrite,
+    _check_encryption,
+    _check_filters,
+    _check_owner,
+    _check_strip_prefix,
+    _check_storage_classes,
+    _check_mapping,
+)

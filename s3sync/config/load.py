@@ -1,0 +1,93 @@
+"""From files, environment and options to one frozen `Config`."""
+
+from collections.abc import Mapping
+from dataclasses import fields, replace
+from datetime import datetime
+from operator import attrgetter
+from pathlib import Path
+from typing import Any
+
+from s3sync.config.access import accesses
+from s3sync.config.check import refuse_contradictions
+from s3sync.config.model import Config, PlanConfig
+from s3sync.config.settings import SETTINGS
+from s3sync.config.sources import Given, from_env_file, from_environment, from_options, from_yaml
+from s3sync.config.values import write_date
+from s3sync.model.task import Overwrite
+
+
+def load(
+    options: Mapping[str, Any], environ: Mapping[str, str], config_file: Path | None, env_file: Path | None
+) -> Config:
+    """The configuration: options before environment before .env file before YAML file before default.
+
+    `options` has the settings' names (`copy.part_size`) and texts as a person writes them, or plain values. Whether
+    all that a command needs is there is asked by `check.check_ready`. Raises ConfigError.
+    """
+    given = {
+        **(from_yaml(config_file) if config_file else {}),
+        **(from_env_file(env_file) if env_file else {}),
+        **from_environment(environ),
+        **from_options(options),
+    }
+    config = _built(given)
+    refuse_contradictions(given, config)
+    return config
+
+
+def _built(given: Mapping[str, Given]) -> Config:
+    sections: dict[str, dict[str, Any]] = {}
+    for setting in SETTINGS:
+        if setting.field is not None and setting.section != "access" and setting.name in given:
+            section, _, name = setting.field.partition(".")
+            sections.setdefault(section, {})[name] = given[setting.name].value
+    config = Config(access=accesses(given))
+    config = replace(
+        config,
+        **{
+            part.name: replace(getattr(config, part.name), **sections[part.name])
+            for part in fields(Config)
+            if part.name in sections
+        },
+    )
+    return replace(config, plan=_with_overwrite(config.plan, "plan.overwrite" in given))
+
+
+def _with_overwrite(plan: PlanConfig, overwrite_is_given: bool) -> PlanConfig:
+    """
+    | verify | overwrite given | then: verify, overwrite                  |
+    |--------|-----------------|------------------------------------------|
+    | no     | nothing         | no, always: the default                  |
+    | yes    | nothing         | yes, changed                             |
+    | any    | changed         | yes, changed: it can't be known otherwise |
+    | any    | never           | as given                                 |
+    | no     | always          | as given                                 |
+    | yes    | always          | refused as a contradiction               |
+    """
+    if plan.verify and not overwrite_is_given:
+        return replace(plan, overwrite=Overwrite.CHANGED)
+    if plan.overwrite is Overwrite.CHANGED:
+        return replace(plan, verify=True)
+    return plan
+
+
+def describe(config: Config) -> dict[str, Any]:
+    """What makes a run this run, by the settings' names: for its fingerprint, and to be shown.
+
+    JSON values only, no secrets (C12). Credentials, pace (requests in flight, attempts), display, the work location
+    and the run's id are left out: the same run may go on with others.
+    """
+    return {
+        setting.name: _plain(attrgetter(setting.field)(config))
+        for setting in SETTINGS
+        if setting.shapes_run and setting.field is not None
+    }
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return [_plain(item) for item in value]
+    if isinstance(value, datetime):
+        return write_date(value)
+    # An enum's member is a `str`, but only its value is the same text in every JSON writer.
+    return str(value) if isinstance(value, str) else value

@@ -1,0 +1,115 @@
+"""S3's answers where moto gives another one or none, as a WSGI layer around it.
+
+| request | S3 | moto alone |
+|---|---|---|
+| a part of, the end of, or the listing of an upload that is not there | 404 NoSuchUpload | 500, or 404 without a body |
+| an expected bucket owner who is not the owner | 403 AccessDenied | not looked at |
+| Content-MD5 that is not the body's | 400 BadDigest | not looked at |
+| denied, or the source of UploadPartCopy missing | an error in XML | no body |
+| a listing with `encoding-type=url` | keys, prefixes, markers, the delimiter encoded | some of them raw |
+| a defect of the server | 500 InternalError | the connection breaks |
+"""
+
+import re
+from base64 import b64encode
+from collections.abc import Iterable
+from hashlib import md5
+from typing import Protocol
+from urllib.parse import parse_qs, quote
+from xml.sax.saxutils import unescape
+
+from s3sync.demo.wire import App, Call, Environ, StartResponse, answer, call_of, error_body
+
+_OF_UPLOADS = frozenset(
+    {"UploadPart", "UploadPartCopy", "CompleteMultipartUpload", "AbortMultipartUpload", "ListParts"}
+)
+# The elements that moto leaves raw, by operation.
+_RAW_KEYS = {
+    "ListObjectsV2": "StartAfter|Delimiter",
+    "ListObjects": "Marker|NextMarker|Delimiter",
+    "ListObjectVersions": "Key|Prefix|KeyMarker|NextKeyMarker|Delimiter",
+    "ListMultipartUploads": "Key|Prefix|KeyMarker|NextKeyMarker|Delimiter",
+}
+_ERRORS = {
+    "403": ("AccessDenied", "Access Denied"),
+    "404": ("NoSuchKey", "The specified key does not exist."),
+}
+
+
+class Uploads(Protocol):
+    """Where the layer looks uploads and owners up."""
+
+    owner: str
+
+    def has_upload(self, region: str, bucket: str, key: str, upload_id: str) -> bool:
+        """True where the upload is open, or was completed into the object that is there now."""
+        ...
+
+
+class Answers:
+    def __init__(self, app: App, uploads: Uploads) -> None:
+        self._app = app
+        self._uploads = uploads
+
+    def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        call = call_of(environ)
+        if not call.is_s3:
+            return self._app(environ, start_response)
+        refusal = self._refusal(environ, call)
+        if refusal:
+            status, code, message = refusal
+            return answer(environ, start_response, status, error_body(code, message))
+        try:
+            return self._mended(environ, start_response, call)
+        except Exception as error:  # noqa: BLE001 (whatever it is, the client must get an answer)
+            return answer(environ, start_response, 500, error_body("InternalError", f"{type(error).__name__}: {error}"))
+
+    def _refusal(self, environ: Environ, call: Call) -> tuple[int, str, str] | None:
+        owners = {environ.get(f"HTTP_X_AMZ_{side}EXPECTED_BUCKET_OWNER") for side in ("", "SOURCE_")}
+        if owners - {None, self._uploads.owner}:
+            return 403, "AccessDenied", "Access Denied"
+        if call.operation in _OF_UPLOADS:
+            upload_id = parse_qs(environ["QUERY_STRING"])["uploadId"][0]
+            if not self._uploads.has_upload(call.region, call.bucket, call.key, upload_id):
+                return 404, "NoSuchUpload", "The specified upload does not exist."
+        sent = environ.get("HTTP_CONTENT_MD5")
+        if sent and sent != _content_md5(environ):
+            return 400, "BadDigest", "The Content-MD5 you specified did not match what we received."
+        return None
+
+    def _mended(self, environ: Environ, start_response: StartResponse, call: Call) -> list[bytes]:
+        given: list[tuple[str, list[tuple[str, str]]]] = []
+        parts = self._app(environ, lambda status, headers, *_: given.append((status, headers)))
+        try:
+            body = b"".join(parts)
+        finally:
+            if hasattr(parts, "close"):
+                parts.close()
+        status, headers = given[0]
+        error = _ERRORS.get(status[:3])
+        if error and not body and environ["REQUEST_METHOD"] != "HEAD":
+            return answer(environ, start_response, int(status[:3]), error_body(*error))
+        if call.operation in _RAW_KEYS and status[:3] == "200" and "encoding-type=url" in environ["QUERY_STRING"]:
+            body = _encoded(body, _RAW_KEYS[call.operation])
+            headers = [pair for pair in headers if pair[0].lower() != "content-length"]
+        start_response(status, headers)
+        return [body]
+
+
+def _content_md5(environ: Environ) -> str:
+    stream = environ["wsgi.input"]
+    digest = md5(stream.read(), usedforsecurity=False).digest()
+    stream.seek(0)
+    return b64encode(digest).decode()
+
+
+def _encoded(body: bytes, elements: str) -> bytes:
+    """The keys of a listing as `encoding-type=url` wants them, and the element that says so."""
+
+    def encode(found: re.Match[str]) -> str:
+        return f"<{found[1]}>{quote(unescape(found[2]))}</{found[1]}>"
+
+    text = re.sub(rf"<({elements})>([^<]*)</\1>", encode, body.decode())
+    if "<EncodingType>" not in text:
+        text = re.sub(r"</(\w+)>\s*$", r"<EncodingType>url</EncodingType></\1>", text)
+    return text.encode()

@@ -1,0 +1,112 @@
+"""The demo: the main job as a user runs it, on one machine, against the embedded server.
+
+fill a source bucket ─> write an inventory of it into a third bucket ─> spark-submit jobs/migrate.py -m ... -t ...
+"""
+
+import os
+import subprocess
+import sys
+from datetime import UTC, datetime
+from importlib.util import find_spec
+from pathlib import Path
+
+import boto3
+from rich.console import Console
+
+from s3sync.config.files import PACKAGE
+from s3sync.demo.bucket import fill_source_bucket
+from s3sync.demo.inventory_writer import write_inventory
+from s3sync.demo.server import REGION, EmbeddedServer
+from s3sync.errors import UserError
+from s3sync.inventory.manifest import FileFormat
+from s3sync.spark.java import provide_java
+
+OBJECTS = 3_000
+SOURCE, TARGET, INVENTORY = "demo-source", "demo-target", "demo-inventory"
+WORK = Path("demo-work")
+QUIET_LOG4J = """\
+rootLogger.level = error
+rootLogger.appenderRef.console.ref = console
+appender.console.type = Console
+appender.console.name = console
+appender.console.target = SYSTEM_ERR
+appender.console.layout.type = PatternLayout
+appender.console.layout.pattern = %d{HH:mm:ss} %p %c{1}: %m%n
+"""
+
+
+def demo(console: Console, objects: int = OBJECTS) -> int:
+    """Run the demo and return the job's exit code. The tables stay in `demo-work/`; the server ends with the demo."""
+
+    def say(text: str) -> None:
+        console.print(text, highlight=False, markup=False)
+
+    with EmbeddedServer() as server:
+        say(f"An embedded S3 server listens on {server.endpoint_url}")
+        s3 = boto3.client(
+            "s3",
+            endpoint_url=server.endpoint_url,
+            region_name=REGION,
+            aws_access_key_id="demo",
+            aws_secret_access_key="demo-secret",
+        )
+        for bucket in (SOURCE, TARGET, INVENTORY):
+            s3.create_bucket(Bucket=bucket)
+        rows = fill_source_bucket(s3, SOURCE, objects)
+        say(f"s3://{SOURCE} holds {len(rows):,} objects, odd keys and a multipart object among them")
+        report = write_inventory(
+            rows,
+            file_format=FileFormat.CSV,
+            source_bucket=SOURCE,
+            destination_bucket=INVENTORY,
+            prefix="reports",
+            config_id="daily",
+            created_at=datetime.now(UTC),
+        )
+        for key, body in report.items():
+            s3.put_object(Bucket=INVENTORY, Key=key, Body=body)
+        inventory = f"s3://{INVENTORY}/reports/{SOURCE}/daily/"
+        say(f"its inventory lies in {inventory}")
+        arguments = ["-m", inventory, "-t", TARGET, "--work-uri", str(WORK)]
+        say(f"\n$ spark-submit jobs/migrate.py {' '.join(arguments)}\n")
+        code = subprocess.run(_command(arguments), env=_environment(server.endpoint_url), check=False).returncode  # noqa: S603
+        copied = sum(
+            len(page.get("Contents", ())) for page in s3.get_paginator("list_objects_v2").paginate(Bucket=TARGET)
+        )
+        say(f"\ns3://{TARGET} now holds {copied:,} objects; the job's exit code was {code}.")
+        say(f"The run's tables and its summary.json lie in {WORK.resolve()}/runs/")
+        say("Next: read README.md for a first real run; `s3sync migrate --help` lists all options.")
+        return code
+
+
+def _command(arguments: list[str]) -> list[str]:
+    WORK.mkdir(exist_ok=True)
+    log4j = WORK / "log4j2.properties"
+    log4j.write_text(QUIET_LOG4J)
+    checkout = PACKAGE.parent / "jobs" / "migrate.py"
+    job = [str(checkout)] if checkout.exists() else [str(PACKAGE / "__main__.py"), "migrate"]
+    java_options = f"-Dlog4j2.configurationFile={log4j.resolve()}"
+    return [str(spark_submit()), "--driver-java-options", java_options, *job, *arguments]
+
+
+def spark_submit() -> Path:
+    """The spark-submit of the installed pyspark. Raises UserError where there is none."""
+    found = find_spec("pyspark")
+    if found is None or not found.submodule_search_locations:
+        raise UserError("pyspark is not installed: pip install 's3sync-spark[local]'")
+    return Path(found.submodule_search_locations[0]) / "bin" / "spark-submit"
+
+
+def _environment(endpoint_url: str) -> dict[str, str]:
+    environ = {name: value for name, value in os.environ.items() if not name.startswith("AWS_PROFILE")}
+    provide_java(environ)
+    for side in ("INVENTORY", "COPY"):
+        environ[f"{side}_ENDPOINT_URL"] = endpoint_url
+        environ[f"{side}_REGION_NAME"] = REGION
+        environ[f"{side}_ADDRESSING_STYLE"] = "path"
+        environ[f"{side}_AWS_ACCESS_KEY_ID"] = "demo"
+        environ[f"{side}_AWS_SECRET_ACCESS_KEY"] = "demo-secret"
+    environ["PYSPARK_PYTHON"] = environ["PYSPARK_DRIVER_PYTHON"] = sys.executable
+    checkout = str(PACKAGE.parent)
+    environ["PYTHONPATH"] = os.pathsep.join(filter(None, [checkout, environ.get("PYTHONPATH")]))
+    return environ

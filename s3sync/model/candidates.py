@@ -1,0 +1,28 @@
+"""The table between listing and plan: the rows of both sides, brought together under the target's key.
+
+Sorted by (target_key, side, last_modified descending), all rows of a target key in one piece, it is what
+`planning.resolve` turns into plan rows.
+"""
+
+import pyarrow as pa
+
+from s3sync.model.tables import TIMESTAMP
+
+SIDE_SOURCE = 0
+SIDE_TARGET = 1
+SIDE_COUNTS = 2  # no object: the counts of a file that was read, as JSON in source_key
+
+CANDIDATES = pa.schema(
+    [
+        pa.field("target_key", pa.string(), nullable=False),
+        pa.field("side", pa.int8(), nullable=False),
+        ("source_key", pa.string()),  # null on the target side
+        ("version_id", pa.string()),
+        ("size", pa.int64()),
+        ("last_modified", TIMESTAMP),
+        ("etag", pa.string()),
+        ("storage_class", pa.string()),
+        ("encryption", pa.string()),
+        ("task_id", pa.string()),  # null on the target side
+    ]
+)

@@ -1,0 +1,45 @@
+"""When a run that goes wrong stops by itself (C15).
+
+| of the last `window` settled objects                          | then   |
+|---------------------------------------------------------------|--------|
+| fewer than `window` settled so far                             | closed |
+| under 95 % failed with one and the same error code             | closed |
+| at least 95 % failed with one code, whose class is hopeless    | open   |
+
+Hopeless are the classes that no retry mends: denied, not_found, invalid. Throttling never opens the circuit.
+"""
+
+from collections import Counter, deque
+from dataclasses import dataclass, field
+
+from s3sync.model.outcome import ErrorClass
+
+HOPELESS = frozenset({ErrorClass.DENIED, ErrorClass.NOT_FOUND, ErrorClass.INVALID})
+SHARE = 0.95
+
+
+@dataclass(slots=True)
+class Circuit:
+    """Feed it what settled, in any portions; `open_code` is the error code that opened it, None while closed."""
+
+    window: int
+    open_code: str | None = None
+    _settled: int = 0
+    _codes: Counter[str] = field(default_factory=Counter)
+    _portions: deque[tuple[int, Counter[str]]] = field(default_factory=deque)
+
+    def observe(self, settled: int, hopeless_codes: Counter[str]) -> None:
+        """`settled` objects ended, of which so many failed with each hopeless code."""
+        if settled <= 0 or self.open_code is not None:
+            return
+        self._portions.append((settled, hopeless_codes))
+        self._settled += settled
+        self._codes.update(hopeless_codes)
+        while self._settled - self._portions[0][0] >= self.window:
+            old, codes = self._portions.popleft()
+            self._settled -= old
+            self._codes.subtract(codes)
+        if self._settled >= self.window and self._codes:
+            code, failed = self._codes.most_common(1)[0]
+            if failed >= SHARE * self._settled:
+                self.open_code = code

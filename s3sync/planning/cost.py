@@ -1,0 +1,161 @@
+"""What a plan will ask of S3: requests by kind, and bytes; `planning.prices` says what they cost.
+
+An estimate from the plan's columns alone: retries, resumes and part layouts that turn out otherwise come on top.
+"""
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from s3sync.config.model import Config
+from s3sync.model.limits import COPY_OBJECT_MAX_BYTES, LIST_PAGE_KEYS, MIB, PARTS_MAX
+from s3sync.model.task import Action, Method
+from s3sync.planning.filters import STANDARD
+
+WRITES = frozenset(
+    {
+        "CopyObject",
+        "PutObject",
+        "CreateMultipartUpload",
+        "UploadPart",
+        "UploadPartCopy",
+        "CompleteMultipartUpload",
+        "ListObjectsV2",
+    }
+)
+
+Counts = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class CostOptions:
+    """What the number of requests depends on. `target_storage_class` None: each copy keeps the source's."""
+
+    part_size_bytes: int = 512 * MIB
+    multipart_threshold_bytes: int = COPY_OBJECT_MAX_BYTES
+    preserve_etags: bool = False
+    tags: bool = True
+    looks_first: bool = False
+    target_storage_class: str | None = None
+
+    @classmethod
+    def of(cls, config: Config) -> "CostOptions":
+        copy = config.copy
+        return cls(
+            copy.part_size_bytes,
+            copy.multipart_threshold_bytes,
+            copy.preserve_etags,
+            copy.tags,
+            target_storage_class=config.target.storage_class,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """`requests` by (S3's operation, storage class it is billed by); `read_bytes` by the source's storage class."""
+
+    requests: Counter[tuple[str, str]] = field(default_factory=Counter)
+    read_bytes: Counter[str] = field(default_factory=Counter)
+
+    def __add__(self, other: "Estimate") -> "Estimate":
+        return Estimate(self.requests + other.requests, self.read_bytes + other.read_bytes)
+
+    @property
+    def by_operation(self) -> Counter[str]:
+        found: Counter[str] = Counter()
+        for (operation, _), count in self.requests.items():
+            found[operation] += count
+        return found
+
+    def to_json(self) -> dict[str, Any]:
+        rows = [[operation, kind, count] for (operation, kind), count in sorted(self.requests.items())]
+        return {"requests": rows, "read_bytes": dict(sorted(self.read_bytes.items()))}
+
+    @classmethod
+    def from_json(cls, value: dict[str, Any]) -> "Estimate":
+        return cls(Counter({(row[0], row[1]): row[2] for row in value["requests"]}), Counter(value["read_bytes"]))
+
+
+def listing(keys: int) -> Estimate:
+    """The requests that list so many keys: full pages, and one page even for none."""
+    return Estimate(Counter({("ListObjectsV2", STANDARD): max(1, -(-keys // LIST_PAGE_KEYS))}))
+
+
+def estimate(plan: pa.Table, options: CostOptions) -> Estimate:
+    """The requests that carry out the rows of a plan (schema `model.tables.PLAN`); skipped rows cost none.
+
+    | method         | reads                                      | writes                                          |
+    |----------------|--------------------------------------------|-------------------------------------------------|
+    | copy_object    |                                            | CopyObject                                      |
+    | multipart_copy | HeadObject, GetObjectTagging (with tags)   | CreateMultipartUpload, UploadPartCopy a part,   |
+    |                |                                            | CompleteMultipartUpload                         |
+    | , boundaries   | HeadObject for the first part's size       |                                                 |
+    | kept           |                                            |                                                 |
+    | relay, small   | GetObject, GetObjectTagging (with tags)    | PutObject                                       |
+    | relay, large   | HeadObject, GetObject a part,              | CreateMultipartUpload, UploadPart a part,       |
+    |                | GetObjectTagging (with tags)               | CompleteMultipartUpload                         |
+    | any            | HeadObject (with looks_first)              |                                                 |
+
+    Boundaries are kept with preserve_etags where the ETag shows parts, whose number is the ETag's. Where the parts
+    are not alike, which no listing shows, one HeadObject a part comes on top.
+    """
+    work = plan.filter(pc.equal(plan["action"], str(Action.COPY)))
+    source_class = pc.fill_null(work["storage_class"], STANDARD)
+    work = work.set_column(work.schema.get_field_index("storage_class"), "storage_class", source_class)
+    requests: Counter[tuple[str, str]] = Counter()
+    kinds = work["storage_class"].unique().to_pylist()
+    for kind in kinds:
+        rows = work if len(kinds) == 1 else work.filter(pc.equal(work["storage_class"], kind))
+        for operation, count in _operations(rows, options).items():
+            if count:
+                billed = (options.target_storage_class or kind) if operation in WRITES else kind
+                requests[operation, billed] += count
+    sizes = work.group_by("storage_class").aggregate([("size", "sum")]).to_pylist()
+    return Estimate(requests, Counter({row["storage_class"]: row["size_sum"] or 0 for row in sizes}))
+
+
+def _operations(rows: pa.Table, options: CostOptions) -> Counter[str]:
+    method = rows["method"]
+    size = pc.fill_null(rows["size"], 0).to_numpy()
+    shown = _parts_shown(rows["etag"]) if options.preserve_etags else np.zeros(rows.num_rows, np.int64)
+    parts = np.where(shown > 0, shown, _parts(size, options.part_size_bytes))
+    is_relay = _mask(method, Method.RELAY)
+    in_parts = _mask(method, Method.MULTIPART_COPY) | (
+        is_relay & ((size > options.multipart_threshold_bytes) | (shown > 0))
+    )
+    relayed, copied = in_parts & is_relay, in_parts & ~is_relay
+    small = is_relay & ~in_parts
+    return Counter(
+        CopyObject=int(_mask(method, Method.COPY_OBJECT).sum()),
+        HeadObject=int(in_parts.sum() + (in_parts & (shown > 0)).sum() + options.looks_first * rows.num_rows),
+        GetObjectTagging=int((in_parts | small).sum()) if options.tags else 0,
+        CreateMultipartUpload=int(in_parts.sum()),
+        UploadPartCopy=int(parts[copied].sum()),
+        GetObject=int(parts[relayed].sum() + small.sum()),
+        UploadPart=int(parts[relayed].sum()),
+        PutObject=int(small.sum()),
+        CompleteMultipartUpload=int(in_parts.sum()),
+    )
+
+
+def _mask(method: pa.ChunkedArray, wanted: Method) -> npt.NDArray[np.bool_]:
+    mask: npt.NDArray[np.bool_] = pc.equal(method, str(wanted)).to_numpy()
+    return mask
+
+
+def _parts(size: Counts, part_size_bytes: int) -> Counts:
+    """Parts of one size each, larger where 10,000 of them would not do."""
+    part_size = np.maximum(part_size_bytes, -(-size // PARTS_MAX))
+    return np.maximum(1, -(-size // part_size))
+
+
+def _parts_shown(etag: pa.ChunkedArray) -> Counts:
+    """The number of parts in an ETag, 0 where it shows none (`model.etag.part_count` for a column)."""
+    found = pc.extract_regex(etag, r"\A[0-9a-f]{32}-(?P<parts>[1-9][0-9]{0,4})\z")
+    shown: Counts = pc.fill_null(pc.cast(pc.struct_field(found, "parts"), pa.int64()), 0).to_numpy()
+    return shown

@@ -1,0 +1,88 @@
+"""Progress for people: a bar on a terminal, a line every so often in a log."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from rich.console import Console
+from rich.filesize import decimal
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+LINE_SECONDS = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How far a stage is: `settled` of `total` objects, with what came of them so far."""
+
+    total: int
+    settled: int
+    size_bytes: int
+    failed: int
+    throttled: int
+
+
+def line(standing: Standing, began: Standing, seconds: float) -> str:
+    """One line of a log; the rate is that since `began`, `seconds` ago."""
+    rate = (standing.settled - began.settled) / seconds if seconds > 0 else 0.0
+    left = (standing.total - standing.settled) / rate if rate > 0 else None
+    share = 100 * standing.settled / standing.total if standing.total else 100.0
+    parts = [
+        f"{standing.settled:,} of {standing.total:,} objects ({share:.1f} %)",
+        decimal(standing.size_bytes),
+        f"{rate:,.0f} objects/s",
+        f"{standing.failed:,} failed",
+    ]
+    if standing.throttled:
+        parts.append(f"{standing.throttled:,} throttled")
+    if left is not None:
+        parts.append(f"{_duration(left)} left")
+    return ", ".join(parts)
+
+
+def _duration(seconds: float) -> str:
+    whole = round(seconds)
+    hours, minutes = divmod(whole // 60, 60)
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min {whole % 60} s" if minutes else f"{whole} s"
+
+
+class ProgressView:
+    """Shows the standings that it is given. Use as a context manager; `show` may be called as often as one likes."""
+
+    def __init__(self, console: Console, title: str, clock: Callable[[], float] = time.monotonic) -> None:
+        self._console = console
+        self._title = title
+        self._clock = clock
+        self._began: tuple[float, Standing] | None = None
+        self._last_line = -LINE_SECONDS
+        self._bar: Progress | None = None
+        if console.is_terminal:
+            self._bar = Progress(
+                TextColumn("{task.description}"),
+                BarColumn(),
+                TextColumn("{task.fields[text]}"),
+                TimeElapsedColumn(),
+                TimeRemainingColumn(),
+                console=console,
+            )
+
+    def __enter__(self) -> "ProgressView":
+        if self._bar is not None:
+            self._bar.start()
+            self._task = self._bar.add_task(self._title, total=None, text="")
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+
+    def show(self, standing: Standing) -> None:
+        now = self._clock()
+        if self._began is None:
+            self._began = (now, standing)
+        text = line(standing, self._began[1], now - self._began[0])
+        if self._bar is not None:
+            self._bar.update(self._task, total=standing.total, completed=standing.settled, text=text)
+        elif now - self._last_line >= LINE_SECONDS:
+            self._last_line = now
+            self._console.print(f"{self._title}: {text}", highlight=False, markup=False)

@@ -1,0 +1,123 @@
+"""What a part of a run amounts to: counts that add up, read from the rows that were written.
+
+A tally is made from an outcomes table, so the figures of a summary are those of the rows and nothing else. What rows
+do not hold (requests by kind, throttles) is counted by the engine and travels in the file's metadata.
+"""
+
+import json
+from collections import Counter
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from s3sync.model.outcome import Status
+
+ENGINE_KEY = b"s3sync.engine"
+
+
+@dataclass(slots=True)
+class ErrorTally:
+    error_class: str
+    count: int
+    example_key: str
+    example_message: str
+
+
+@dataclass(slots=True)
+class Tally:
+    """Objects and bytes by status, and why; requests by S3 operation; `engine_seconds` is time spent copying."""
+
+    objects: Counter[str] = field(default_factory=Counter)
+    size_bytes: Counter[str] = field(default_factory=Counter)
+    reasons: Counter[str] = field(default_factory=Counter)
+    pinned: Counter[str] = field(default_factory=Counter)
+    verified: Counter[str] = field(default_factory=Counter)
+    errors: dict[str, ErrorTally] = field(default_factory=dict)
+    requests: Counter[str] = field(default_factory=Counter)
+    retries: int = 0
+    throttled: int = 0
+    engine_seconds: float = 0.0
+
+    @property
+    def settled(self) -> int:
+        return self.objects.total()
+
+    def failed_by_class(self, classes: frozenset[Any]) -> Counter[str]:
+        """How many failed with each code of these error classes."""
+        names = {str(name) for name in classes}
+        return Counter({code: e.count for code, e in self.errors.items() if e.error_class in names})
+
+    def add(self, other: "Tally") -> None:
+        for name in ("objects", "size_bytes", "reasons", "pinned", "verified", "requests"):
+            getattr(self, name).update(getattr(other, name))
+        for code, error in other.errors.items():
+            mine = self.errors.get(code)
+            if mine is None:
+                self.errors[code] = ErrorTally(**asdict(error))
+            else:
+                mine.count += error.count
+        self.retries += other.retries
+        self.throttled += other.throttled
+        self.engine_seconds += other.engine_seconds
+
+    def to_json(self) -> dict[str, Any]:
+        errors = {code: asdict(error) for code, error in self.errors.items()}
+        return {**{f.name: getattr(self, f.name) for f in fields(self)}, "errors": errors}
+
+    @classmethod
+    def from_json(cls, value: dict[str, Any]) -> "Tally":
+        counters = ("objects", "size_bytes", "reasons", "pinned", "verified", "requests")
+        return cls(
+            **{name: Counter(value[name]) for name in counters},
+            errors={code: ErrorTally(**error) for code, error in value["errors"].items()},
+            retries=value["retries"],
+            throttled=value["throttled"],
+            engine_seconds=value["engine_seconds"],
+        )
+
+
+def with_engine_counts(
+    table: pa.Table, requests: Counter[str], retries: int, throttled: int, seconds: float
+) -> pa.Table:
+    """The table with what the engine counted while its rows were made, in the schema's metadata."""
+    counts = {"requests": requests, "retries": retries, "throttled": throttled, "engine_seconds": seconds}
+    return table.replace_schema_metadata({ENGINE_KEY: json.dumps(counts).encode()})
+
+
+def tally(outcomes: pa.Table) -> Tally:
+    """The counts of an outcomes table (schema `model.tables.OUTCOMES`), which may carry the engine's metadata."""
+    counts = json.loads((outcomes.schema.metadata or {}).get(ENGINE_KEY, b"{}"))
+    by_status = outcomes.group_by("status").aggregate([("task_id", "count"), ("size", "sum")]).to_pylist()
+    return Tally(
+        objects=Counter({row["status"]: row["task_id_count"] for row in by_status}),
+        size_bytes=Counter({row["status"]: row["size_sum"] or 0 for row in by_status}),
+        reasons=counted(outcomes, "reason"),
+        pinned=counted(outcomes, "pinned"),
+        verified=counted(outcomes, "verified"),
+        errors=_errors(outcomes),
+        requests=Counter(counts.get("requests", {})),
+        retries=counts.get("retries", 0),
+        throttled=counts.get("throttled", 0),
+        engine_seconds=counts.get("engine_seconds", 0.0),
+    )
+
+
+def counted(table: pa.Table, column: str) -> Counter[str]:
+    """How often each text stands in a column; nulls are not counted."""
+    return Counter({e["values"]: e["counts"] for e in pc.value_counts(table[column]).to_pylist() if e["values"]})
+
+
+def _errors(table: pa.Table) -> dict[str, ErrorTally]:
+    failed = table.filter(pc.equal(table["status"], str(Status.FAILED)))
+    if not failed.num_rows:
+        return {}
+    columns = [("task_id", "count"), ("error_class", "first"), ("source_key", "first"), ("message", "first")]
+    rows = failed.group_by("error_code", use_threads=False).aggregate(columns).to_pylist()
+    return {
+        row["error_code"]: ErrorTally(
+            row["error_class_first"], row["task_id_count"], row["source_key_first"], row["message_first"] or ""
+        )
+        for row in rows
+    }

@@ -1,0 +1,186 @@
+"""Carry out one batch of a plan: read its file, copy, write down what became of each task.
+
+    plan/{batch}.parquet ──> tasks ──> engine (requests in flight) ──> outcomes ──> parts ──> done record
+                                          │ every second: report to the hub, flush now and then, hear whether to stop
+
+Runs in a worker process. What is expensive to make (clients, connections) is made once a process and kept.
+"""
+
+import os
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+from s3sync.aws.engine import Engine, EngineCounts
+from s3sync.aws.operations import CopySettings, copy_task
+from s3sync.aws.store import Store
+from s3sync.aws.workers import engine_for
+from s3sync.config.model import AccessConfig
+from s3sync.model.outcome import Outcome, Status
+from s3sync.model.task import Action, Method, Task
+from s3sync.planning.circuit import HOPELESS, Circuit
+from s3sync.report.tally import Tally
+from s3sync.runs.folder import RunFolder
+from s3sync.runs.hub import HubAddress, HubClient, Report
+from s3sync.runs.outcome_log import BatchDone, OutcomeLog, read_parquet
+from s3sync.runs.plan import Batch
+
+FLUSH_SECONDS = 15.0
+FLUSH_ROWS = 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class CopyContext:
+    """What a worker needs to carry out any batch of a run. It travels in the task's closure (C12)."""
+
+    settings: CopySettings
+    access: AccessConfig
+    store_uri: str
+    run_id: str
+    epoch: int
+    in_flight: int
+    max_attempts: int
+    circuit_after: int
+    progress_seconds: float
+    hub: HubAddress
+
+
+@dataclass(frozen=True, slots=True)
+class Stopped:
+    """A batch that was not finished: told to stop, or its circuit opened. What was settled is written."""
+
+    batch_id: str
+    circuit_code: str | None
+
+
+def tasks_of(plan: pa.Table) -> Iterator[Task]:
+    """The rows of a plan file as tasks, a slice at a time."""
+    for batch in plan.to_batches(max_chunksize=5_000):
+        columns = [column.to_pylist() for column in batch.columns]
+        for row in zip(*columns, strict=True):
+            yield Task(*row[:8], action=Action(row[8]), reason=row[9], method=Method(row[10]))
+
+
+class BatchWatch:
+    """The once-a-second side of a batch: reports, flushes, and decides whether to stop."""
+
+    def __init__(
+        self,
+        context: CopyContext,
+        hub: HubClient,
+        log: OutcomeLog,
+        batch_id: str,
+        attempt: str,
+        engine: Engine,
+        done_before: Tally,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._log = log
+        self._work = (batch_id, attempt)
+        self._engine = engine
+        self._clock = clock
+        self._hub = hub
+        self._parent = os.getppid()
+        self._settled = done_before.settled
+        self._size_bytes = done_before.size_bytes[Status.COPIED]
+        self._failed = done_before.objects[Status.FAILED]
+        self._hopeless: Counter[str] = Counter()
+        self._unseen: Counter[str] = Counter()
+        self._unseen_settled = 0
+        self._circuit = Circuit(context.circuit_after)
+        self._flushed_at = clock()
+        self._flushed_counts = EngineCounts()
+        self.stop = False
+
+    @property
+    def circuit_code(self) -> str | None:
+        return self._circuit.open_code
+
+    def settle(self, outcome: Outcome) -> None:
+        self._log.add(outcome)
+        self._settled += 1
+        self._unseen_settled += 1
+        if outcome.status is Status.COPIED:
+            self._size_bytes += outcome.size or 0
+        elif outcome.status is Status.FAILED:
+            self._failed += 1
+            if outcome.error_class in HOPELESS and outcome.error_code:
+                self._unseen[outcome.error_code] += 1
+
+    def tick(self) -> None:
+        """Called about once a second while requests are in flight."""
+        self._circuit.observe(self._unseen_settled, self._unseen)
+        self._hopeless.update(self._unseen)
+        self._unseen_settled, self._unseen = 0, Counter()
+        batch_id, attempt = self._work
+        throttled = self._engine.counts.throttled
+        told_to_stop = self._hub.report(
+            Report(batch_id, attempt, self._settled, self._size_bytes, self._failed, throttled, dict(self._hopeless))
+        )
+        orphaned = os.getppid() != self._parent
+        self.stop = self.stop or told_to_stop or orphaned or self.circuit_code is not None
+        if self._log.pending >= FLUSH_ROWS or self._clock() - self._flushed_at >= FLUSH_SECONDS:
+            self.flush(keep_back=_is_hopeless)
+
+    def flush(self, keep_back: Callable[[Outcome], bool] = lambda _: False) -> None:
+        counts = self._engine.counts.since(self._flushed_counts)
+        seconds = self._clock() - self._flushed_at
+        self._log.flush(
+            Tally(
+                requests=Counter(counts.requests),
+                retries=counts.retries,
+                throttled=counts.throttled,
+                engine_seconds=seconds,
+            ),
+            keep_back,
+        )
+        self._flushed_counts = self._engine.counts.copy()
+        self._flushed_at = self._clock()
+
+    def close(self) -> None:
+        self._hub.close()
+
+
+def _is_hopeless(outcome: Outcome) -> bool:
+    """Failures that may be everybody's: held back until the batch ends, so that an open circuit leaves them planned."""
+    return outcome.status is Status.FAILED and outcome.error_class in HOPELESS
+
+
+def copy_batch(context: CopyContext, store: Store, batch: Batch, attempt: str) -> BatchDone | Stopped:
+    """Settle each task of the batch once, whatever earlier attempts did; safe to call again at any point (C2)."""
+    hub = HubClient(context.hub)
+    if hub.report(Report(batch.batch_id, attempt)):
+        return Stopped(batch.batch_id, None)
+    folder = RunFolder(store, context.run_id)
+    log = OutcomeLog(folder, batch.batch_id, attempt)
+    prior = log.begin()
+    if prior.done is not None:
+        return prior.done
+    engine = engine_for(context.access, context.in_flight, context.max_attempts)
+    watch = BatchWatch(context, hub, log, batch.batch_id, attempt, engine, prior.tally)
+    plan = read_parquet(folder.get(batch.file))
+    number = 1 if not prior.was_begun else 2
+    operations = (
+        (task.task_id, copy_task(task, context.settings, number, look_first=prior.was_begun))
+        for task in tasks_of(plan)
+        if task.task_id not in prior.settled
+    )
+    settled = len(prior.settled)
+    for _, outcome in engine.run(operations, lambda: watch.stop, watch.tick):
+        if outcome is not None:
+            watch.settle(outcome)
+            settled += 1
+    watch.tick()
+    watch.close()
+    if watch.circuit_code is not None:
+        watch.flush(keep_back=_is_hopeless)
+        log.drop_pending()
+        return Stopped(batch.batch_id, watch.circuit_code)
+    if settled < batch.tasks:
+        watch.flush()
+        return Stopped(batch.batch_id, None)
+    watch.flush()
+    return log.finish(batch.tasks)

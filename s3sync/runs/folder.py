@@ -1,0 +1,142 @@
+"""The folder of a run, and how a run is found again.
+
+    {work_uri}/fingerprints/{fingerprint}.json   the newest run with these options
+    {work_uri}/locks/{target}/...                see runs/lock.py
+    {work_uri}/runs/{run_id}/
+        run.json                                 what was asked for, without secrets
+        starts/0001.json, ...                    one per driver that worked on the run; the number is the epoch
+        {stage}/...                              files of the stage's tasks, named by task and attempt
+        {stage}/manifest.json                    the commit: which of these files count
+        summary.json                             the end of it
+
+A stage is committed by writing its manifest, in one put; what no manifest names does not exist.
+"""
+
+import json
+import secrets
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from hashlib import sha256
+from typing import Any
+
+from s3sync.aws.store import Store
+from s3sync.errors import ConfigError, StoreError
+
+SCHEMA_VERSION = 1
+
+
+def fingerprint(options: Mapping[str, Any]) -> str:
+    """A short name for a set of options: the same options give the same one."""
+    return sha256(json.dumps(options, sort_keys=True, default=str).encode()).hexdigest()[:16]
+
+
+def new_run_id(now: datetime) -> str:
+    return f"{now.astimezone(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
+
+
+@dataclass(frozen=True, slots=True)
+class RunFolder:
+    """One run on the store. Paths given to its methods are relative to the run's folder."""
+
+    store: Store
+    run_id: str
+
+    @property
+    def uri(self) -> str:
+        return f"{self.store.uri}/runs/{self.run_id}"
+
+    def path(self, name: str) -> str:
+        return f"runs/{self.run_id}/{name}"
+
+    def put(self, name: str, body: bytes) -> None:
+        self.store.put(self.path(name), body)
+
+    def get(self, name: str) -> bytes:
+        """The file's bytes. Raises StoreError where it is missing: whoever asks knows that it was committed."""
+        body = self.store.get(self.path(name))
+        if body is None:
+            raise StoreError(f"{self.uri}/{name}: is missing")
+        return body
+
+    def put_json(self, name: str, value: Mapping[str, Any]) -> None:
+        self.put(name, json.dumps(value, indent=1).encode())
+
+    def get_json(self, name: str) -> dict[str, Any] | None:
+        body = self.store.get(self.path(name))
+        if body is None:
+            return None
+        try:
+            value: dict[str, Any] = json.loads(body)
+        except ValueError as error:
+            raise StoreError(f"{self.uri}/{name}: is not JSON: {error}") from error
+        return value
+
+    def names(self, prefix: str) -> Iterator[str]:
+        start = len(self.path(""))
+        return (name[start:] for name in self.store.names(self.path(prefix)))
+
+    def commit(self, stage: str, manifest: Mapping[str, Any]) -> None:
+        """Make the files that `manifest` names the stage's result."""
+        self.put_json(f"{stage}/manifest.json", {"schema_version": SCHEMA_VERSION, **manifest})
+
+    def manifest(self, stage: str) -> dict[str, Any] | None:
+        """The stage's commit, None where it has none yet."""
+        return self.get_json(f"{stage}/manifest.json")
+
+    def begin_epoch(self, note: Mapping[str, Any]) -> int:
+        """Count this driver's start: 1 for the first one, and no two drivers get the same number."""
+        epoch = 1 + sum(1 for _ in self.names("starts/"))
+        body = json.dumps({"nonce": secrets.token_hex(8), **note}).encode()
+        while not self.store.put_new(self.path(f"starts/{epoch:04d}.json"), body):
+            epoch += 1
+        return epoch
+
+    @property
+    def is_finished(self) -> bool:
+        summary = self.get_json("summary.json")
+        return summary is not None and summary["state"] in ("complete", "incomplete")
+
+
+def find_or_create(
+    store: Store, options: Mapping[str, Any], run_id: str | None, now: datetime
+) -> tuple[RunFolder, bool]:
+    """The run to work on, and whether it was there before.
+
+    Without `run_id`: the unfinished run with the same options, else a new one. With it: that run, new or not.
+    Raises ConfigError where the run named has other options: its plan is not what is asked for now.
+    """
+    mark = fingerprint(options)
+    index = f"fingerprints/{mark}.json"
+    if run_id is None:
+        known = store.get(index)
+        if known is not None:
+            folder = RunFolder(store, json.loads(known)["run_id"])
+            if folder.get_json("run.json") is not None and not folder.is_finished:
+                return folder, True
+    folder = RunFolder(store, run_id or new_run_id(now))
+    described = folder.get_json("run.json")
+    if described is not None:
+        if described["fingerprint"] != mark:
+            raise ConfigError(
+                "--run-id",
+                f"run {folder.run_id} was begun with other options; {_differences(described['options'], options)}",
+            )
+        return folder, True
+    folder.put_json(
+        "run.json",
+        {
+            "schema_version": SCHEMA_VERSION,
+            "run_id": folder.run_id,
+            "fingerprint": mark,
+            "created_at": now.isoformat(),
+            "options": dict(options),
+        },
+    )
+    store.put(index, json.dumps({"run_id": folder.run_id}).encode())
+    return folder, False
+
+
+def _differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> str:
+    plain = json.loads(json.dumps(after, default=str))
+    return ", ".join(sorted(name for name in {*before, *plain} if before.get(name) != plain.get(name)))

@@ -1,0 +1,161 @@
+"""How workers tell the driver what they are doing, every second, and hear whether to go on.
+
+The driver listens on one TCP port; each worker process keeps one connection. A line of JSON goes up, one comes back:
+
+    up    {"token": ..., "work": "b000012", "attempt": "0001-00000007", "settled": 812, "bytes": ..., "failed": ...,
+           "throttled": ..., "hopeless": {"AccessDenied": 3}}      totals of this attempt so far
+    down  {"stop": false}
+
+The hub serves progress and stopping, nothing that must be true: counts come from the tables. A worker that cannot
+reach the hub goes on without it.
+"""
+
+import asyncio
+import json
+import secrets
+import socket
+import threading
+from collections import Counter
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+MESSAGE_MAX_BYTES = 64 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class HubAddress:
+    """Where the hub is. The token keeps strangers out; it opens nothing else and dies with the run."""
+
+    host: str
+    port: int
+    token: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """Totals of one attempt at one piece of work."""
+
+    work: str
+    attempt: str
+    settled: int = 0
+    size_bytes: int = 0
+    failed: int = 0
+    throttled: int = 0
+    hopeless: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    settled: int = 0
+    size_bytes: int = 0
+    failed: int = 0
+    throttled: int = 0
+
+
+class Hub:
+    """The driver's end, a thread of its own. Use as a context manager."""
+
+    def __init__(self, host: str, advertised_host: str) -> None:
+        self._host = host
+        self._advertised_host = advertised_host
+        self.on_settled: Callable[[int, Counter[str]], None] = lambda _settled, _hopeless: None
+        self._token = secrets.token_urlsafe(24)
+        self._latest: dict[str, Report] = {}
+        self._stop = threading.Event()
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="hub", daemon=True)
+        self._port = 0
+        self.reports_seen = 0
+
+    def __enter__(self) -> "Hub":
+        self._thread.start()
+        server = asyncio.run_coroutine_threadsafe(
+            asyncio.start_server(self._serve, self._host, 0, limit=MESSAGE_MAX_BYTES), self._loop
+        ).result()
+        self._port = server.sockets[0].getsockname()[1]
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(5)
+
+    @property
+    def address(self) -> HubAddress:
+        return HubAddress(self._advertised_host, self._port, self._token)
+
+    def stop_workers(self) -> None:
+        """Tell each worker at its next report to start nothing more."""
+        self._stop.set()
+
+    @property
+    def is_stopping(self) -> bool:
+        return self._stop.is_set()
+
+    def settled_before(self, reports: list[Report]) -> None:
+        """Count work that was done before this driver started."""
+        self._latest.update({report.work: report for report in reports})
+
+    def progress(self) -> Progress:
+        latest = list(self._latest.values())
+        return Progress(
+            sum(r.settled for r in latest),
+            sum(r.size_bytes for r in latest),
+            sum(r.failed for r in latest),
+            sum(r.throttled for r in latest),
+        )
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(ConnectionError, ValueError, KeyError, TypeError, asyncio.IncompleteReadError):
+            while line := await reader.readline():
+                message = json.loads(line)
+                if not secrets.compare_digest(str(message.pop("token")), self._token):
+                    break
+                self._take(Report(**message))
+                writer.write(json.dumps({"stop": self._stop.is_set()}).encode() + b"\n")
+                await writer.drain()
+        writer.close()
+
+    def _take(self, report: Report) -> None:
+        self.reports_seen += 1
+        before = self._latest.get(report.work)
+        if before is not None and before.attempt > report.attempt:
+            return  # an attempt that was given up still talks
+        self._latest[report.work] = report
+        if before is None or before.attempt != report.attempt:
+            before = Report(report.work, report.attempt)
+        news = Counter(report.hopeless)
+        news.subtract(before.hopeless)
+        self.on_settled(report.settled - before.settled, +news)
+
+
+class HubClient:
+    """The worker's end. `report` never raises and never waits longer than `timeout_seconds`."""
+
+    def __init__(self, address: HubAddress, timeout_seconds: float = 2.0) -> None:
+        self._address = address
+        self._timeout_seconds = timeout_seconds
+        self._socket: socket.socket | None = None
+        self._answers: Any = None
+
+    def report(self, report: Report) -> bool:
+        """Send the totals; True where the driver says to stop."""
+        try:
+            if self._socket is None:
+                self._connect()
+            assert self._socket is not None  # noqa: S101
+            self._socket.sendall(json.dumps({"token": self._address.token, **asdict(report)}).encode() + b"\n")
+            return bool(json.loads(self._answers.readline())["stop"])
+        except (OSError, ValueError, KeyError):
+            self.close()
+            return False
+
+    def _connect(self) -> None:
+        self._socket = socket.create_connection((self._address.host, self._address.port), self._timeout_seconds)
+        self._answers = self._socket.makefile("rb")
+
+    def close(self) -> None:
+        if self._socket is not None:
+            self._socket.close()
+        self._socket = None

@@ -1,0 +1,163 @@
+"""The outcomes of a batch: written in parts as they come, and committed by one record at the end.
+
+    outcomes/{batch_id}/{attempt}.begun            an attempt at the batch has started; its copies may follow
+    outcomes/{batch_id}/{attempt}-{part}.parquet   rows that are settled
+    outcomes/{batch_id}/{attempt}.done.json        every task of the batch is settled, in the parts named here
+
+An attempt takes over the parts that earlier ones left, and does only what they do not settle. A part that an attempt
+thought dead writes later is in no record, so it does not count (design: "Two writers").
+"""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from s3sync.model.outcome import Outcome
+from s3sync.model.tables import OUTCOMES
+from s3sync.report.tally import Tally, tally, with_engine_counts
+from s3sync.runs.folder import RunFolder
+
+_FIELDS = tuple(OUTCOMES.names)
+
+
+def parquet_bytes(table: pa.Table, **options: Any) -> bytes:
+    sink = pa.BufferOutputStream()
+    pq.write_table(table, sink, compression="zstd", **options)
+    return bytes(sink.getvalue())
+
+
+def read_parquet(body: bytes, columns: list[str] | None = None) -> pa.Table:
+    return pq.read_table(pa.BufferReader(body), columns=columns)
+
+
+def outcome_table(outcomes: list[Outcome]) -> pa.Table:
+    columns = [[getattr(outcome, name) for outcome in outcomes] for name in _FIELDS]
+    return pa.table([pa.array(c, f.type) for c, f in zip(columns, OUTCOMES, strict=True)], schema=OUTCOMES)
+
+
+@dataclass(frozen=True, slots=True)
+class BatchDone:
+    """The commit of a batch: `parts` are paths in the run's folder, `tasks` the batch's number of tasks."""
+
+    batch_id: str
+    attempt: str
+    tasks: int
+    parts: tuple[str, ...]
+    tally: Tally
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "batch_id": self.batch_id,
+            "attempt": self.attempt,
+            "tasks": self.tasks,
+            "parts": list(self.parts),
+            "tally": self.tally.to_json(),
+        }
+
+    @classmethod
+    def from_json(cls, value: dict[str, Any]) -> "BatchDone":
+        return cls(
+            value["batch_id"], value["attempt"], value["tasks"], tuple(value["parts"]), Tally.from_json(value["tally"])
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Prior:
+    """What earlier attempts left. `was_begun`: copies may have been made that no row tells of."""
+
+    was_begun: bool = False
+    settled: frozenset[str] = frozenset()
+    parts: tuple[str, ...] = ()
+    tally: Tally = field(default_factory=Tally)
+    done: BatchDone | None = None
+
+
+class OutcomeLog:
+    """The writing side, for one attempt. `before_commit` gets the rows of a part before it is written: what must
+    happen first (failures sent to a queue) happens there, and may happen again if the worker dies in between."""
+
+    def __init__(
+        self,
+        folder: RunFolder,
+        batch_id: str,
+        attempt: str,
+        before_commit: Callable[[list[Outcome]], None] = lambda _: None,
+    ) -> None:
+        self._folder = folder
+        self._batch_id = batch_id
+        self._attempt = attempt
+        self._before_commit = before_commit
+        self._pending: list[Outcome] = []
+        self._parts: list[str] = []
+        self._tally = Tally()
+
+    @property
+    def _prefix(self) -> str:
+        return f"outcomes/{self._batch_id}/"
+
+    def begin(self) -> Prior:
+        """Read what is there, and put down that this attempt has started. Nothing may be copied before."""
+        prior = read_prior(self._folder, self._batch_id)
+        if prior.done is None:
+            self._folder.put(f"{self._prefix}{self._attempt}.begun", b"")
+            self._parts = list(prior.parts)
+            self._tally.add(prior.tally)
+        return prior
+
+    def add(self, outcome: Outcome) -> None:
+        self._pending.append(outcome)
+
+    @property
+    def pending(self) -> int:
+        return len(self._pending)
+
+    def flush(self, engine: Tally, keep_back: Callable[[Outcome], bool] = lambda _: False) -> None:
+        """Write what is pending as a part, but for the rows to keep back. `engine` holds the requests, retries,
+        throttles and seconds since the last flush."""
+        later = [outcome for outcome in self._pending if keep_back(outcome)]
+        rows = [outcome for outcome in self._pending if not keep_back(outcome)] if later else self._pending
+        if not rows and not engine.requests:
+            return
+        self._before_commit(rows)
+        table = with_engine_counts(
+            outcome_table(rows), engine.requests, engine.retries, engine.throttled, engine.engine_seconds
+        )
+        name = f"{self._prefix}{self._attempt}-{len(self._parts):04d}.parquet"
+        self._folder.put(name, parquet_bytes(table))
+        self._parts.append(name)
+        self._tally.add(tally(table))
+        self._pending = later
+
+    def drop_pending(self) -> int:
+        """Forget what was not flushed: these tasks stay planned. Returns how many."""
+        dropped, self._pending = len(self._pending), []
+        return dropped
+
+    def finish(self, tasks: int) -> BatchDone:
+        """Commit the batch. Everything must have been flushed."""
+        done = BatchDone(self._batch_id, self._attempt, tasks, tuple(self._parts), self._tally)
+        self._folder.put_json(f"{self._prefix}{self._attempt}.done.json", done.to_json())
+        return done
+
+
+def read_prior(folder: RunFolder, batch_id: str) -> Prior:
+    """What earlier attempts at a batch left. Of several done records the first attempt's counts."""
+    names = list(folder.names(f"outcomes/{batch_id}/"))
+    for name in names:
+        if name.endswith(".done.json"):
+            return Prior(was_begun=True, done=BatchDone.from_json(json.loads(folder.get(name))))
+    settled: set[str] = set()
+    parts: list[str] = []
+    counts = Tally()
+    for name in (name for name in names if name.endswith(".parquet")):
+        table = read_parquet(folder.get(name))
+        ids = table["task_id"].to_pylist()
+        if settled.isdisjoint(ids):  # a part that repeats what another one settles is left out as a whole
+            settled.update(ids)
+            parts.append(name)
+            counts.add(tally(table))
+    return Prior(bool(names), frozenset(settled), tuple(parts), counts)

@@ -1,0 +1,68 @@
+"""A committed plan, as its manifest tells it."""
+
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from s3sync.planning.cost import Estimate
+from s3sync.report.accounting import Counts
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """A batch of a committed plan: `file` is its path in the run's folder, `tasks` its number of rows."""
+
+    batch_id: str
+    file: str
+    tasks: int
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What was listed and what became of it (C1), why, what it will ask of S3, and the files that hold it.
+
+    `planned_at` is the target server's time before anything was looked at: an object on the target that is newer
+    was not there when the plan was made. `reasons` counts the planned rows by their reason.
+    """
+
+    source_bucket: str
+    target_bucket: str
+    planned_at: datetime
+    counts: Counts
+    reasons: Counter[str] = field(default_factory=Counter)
+    only_on_target: int = 0
+    listing_pages: int = 0
+    estimate: Estimate = field(default_factory=Estimate)
+    batches: tuple[Batch, ...] = ()
+    skip_files: tuple[str, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "source_bucket": self.source_bucket,
+            "target_bucket": self.target_bucket,
+            "planned_at": self.planned_at.isoformat(),
+            "counts": self.counts.to_json(),
+            "reasons": dict(self.reasons),
+            "only_on_target": self.only_on_target,
+            "listing_pages": self.listing_pages,
+            "estimate": self.estimate.to_json(),
+            "batches": [[b.batch_id, b.file, b.tasks, b.size_bytes] for b in self.batches],
+            "skip_files": list(self.skip_files),
+        }
+
+    @classmethod
+    def from_json(cls, value: dict[str, Any]) -> "Plan":
+        return cls(
+            source_bucket=value["source_bucket"],
+            target_bucket=value["target_bucket"],
+            planned_at=datetime.fromisoformat(value["planned_at"]),
+            counts=Counts.from_json(value["counts"]),
+            reasons=Counter(value["reasons"]),
+            only_on_target=value["only_on_target"],
+            listing_pages=value["listing_pages"],
+            estimate=Estimate.from_json(value["estimate"]),
+            batches=tuple(Batch(*batch) for batch in value["batches"]),
+            skip_files=tuple(value["skip_files"]),
+        )

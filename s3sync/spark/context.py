@@ -1,0 +1,71 @@
+"""What every stage of a run works with, and what is known before anything is written."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from pyspark.sql import SparkSession
+
+from s3sync.aws.buckets import BucketFacts, look_at_bucket
+from s3sync.config.model import Config
+from s3sync.inventory.manifest import Manifest
+from s3sync.planning.mapping import KeyMapping, check_mapping
+from s3sync.runs.folder import RunFolder
+from s3sync.spark.sources import find_manifests
+
+
+@dataclass(frozen=True, slots=True)
+class Preparation:
+    """The configuration, with the source's name where an inventory gave it, and what both buckets are like."""
+
+    config: Config
+    manifests: tuple[Manifest, ...]
+    source: BucketFacts
+    target: BucketFacts
+
+    @property
+    def source_place(self) -> str:
+        return f"s3://{self.config.source.bucket}/{', '.join(self.config.source.prefixes[:3])}"
+
+    @property
+    def target_place(self) -> str:
+        return f"s3://{self.config.target.bucket}/{self.config.target.prefix}"
+
+
+@dataclass(frozen=True, slots=True)
+class RunContext:
+    """One driver's part in a run; `epoch` counts the drivers, `say` shows a line to the user."""
+
+    prepared: Preparation
+    folder: RunFolder
+    epoch: int
+    spark: SparkSession
+    say: Callable[[str], None]
+
+    @property
+    def config(self) -> Config:
+        return self.prepared.config
+
+    def cancel(self) -> None:
+        self.spark.sparkContext.cancelAllJobs()
+
+
+def prepare(config: Config) -> Preparation:
+    """Look at what the configuration names. Raises UserErrors; nothing was written yet."""
+    manifests = find_manifests(config) if config.inventory.manifests else ()
+    if manifests:
+        config = replace(config, source=replace(config.source, bucket=manifests[0].source_bucket))
+    source, target = config.source.bucket or "", config.target.bucket or ""
+    access = config.access
+    check_mapping(
+        source,
+        config.source.prefixes,
+        target,
+        KeyMapping.of(config.target),
+        same_endpoint=access.source.endpoint_url == access.target.endpoint_url,
+    )
+    return Preparation(
+        config,
+        manifests,
+        look_at_bucket(access.source, source, "--source-bucket", config.source.expected_owner),
+        look_at_bucket(access.target, target, "--target-bucket", config.target.expected_owner),
+    )

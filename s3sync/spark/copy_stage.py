@@ -1,0 +1,88 @@
+"""The copies of a run: what of the plan is not done yet, watched and stoppable."""
+
+import threading
+from collections.abc import Callable
+from contextlib import ExitStack
+
+from rich.console import Console
+
+from s3sync.aws.buckets import honours_preconditions
+from s3sync.aws.copy_settings import CopySettings
+from s3sync.errors import CircuitOpen, Interrupted, S3SyncError
+from s3sync.planning.circuit import Circuit
+from s3sync.report.progress import ProgressView
+from s3sync.runs.copy_batch import CopyContext
+from s3sync.runs.finish import done_batches
+from s3sync.runs.hub import Hub
+from s3sync.runs.outcome_log import read_parquet
+from s3sync.runs.plan import Plan
+from s3sync.spark.context import RunContext
+from s3sync.spark.copying import CopyWatch, copy_batches, report_of
+from s3sync.spark.session import advertised_host, interruptible, is_local
+
+LISTEN_LOCAL = "127.0.0.1"
+LISTEN_CLUSTER = "0.0.0.0"  # noqa: S104  (executors are other machines)
+
+
+def copy(run: RunContext, plan: Plan, console: Console, is_lock_lost: Callable[[], bool]) -> S3SyncError | None:
+    """Carry out what of the plan is not done yet; returns why it stopped early, if it did."""
+    done = done_batches(run.folder)
+    batches = [batch for batch in plan.batches if batch.batch_id not in done]
+    circuit = Circuit(run.config.copy.circuit_after)
+    interrupted = threading.Event()
+    listen = LISTEN_LOCAL if is_local(run.spark) else LISTEN_CLUSTER
+    with ExitStack() as stack:
+        hub = stack.enter_context(Hub(listen, advertised_host(run.spark)))
+        hub.settled_before([report_of(batch) for batch in done.values()])
+        view = stack.enter_context(ProgressView(console, "Copying"))
+        total = sum(batch.tasks for batch in plan.batches)
+        watch = CopyWatch(hub, circuit, view, total, run.cancel, is_lock_lost)
+        hub.on_settled = watch.observe
+
+        def stop_cleanly() -> bool:
+            interrupted.set()
+            hub.stop_workers()
+            return True
+
+        stack.enter_context(interruptible(stop_cleanly, run.say))
+        copy_batches(run.spark, _copy_context(run, plan, hub), batches, watch)
+    return _why_stopped(circuit, is_interrupted=interrupted.is_set(), is_lock_lost=is_lock_lost())
+
+
+def _copy_context(run: RunContext, plan: Plan, hub: Hub) -> CopyContext:
+    config = run.config
+    return CopyContext(
+        settings=CopySettings.of(config, planned_at=plan.planned_at, preconditions=_preconditions(run, plan)),
+        access=config.access,
+        store_uri=config.run.work_uri,
+        run_id=run.folder.run_id,
+        epoch=run.epoch,
+        in_flight=config.copy.in_flight,
+        max_attempts=config.copy.max_attempts,
+        circuit_after=config.copy.circuit_after,
+        progress_seconds=config.run.progress_seconds,
+        hub=hub.address,
+    )
+
+
+def _preconditions(run: RunContext, plan: Plan) -> bool:
+    """AWS honours conditions on copies; another server is asked, once, with the plan's first object (C4)."""
+    access = run.config.access.target
+    if access.endpoint_url is None or not plan.batches:
+        return True
+    first = read_parquet(run.folder.get(plan.batches[0].file), ["source_key"])["source_key"][0].as_py()
+    probe = f"{run.config.target.prefix}.s3sync-probe-{run.folder.run_id}"
+    return honours_preconditions(access, (plan.source_bucket, first), (plan.target_bucket, probe))
+
+
+def _why_stopped(circuit: Circuit, *, is_interrupted: bool, is_lock_lost: bool) -> S3SyncError | None:
+    if is_lock_lost:
+        return Interrupted("another run took over the lock of the target, so this one stopped")
+    if circuit.open_code is not None:
+        return CircuitOpen(
+            f"nearly every object failed with {circuit.open_code}; the rest stays planned. "
+            "Mend the cause and give the same command again"
+        )
+    if is_interrupted:
+        return Interrupted("stopped; the same command goes on from here")
+    return None

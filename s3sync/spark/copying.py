@@ -1,0 +1,115 @@
+"""The copy stage: one Spark task a batch, watched by the driver while it runs."""
+
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from py4j.protocol import Py4JJavaError
+from pyspark import TaskContext
+from pyspark.sql import SparkSession
+
+from s3sync.aws.store import open_store
+from s3sync.planning.circuit import Circuit
+from s3sync.report.progress import ProgressView, Standing
+from s3sync.runs.copy_batch import CopyContext, Stopped, copy_batch
+from s3sync.runs.hub import Hub, Report
+from s3sync.runs.outcome_log import BatchDone
+from s3sync.runs.plan import Batch
+from s3sync.spark.failures import workers_errors
+
+JOB_GROUP = "s3sync-copy"
+GRACE_SECONDS = 20.0
+QUIET_SECONDS = 3.0
+WATCH_SECONDS = 0.5
+
+
+@dataclass(slots=True)
+class CopyWatch:
+    """The driver's eye on the stage: shows progress, opens the circuit, ends the stage when it was told to stop.
+
+    Batches that run are given `GRACE_SECONDS` to finish what is in flight; those that wait are cancelled.
+    """
+
+    hub: Hub
+    circuit: Circuit
+    view: ProgressView
+    total: int
+    cancel: Callable[[], None]
+    is_lost: Callable[[], bool]
+
+    def observe(self, settled: int, hopeless: Counter[str]) -> None:
+        self.circuit.observe(settled, hopeless)
+        if self.circuit.open_code is not None:
+            self.hub.stop_workers()
+
+    def watch(self, ended: threading.Event) -> None:
+        """Runs until the stage ends; cancels it where it was told to stop and nothing moves any more."""
+        stopping_since: float | None = None
+        moved_at, settled = time.monotonic(), -1
+        while not ended.wait(WATCH_SECONDS):
+            progress = self.hub.progress()
+            self.view.show(
+                Standing(self.total, progress.settled, progress.size_bytes, progress.failed, progress.throttled)
+            )
+            now = time.monotonic()
+            if progress.settled != settled:
+                moved_at, settled = now, progress.settled
+            if self.is_lost():
+                self.hub.stop_workers()
+            if self.hub.is_stopping:
+                stopping_since = stopping_since or now
+                if now - max(moved_at, stopping_since) > QUIET_SECONDS or now - stopping_since > GRACE_SECONDS:
+                    self.cancel()
+                    return
+
+
+def copy_batches(
+    spark: SparkSession,
+    context: CopyContext,
+    batches: list[Batch],
+    watch: CopyWatch,
+) -> None:
+    """Carry out the batches. Ends early, without an error, where the watch cancelled the stage."""
+    if not batches:
+        return
+    sc = spark.sparkContext
+    sc.setJobGroup(JOB_GROUP, "copy", interruptOnCancel=False)
+    ended = threading.Event()
+    watcher = threading.Thread(target=watch.watch, args=(ended,), name="copy-watch", daemon=True)
+    watcher.start()
+    try:
+        with workers_errors():
+            sc.parallelize(batches, len(batches)).mapPartitions(_task(context)).collect()
+    except Py4JJavaError:
+        if not watch.hub.is_stopping:
+            raise
+    finally:
+        ended.set()
+        watcher.join()
+
+
+def _task(context: CopyContext) -> Callable[[Iterator[Batch]], Iterator[str]]:
+    def run(batches: Iterator[Batch]) -> Iterator[str]:
+        task = TaskContext.get()
+        attempt = f"{context.epoch:04d}-{task.taskAttemptId():08d}"
+        store = open_store(context.store_uri, context.access.work)
+        for batch in batches:
+            ended = copy_batch(context, store, batch, attempt)
+            yield f"{batch.batch_id} {'stopped' if isinstance(ended, Stopped) else 'done'}"
+
+    return run
+
+
+def report_of(done: BatchDone) -> Report:
+    """What the hub should know of a batch that was done before this driver started."""
+    tally = done.tally
+    return Report(
+        work=done.batch_id,
+        attempt=done.attempt,
+        settled=tally.settled,
+        size_bytes=tally.size_bytes["copied"],
+        failed=tally.objects["failed"],
+        throttled=tally.throttled,
+    )

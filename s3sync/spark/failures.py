@@ -1,0 +1,37 @@
+"""Errors that workers raise on purpose, brought back to the driver as what they were."""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from py4j.protocol import Py4JJavaError
+from pyspark.errors import PySparkException
+
+from s3sync import errors
+
+_RAISED = re.compile(r"^(?:Caused by: .*?)?s3sync\.errors\.(\w+): (.*)$", re.MULTILINE)
+
+
+@contextmanager
+def workers_errors() -> Iterator[None]:
+    """Inside, an S3SyncError that ended a Spark task comes out as that error; anything else stays as it is."""
+    try:
+        yield
+    except (Py4JJavaError, PySparkException) as error:
+        text = str(error.java_exception) if isinstance(error, Py4JJavaError) else str(error)
+        raised = revived(text)
+        if raised is None:
+            raise
+        raise raised from None
+
+
+def revived(text: str) -> errors.S3SyncError | None:
+    """The last S3SyncError that a Python traceback within `text` tells of, with its message."""
+    found = _RAISED.findall(text)
+    if not found:
+        return None
+    name, message = found[-1]
+    kind = getattr(errors, name, errors.S3SyncError)
+    revival = kind.__new__(kind)
+    revival.args = (message.strip(),)
+    return revival  # type: ignore[no-any-return]

@@ -1,0 +1,115 @@
+"""The main job: look, lock, list, plan, copy, account, summarise.
+
+    look at both sides ─> lock the target ─> find the unfinished run or begin one ─> [listing] ─> [plan] ─> [copy] ─>
+    summary
+
+Each stage in brackets ends with a commit and is skipped where the run has it. So the same command goes on.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from rich.console import Console
+
+from s3sync.aws.store import Store, open_store
+from s3sync.config.load import describe
+from s3sync.config.model import Config
+from s3sync.errors import EXIT_DONE, CircuitOpen, Interrupted
+from s3sync.report.console import plan_view, summary_view
+from s3sync.report.summary import State
+from s3sync.runs.finish import finish_run
+from s3sync.runs.folder import RunFolder, find_or_create
+from s3sync.runs.lock import TargetLock
+from s3sync.runs.plan import Plan
+from s3sync.spark.context import Preparation, RunContext, prepare
+from s3sync.spark.copy_stage import copy
+from s3sync.spark.plan_stage import figures, planned
+from s3sync.spark.session import interruptible, open_session
+
+_STATES = {Interrupted: State.INTERRUPTED, CircuitOpen: State.CIRCUIT_OPEN}
+
+
+def migrate(config: Config, console: Console) -> int:
+    """Run the job, or go on with it, and return its exit code. Raises S3SyncError where it ends before its summary,
+    or stopped early."""
+    began = datetime.now(UTC)
+    prepared = prepare(config)
+    work = _Work.find(prepared, console)
+    if work.folder.is_finished:
+        return work.finished_before()
+    with work.begun() as (run, lock):
+        plan = _planned(run)
+        acts, skips = plan.counts.planned_total.objects - plan.counts.skips.objects, plan.counts.skips.objects
+        run.say(f"The plan: {acts:,} objects to copy in {len(plan.batches):,} batches, {skips:,} to skip")
+        reason = copy(run, plan, console, lock.lost.is_set)
+        stopped = _STATES[type(reason)] if reason is not None else None
+        summary = finish_run(run.folder, plan, prepared.source_place, prepared.target_place, began, stopped)
+        console.print(summary_view(summary))
+        run.say(f"The run's tables and summary.json lie in {run.folder.uri}/")
+        if reason is not None and summary.counts.remaining:
+            raise reason
+        return summary.exit_code
+
+
+def plan_only(config: Config, console: Console) -> int:
+    """Make the plan and show it; `migrate` with the same options carries it out."""
+    prepared = prepare(config)
+    work = _Work.find(prepared, console)
+    if work.folder.is_finished:
+        return work.finished_before()
+    with work.begun() as (run, _):
+        plan = _planned(run)
+        console.print(plan_view(figures(run, plan)))
+        run.say(f"The plan lies in {run.folder.uri}/plan/; `s3sync migrate` with the same options carries it out.")
+        return EXIT_DONE
+
+
+def _planned(run: RunContext) -> Plan:
+    def cancel() -> bool:
+        run.cancel()
+        return False
+
+    with interruptible(cancel, run.say):
+        return planned(run)
+
+
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """The run to work on, found by the options; nothing is locked or started yet."""
+
+    prepared: Preparation
+    store: Store
+    folder: RunFolder
+    is_known: bool
+    console: Console
+
+    @classmethod
+    def find(cls, prepared: Preparation, console: Console) -> "_Work":
+        config = prepared.config
+        store = open_store(config.run.work_uri, config.access.work)
+        folder, is_known = find_or_create(store, describe(config), config.run.run_id, datetime.now(UTC))
+        return cls(prepared, store, folder, is_known, console)
+
+    def say(self, text: str) -> None:
+        self.console.print(text, highlight=False, markup=False)
+
+    def finished_before(self) -> int:
+        summary = self.folder.get_json("summary.json") or {}
+        self.say(f"Run {self.folder.run_id} is finished; nothing to do. See {self.folder.uri}/summary.json")
+        return int(summary["exit_code"])
+
+    @contextmanager
+    def begun(self) -> Iterator[tuple[RunContext, TargetLock]]:
+        """Lock the target, count this start, open Spark."""
+        config = self.prepared.config
+        target = f"{config.access.target.endpoint_url or 'aws'}/{config.target.bucket}/{config.target.prefix}"
+        timeout_seconds = config.run.lock_timeout_seconds
+        with TargetLock(self.store, target, self.folder.run_id, timeout_seconds, self.say) as lock:
+            epoch = self.folder.begin_epoch({"at": datetime.now(UTC).isoformat()})
+            self.say(
+                f"{'Going on with' if self.is_known else 'Beginning'} run {self.folder.run_id} in {self.folder.uri}"
+            )
+            spark = open_session(f"s3sync {config.source.bucket} to {config.target.bucket}")
+            yield RunContext(self.prepared, self.folder, epoch, spark, self.say), lock

@@ -1,0 +1,92 @@
+"""The plan of a run: the one it has, or a new one from the sources that the configuration names."""
+
+from s3sync.aws.buckets import own_owner_id
+from s3sync.config.files import conf_file
+from s3sync.config.model import Owner
+from s3sync.planning.batches import BatchLimits, partition_count
+from s3sync.planning.cost import CostOptions
+from s3sync.planning.filters import Filters
+from s3sync.planning.mapping import KeyMapping
+from s3sync.planning.prices import bill, load_prices
+from s3sync.planning.resolve import ResolveOptions
+from s3sync.report.console import PlanFigures
+from s3sync.runs.plan import Plan
+from s3sync.spark.context import RunContext
+from s3sync.spark.plan_files import WriteJob
+from s3sync.spark.planning import PlanJob, make_plan
+from s3sync.spark.rows import ReadJob
+from s3sync.spark.sources import Sources, inventory_sources, listed_source, listed_target
+
+
+def planned(run: RunContext) -> Plan:
+    """The run's plan, made and committed now where it has none yet."""
+    committed = run.folder.manifest("plan")
+    if committed is not None:
+        return Plan.from_json(committed)
+    if run.prepared.manifests:
+        sources = inventory_sources(run.prepared.manifests)
+    else:
+        sources = listed_source(run.spark, run.folder, run.config, run.epoch)
+    if run.config.plan.verify:
+        sources = sources + listed_target(run.spark, run.folder, run.config, run.epoch)
+    return make_plan(run.spark, run.folder, _plan_job(run, sources))
+
+
+def _plan_job(run: RunContext, sources: Sources) -> PlanJob:
+    config = run.config
+    limits = BatchLimits(config.plan.batch_objects, config.plan.batch_size_bytes)
+    limits = limits.widened(sources.estimated_rows, sources.estimated_bytes)
+    cores = run.spark.sparkContext.defaultParallelism
+    return PlanJob(
+        read=_read_job(run, sources),
+        write=WriteJob(
+            resolve=ResolveOptions.of(config, target_hides_md5=run.prepared.target.hides_md5),
+            limits=limits,
+            cost=CostOptions.of(config),
+            work_access=config.access.work,
+            store_uri=config.run.work_uri,
+            run_id=run.folder.run_id,
+            epoch=run.epoch,
+        ),
+        source_bucket=config.source.bucket or "",
+        target_bucket=config.target.bucket or "",
+        partitions=partition_count(sources.estimated_rows, sources.estimated_bytes, limits, cores),
+        limit=config.plan.limit,
+        planned_at=run.prepared.target.server_time,
+        listing_pages=sources.pages,
+    )
+
+
+def _read_job(run: RunContext, sources: Sources) -> ReadJob:
+    config = run.config
+    owner_id = own_owner_id(config.access.source) if config.filters.owner is not Owner.ANY else None
+    return ReadJob(
+        sources=sources.files,
+        filters=Filters.of(config.source, config.filters, owner_id),
+        mapping=KeyMapping.of(config.target),
+        access=config.access,
+        verify_files=config.inventory.verify_files,
+        tmp_dir=config.run.tmp_dir,
+        store_uri=config.run.work_uri,
+        run_id=run.folder.run_id,
+    )
+
+
+def figures(run: RunContext, plan: Plan) -> PlanFigures:
+    """The plan for people: counts, requests and what they cost by conf/prices.yml."""
+    prices = load_prices(conf_file("prices.yml"))
+    access = run.config.access
+    cost = bill(plan.estimate, prices, crosses_regions=access.source.region_name != access.target.region_name)
+    notes = [f"prices of {prices.region}, from conf/prices.yml"]
+    if cost.unpriced:
+        notes.append(f"no price is known for {', '.join(cost.unpriced)}")
+    return PlanFigures(
+        run.prepared.source_place,
+        run.prepared.target_place,
+        plan.counts,
+        dict(plan.estimate.by_operation),
+        len(plan.batches),
+        {"requests": cost.requests, "retrieval": cost.retrieval, "transfer": cost.transfer},
+        prices.currency,
+        tuple(notes),
+    )

@@ -1,0 +1,120 @@
+"""The reading half of planning: from inventory files and listing segments to candidate rows, in the workers.
+
+Each source (a file) is read by one task, filtered and mapped in Arrow, and ends with a row that carries its counts:
+counts that travel with the rows are exact, whatever Spark repeats, because a shuffle takes each task's rows once (C3).
+"""
+
+import json
+import tempfile
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+
+from s3sync.aws.clients import client
+from s3sync.aws.inventory_source import fetch_data_file
+from s3sync.aws.store import open_store
+from s3sync.config.model import AccessConfig
+from s3sync.inventory.datafile import read_data_file
+from s3sync.inventory.manifest import DataFile, Manifest
+from s3sync.model.candidates import CANDIDATES, SIDE_COUNTS, SIDE_SOURCE
+from s3sync.model.tables import LISTING
+from s3sync.planning.filters import Filters
+from s3sync.planning.mapping import KeyMapping
+from s3sync.runs.folder import RunFolder
+from s3sync.runs.outcome_log import read_parquet
+
+
+@dataclass(frozen=True, slots=True)
+class InventoryFile:
+    """A data file of an inventory report of the source bucket."""
+
+    manifest: Manifest
+    file: DataFile
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A committed segment of a live listing of one side."""
+
+    side: int
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReadJob:
+    sources: tuple[InventoryFile | Segment, ...]
+    filters: Filters
+    mapping: KeyMapping
+    access: AccessConfig
+    verify_files: bool
+    tmp_dir: str | None
+    store_uri: str
+    run_id: str
+
+
+def reader(job: ReadJob) -> Callable[[Iterable[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
+    """For `mapInArrow`: indices of `job.sources` (column `id`) come in, candidate rows and count rows go out."""
+
+    def read(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        for batch in batches:
+            for index in batch.column("id").to_pylist():
+                yield from _rows(job, job.sources[index])
+
+    return read
+
+
+def _rows(job: ReadJob, source: InventoryFile | Segment) -> Iterator[pa.RecordBatch]:
+    listed = eligible = 0
+    dropped: Counter[str] = Counter()
+    side = source.side if isinstance(source, Segment) else SIDE_SOURCE
+    for batch in _listing(job, source):
+        listed += batch.num_rows
+        if side == SIDE_SOURCE:
+            kept, reasons = job.filters.split(batch)
+            dropped.update({str(reason): count for reason, count in reasons.items()})
+        else:
+            kept = batch
+        eligible += kept.num_rows
+        if kept.num_rows:
+            yield _candidates(kept, side, job.mapping)
+    counts = {"side": side, "listed": listed, "eligible": eligible, "dropped": dropped}
+    yield _count_row(json.dumps(counts))
+
+
+def _listing(job: ReadJob, source: InventoryFile | Segment) -> Iterator[pa.RecordBatch]:
+    if isinstance(source, Segment):
+        folder = RunFolder(open_store(job.store_uri, job.access.work), job.run_id)
+        yield from read_parquet(folder.get(source.path)).to_batches()
+        return
+    directory = Path(job.tmp_dir or tempfile.gettempdir())
+    s3 = client("s3", job.access.inventory)
+    path = fetch_data_file(s3, source.manifest, source.file, directory, job.verify_files)
+    try:
+        yield from read_data_file(path, source.manifest, source.file)
+    finally:
+        path.unlink(missing_ok=True)
+
+
+def _candidates(batch: pa.RecordBatch, side: int, mapping: KeyMapping) -> pa.RecordBatch:
+    rows = batch.num_rows
+    keys = batch.column(LISTING.get_field_index("key"))
+    own = {
+        "target_key": mapping.target_keys(keys) if side == SIDE_SOURCE else keys,
+        "side": pa.repeat(pa.scalar(side, pa.int8()), rows),
+        "source_key": keys if side == SIDE_SOURCE else pa.nulls(rows, pa.string()),
+        # The copy of a current object names no version (C4), so the version that was listed is not planned.
+        "version_id": pa.nulls(rows, pa.string()),
+    }
+    columns = [
+        own[f.name] if f.name in own else batch.column(f.name) if f.name in LISTING.names else pa.nulls(rows, f.type)
+        for f in CANDIDATES
+    ]
+    return pa.record_batch(columns, schema=CANDIDATES)
+
+
+def _count_row(counts: str) -> pa.RecordBatch:
+    values = {"target_key": "", "side": SIDE_COUNTS, "source_key": counts}
+    return pa.record_batch([pa.array([values.get(f.name)], f.type) for f in CANDIDATES], schema=CANDIDATES)

@@ -1,0 +1,102 @@
+"""Where a plan's rows come from: inventory reports, or live listings that are committed first."""
+
+from dataclasses import dataclass
+from math import ceil
+
+from pyspark.sql import SparkSession
+
+from s3sync.aws.clients import client
+from s3sync.aws.inventory_source import find_manifest
+from s3sync.aws.listing import ListOptions
+from s3sync.config.model import Access, Config, Owner
+from s3sync.errors import InventoryError
+from s3sync.inventory.manifest import FileFormat, Manifest
+from s3sync.model.candidates import SIDE_SOURCE, SIDE_TARGET
+from s3sync.planning.mapping import KeyMapping
+from s3sync.runs.folder import RunFolder
+from s3sync.spark.listing import ListingJob, list_side, outermost
+from s3sync.spark.rows import InventoryFile, Segment
+
+# Bytes of data file for a row, on the low side: the estimate decides only into how many partitions rows are hashed.
+ROW_BYTES = {FileFormat.CSV: 35, FileFormat.PARQUET: 30, FileFormat.ORC: 30}
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    files: tuple[InventoryFile | Segment, ...]
+    estimated_rows: int
+    estimated_bytes: int = 0
+    pages: int = 0
+
+    def __add__(self, other: "Sources") -> "Sources":
+        return Sources(
+            self.files + other.files,
+            self.estimated_rows + other.estimated_rows,
+            self.estimated_bytes + other.estimated_bytes,
+            self.pages + other.pages,
+        )
+
+
+def find_manifests(config: Config) -> tuple[Manifest, ...]:
+    """The reports that `-m` names, checked. Raises InventoryError where they are of different source buckets, or of
+    another one than `-s` says."""
+    s3 = client("s3", config.access.inventory)
+    manifests = tuple(find_manifest(s3, uri) for uri in config.inventory.manifests)
+    expected = config.source.bucket or manifests[0].source_bucket
+    for manifest in manifests:
+        if manifest.source_bucket != expected:
+            raise InventoryError(
+                manifest.uri, f"is an inventory of {manifest.source_bucket!r}, but the source is {expected!r}"
+            )
+    return manifests
+
+
+def inventory_sources(manifests: tuple[Manifest, ...]) -> Sources:
+    files = tuple(InventoryFile(manifest, file) for manifest in manifests for file in manifest.files)
+    rows = sum(ceil(file.file.size_bytes / ROW_BYTES[file.manifest.file_format]) for file in files)
+    return Sources(files, rows)
+
+
+def listed_source(spark: SparkSession, folder: RunFolder, config: Config, epoch: int) -> Sources:
+    """List the source bucket (or take the listing that the run has)."""
+    options = tuple(
+        ListOptions(
+            bucket=config.source.bucket or "",
+            prefix=prefix,
+            fetch_owner=config.filters.owner is not Owner.ANY,
+            expected_owner=config.source.expected_owner,
+            requester_pays=config.source.requester_pays,
+        )
+        for prefix in outermost(config.source.prefixes)
+    )
+    return _listed(spark, folder, config, epoch, SIDE_SOURCE, options, config.access.source)
+
+
+def listed_target(spark: SparkSession, folder: RunFolder, config: Config, epoch: int) -> Sources:
+    """List the part of the target that the mapping can reach (or take the listing that the run has)."""
+    mapping = KeyMapping.of(config.target)
+    prefixes = {mapping.source_prefix_to_target(prefix) for prefix in outermost(config.source.prefixes)}
+    options = tuple(
+        ListOptions(config.target.bucket or "", prefix, expected_owner=config.target.expected_owner)
+        for prefix in outermost(tuple(prefixes))
+    )
+    return _listed(spark, folder, config, epoch, SIDE_TARGET, options, config.access.target)
+
+
+def _listed(
+    spark: SparkSession,
+    folder: RunFolder,
+    config: Config,
+    epoch: int,
+    side: int,
+    options: tuple[ListOptions, ...],
+    access: Access,
+) -> Sources:
+    stage = "listing-source" if side == SIDE_SOURCE else "listing-target"
+    job = ListingJob(stage, options, access, config.access.work, config.run.work_uri, folder.run_id, epoch)
+    list_side(spark, folder, job)
+    ranges = (folder.manifest(stage) or {})["ranges"]
+    segments = tuple(Segment(side, path) for listed in ranges for path in listed["segments"])
+    size_bytes = sum(listed["size_bytes"] for listed in ranges) if side == SIDE_SOURCE else 0
+    rows = sum(listed["objects"] for listed in ranges)
+    return Sources(segments, rows, size_bytes, sum(listed["pages"] for listed in ranges))

@@ -1,0 +1,212 @@
+"""Faults on purpose: a WSGI layer around the embedded server that breaks chosen requests, and counts all of them.
+
+In process: `faults.add(Fault(Action.SLOW_DOWN, operation="CopyObject", times=3))`. From another process, as JSON:
+POST a fault to `/_s3sync/faults`, GET shows the faults with their hits and the requests by operation, DELETE clears.
+"""
+
+import json
+import random
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+
+from s3sync.demo.server import ResetConnection
+from s3sync.demo.wire import App, Call, Environ, StartResponse, answer, call_of, error_body
+
+ADMIN_PATH = "/_s3sync/faults"
+
+
+class Action(StrEnum):
+    SLOW_DOWN = "slow_down"
+    INTERNAL_ERROR = "internal_error"
+    ERROR_IN_200 = "error_in_200"
+    REQUEST_TIMEOUT = "request_timeout"
+    EXPIRED_TOKEN = "expired_token"
+    DENIED = "denied"
+    NO_SUCH_KEY = "no_such_key"
+    PRECONDITION_FAILED = "precondition_failed"
+    RESET = "reset"  # the connection is reset, with no answer
+    STALL = "stall"  # `seconds` pass, then all goes its way
+    CUT = "cut"  # the answer's body ends early: after `keep_bytes`, or in its middle
+
+
+_ERRORS = {
+    Action.SLOW_DOWN: (503, "SlowDown", "Please reduce your request rate."),
+    Action.INTERNAL_ERROR: (500, "InternalError", "We encountered an internal error. Please try again."),
+    Action.ERROR_IN_200: (200, "InternalError", "We encountered an internal error. Please try again."),
+    Action.REQUEST_TIMEOUT: (
+        400,
+        "RequestTimeout",
+        "Your socket connection to the server was not read from or written to within the timeout period.",
+    ),
+    Action.EXPIRED_TOKEN: (400, "ExpiredToken", "The provided token has expired."),
+    Action.DENIED: (403, "AccessDenied", "Access Denied"),
+    Action.NO_SUCH_KEY: (404, "NoSuchKey", "The specified key does not exist."),
+    Action.PRECONDITION_FAILED: (
+        412,
+        "PreconditionFailed",
+        "At least one of the pre-conditions you specified did not hold",
+    ),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """What to do with which requests. Of several faults the first that matches acts.
+
+    A request matches by operation (`CopyObject`), bucket and a part of its key, each where given. The first
+    `skip` matching ones pass; of the others each is hit with `probability` (the same ones for the same `seed`, in
+    order of arrival), `times` of them at most (None: all). `is_late` lets the server do its work first: only the
+    answer is another one.
+    """
+
+    action: Action
+    operation: str | None = None
+    bucket: str | None = None
+    key_contains: str = ""
+    skip: int = 0
+    times: int | None = None
+    probability: float = 1.0
+    seed: int = 0
+    is_late: bool = False
+    seconds: float = 0.0
+    keep_bytes: int | None = None
+
+    def matches(self, call: Call) -> bool:
+        return (
+            self.operation in (None, call.operation)
+            and self.bucket in (None, call.bucket)
+            and self.key_contains in call.key
+        )
+
+
+class _Armed:
+    """A fault and how often it has matched and hit."""
+
+    def __init__(self, fault: Fault) -> None:
+        self.fault = fault
+        self.hits = 0
+        self._matches = 0
+        self._chance = random.Random(fault.seed)
+
+    def takes(self, call: Call) -> bool:
+        fault = self.fault
+        if not fault.matches(call):
+            return False
+        self._matches += 1
+        if self._matches <= fault.skip or (fault.times is not None and self.hits >= fault.times):
+            return False
+        if self._chance.random() >= fault.probability:
+            return False
+        self.hits += 1
+        return True
+
+
+class Faults:
+    """The control, and with `wrap` the layer. Safe to use from several threads."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._armed: list[_Armed] = []
+        self._requests: Counter[Call] = Counter()
+
+    def add(self, fault: Fault) -> None:
+        with self._lock:
+            self._armed.append(_Armed(fault))
+
+    def clear(self) -> None:
+        """Forget all faults and counts."""
+        with self._lock:
+            self._armed.clear()
+            self._requests.clear()
+
+    def hits(self) -> int:
+        """How many requests have been broken since the last `clear`."""
+        with self._lock:
+            return sum(armed.hits for armed in self._armed)
+
+    def requests(self, operation: str | None = None, *, bucket: str | None = None, key: str | None = None) -> int:
+        """How many requests have come since the last `clear`, broken ones included."""
+        with self._lock:
+            return sum(
+                count
+                for call, count in self._requests.items()
+                if operation in (None, call.operation) and bucket in (None, call.bucket) and key in (None, call.key)
+            )
+
+    def by_operation(self) -> dict[str, int]:
+        with self._lock:
+            totals: Counter[str] = Counter()
+            for call, count in self._requests.items():
+                totals[call.operation] += count
+            return dict(sorted(totals.items()))
+
+    def wrap(self, app: App) -> App:
+        return _Layer(self, app)
+
+    def take(self, call: Call) -> Fault | None:
+        """Count a request; the fault that hits it, if any."""
+        with self._lock:
+            self._requests[call] += 1
+            return next((armed.fault for armed in self._armed if armed.takes(call)), None)
+
+    def state(self) -> dict[str, object]:
+        with self._lock:
+            armed = [{**asdict(each.fault), "hits": each.hits} for each in self._armed]
+        return {"faults": armed, "requests": self.by_operation()}
+
+
+class _Layer:
+    def __init__(self, faults: Faults, app: App) -> None:
+        self._faults = faults
+        self._app = app
+
+    def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        if str(environ["RAW_URI"]).partition("?")[0] == ADMIN_PATH:
+            return _administer(self._faults, environ, start_response)
+        fault = self._faults.take(call_of(environ))
+        if fault is None:
+            return self._app(environ, start_response)
+        if fault.action is Action.CUT:
+            return _cut(fault, self._app, environ, start_response)
+        if fault.action is Action.STALL and not fault.is_late:
+            time.sleep(fault.seconds)
+            return self._app(environ, start_response)
+        if fault.is_late:
+            done = list(self._app(environ, start_response if fault.action is Action.STALL else lambda *_: None))
+            if fault.action is Action.STALL:
+                time.sleep(fault.seconds)
+                return done
+        if fault.action is Action.RESET:
+            raise ResetConnection
+        status, code, message = _ERRORS[fault.action]
+        return answer(environ, start_response, status, error_body(code, message))
+
+
+def _cut(fault: Fault, app: App, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+    """The headers promise the whole body, the connection ends before it does."""
+    kept: list[tuple[str, list[tuple[str, str]]]] = []
+    body = b"".join(app(environ, lambda status, headers, *_: kept.append((status, headers))))
+    status, headers = kept[0]
+    length = ("Content-Length", str(max(1, len(body))))
+    start_response(status, [*(pair for pair in headers if pair[0].lower() != "content-length"), length])
+    yield body[: len(body) // 2 if fault.keep_bytes is None else fault.keep_bytes]
+    raise ConnectionAbortedError
+
+
+def _administer(faults: Faults, environ: Environ, start_response: StartResponse) -> list[bytes]:
+    status, said = "200 OK", ""
+    if environ["REQUEST_METHOD"] == "DELETE":
+        faults.clear()
+    elif environ["REQUEST_METHOD"] == "POST":
+        try:
+            given = json.loads(environ["wsgi.input"].read())
+            faults.add(Fault(**{**given, "action": Action(given["action"])}))
+        except (ValueError, TypeError, KeyError) as error:
+            status, said = "400 Bad Request", f"{type(error).__name__}: {error}"
+    body = json.dumps({"error": said} if said else faults.state()).encode()
+    start_response(status, [("Content-Type", "application/json"), ("Content-Length", str(len(body)))])
+    return [body]

@@ -1,0 +1,63 @@
+"""Workers report to the driver and hear whether to go on; a hub that is gone stops nobody."""
+
+from collections import Counter
+from dataclasses import replace
+
+from s3sync.runs.hub import Hub, HubClient, Progress, Report
+
+
+def test_totals_are_those_of_the_latest_report_of_each_batch() -> None:
+    with Hub("127.0.0.1", "127.0.0.1") as hub:
+        one, two = HubClient(hub.address), HubClient(hub.address)
+        assert not one.report(Report("b1", "0001-1", settled=10, size_bytes=100))
+        assert not one.report(Report("b1", "0001-1", settled=30, size_bytes=300, failed=1))
+        assert not two.report(Report("b2", "0001-2", settled=5, throttled=2))
+        assert hub.progress() == Progress(35, 300, 1, 2)
+
+
+def test_an_attempt_that_was_given_up_does_not_count_any_more() -> None:
+    with Hub("127.0.0.1", "127.0.0.1") as hub:
+        client = HubClient(hub.address)
+        client.report(Report("b1", "0001-2", settled=3))
+        client.report(Report("b1", "0001-1", settled=99))
+        assert hub.progress().settled == 3
+
+
+def test_news_reach_the_circuit_once() -> None:
+    seen: list[tuple[int, Counter[str]]] = []
+    with Hub("127.0.0.1", "127.0.0.1") as hub:
+        hub.on_settled = lambda settled, codes: seen.append((settled, codes))
+        client = HubClient(hub.address)
+        client.report(Report("b1", "0001-1", settled=10, hopeless={"AccessDenied": 4}))
+        client.report(Report("b1", "0001-1", settled=15, hopeless={"AccessDenied": 9}))
+    assert seen == [(10, Counter(AccessDenied=4)), (5, Counter(AccessDenied=5))]
+
+
+def test_stop_is_heard() -> None:
+    with Hub("127.0.0.1", "127.0.0.1") as hub:
+        client = HubClient(hub.address)
+        assert not client.report(Report("b1", "a"))
+        hub.stop_workers()
+        assert client.report(Report("b1", "a"))
+
+
+def test_a_stranger_is_not_heard() -> None:
+    with Hub("127.0.0.1", "127.0.0.1") as hub:
+        stranger = HubClient(replace(hub.address, token="wrong"))
+        assert not stranger.report(Report("b1", "a", settled=10))
+        assert hub.progress().settled == 0
+
+
+def test_a_hub_that_is_gone_stops_nobody_and_one_that_comes_back_is_found() -> None:
+    with Hub("127.0.0.1", "127.0.0.1") as hub:
+        client = HubClient(hub.address, timeout_seconds=0.5)
+        assert not client.report(Report("b1", "a", settled=1))
+        client.close()
+        assert not client.report(Report("b1", "a", settled=2))
+        assert hub.progress().settled == 2
+    assert not HubClient(hub.address, timeout_seconds=0.5).report(Report("b1", "a", settled=3))
+
+
+def test_the_token_is_not_shown() -> None:
+    with Hub("127.0.0.1", "127.0.0.1") as hub:
+        assert hub.address.token not in repr(hub.address)

@@ -1,0 +1,165 @@
+"""The summary: its fields, its round trip, the exit code and what it advises."""
+
+import json
+from collections import Counter
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from s3sync.model.outcome import Status
+from s3sync.report.accounting import Amount, Counts
+from s3sync.report.summary import State, Summary, exit_code, summarize
+from s3sync.report.tally import ErrorTally, Tally
+
+START = datetime(2024, 5, 1, 12, tzinfo=UTC)
+DENIED = ErrorTally("denied", 3, "a key", "Access Denied")
+
+
+def counts_of(remaining=0, **outcomes: int) -> Counts:
+    settled = {status: Amount(count, 10 * count) for status, count in outcomes.items()}
+    total = sum(outcomes.values()) + remaining
+    return Counts(listed=total, planned={"copy/copy_object": Amount(total, 10 * total)}, outcomes=settled)
+
+
+def summary_of(counts: Counts, stopped=None, **tally) -> Summary:
+    return summarize(
+        run_id="r1",
+        source="s3://from/",
+        target="s3://to/x/",
+        started_at=START,
+        ended_at=START + timedelta(minutes=1),
+        wall_seconds=60.1234567,
+        counts=counts,
+        tally=Tally(**tally),
+        stopped=stopped,
+    )
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "remaining", "code"),
+    [
+        ({}, 0, 0),
+        ({"copied": 1, "skipped": 1, "vanished": 1}, 0, 0),
+        ({"copied": 9, "failed": 1}, 0, 3),
+        ({"copied": 9, "changed": 1}, 0, 3),
+        ({"copied": 9, "archived": 1}, 0, 3),
+        ({"copied": 9}, 1, 1),
+        ({"copied": 9, "failed": 1}, 1, 1),
+    ],
+)
+def test_exit_code(outcomes, remaining, code):
+    assert exit_code(counts_of(remaining, **outcomes)) == code
+
+
+def test_every_status_has_a_line_in_the_table_of_exit_codes():
+    codes = {status: exit_code(counts_of(**{status: 1})) for status in Status}
+    assert codes == dict.fromkeys(Status, 3) | {"copied": 0, "skipped": 0, "vanished": 0}
+
+
+@pytest.mark.parametrize(
+    ("counts", "stopped", "state", "code"),
+    [
+        (counts_of(copied=1), None, "complete", 0),
+        (counts_of(copied=1, failed=1), None, "incomplete", 3),
+        (counts_of(1, copied=1), State.INTERRUPTED, "interrupted", 1),
+        (counts_of(1, failed=5), State.CIRCUIT_OPEN, "circuit_open", 1),
+    ],
+)
+def test_state(counts, stopped, state, code):
+    found = summary_of(counts, stopped)
+    assert (found.state, found.exit_code) == (state, code)
+
+
+FULL = summary_of(
+    counts_of(copied=7, failed=3),
+    requests=Counter(CopyObject=12),
+    retries=2,
+    throttled=1,
+    errors={"AccessDenied": DENIED},
+    pinned=Counter(etag=6, unpinned=1),
+    verified=Counter(etag_equal=5, not_comparable=2),
+    engine_seconds=33.25,
+)
+
+
+def test_the_file_has_these_fields():
+    """The names are promised to users: a change here is a change for them."""
+    value = json.loads(FULL.to_json())
+    assert list(value) == [
+        "schema_version",
+        "run_id",
+        "source",
+        "target",
+        "state",
+        "exit_code",
+        "started_at",
+        "ended_at",
+        "wall_seconds",
+        "worker_seconds",
+        "counts",
+        "statuses",
+        "remaining",
+        "requests",
+        "retries",
+        "throttled",
+        "errors",
+        "pinned",
+        "unpinned",
+        "verified",
+        "objects_per_second",
+        "bytes_per_second",
+        "what_next",
+    ]
+    assert value["schema_version"] == 1
+    assert value["started_at"] == "2024-05-01T12:00:00+00:00"
+    assert value["statuses"]["copied"] == {"objects": 7, "bytes": 70}
+    assert value["errors"]["AccessDenied"] == {
+        "error_class": "denied",
+        "count": 3,
+        "example_key": "a key",
+        "example_message": "Access Denied",
+    }
+    assert (value["unpinned"], value["verified"]["etag_equal"], value["requests"]) == (1, 5, {"CopyObject": 12})
+    assert value["objects_per_second"] == pytest.approx(7 / 60.1234567, abs=0.001)
+    assert value["counts"]["listed"] == 10
+
+
+def test_every_field_is_described():
+    described = Summary.__doc__ or ""
+    assert [name for name in json.loads(FULL.to_json()) if name not in described] == []
+
+
+def test_round_trip():
+    assert Summary.from_json(FULL.to_json()) == FULL
+
+
+def test_a_newer_schema_is_not_guessed_at():
+    text = FULL.to_json().replace('"schema_version": 1', '"schema_version": 2')
+    with pytest.raises(ValueError, match="schema version 2"):
+        Summary.from_json(text)
+
+
+def test_no_time_no_rate():
+    assert replace(FULL, wall_seconds=0.0).objects_per_second == 0
+
+
+@pytest.mark.parametrize(
+    ("summary", "words"),
+    [
+        (summary_of(counts_of(copied=1)), []),
+        (FULL, ["3 objects failed", "retry --run-id r1", "1 copies could not be tied"]),
+        (summary_of(counts_of(changed=2)), ["2 objects changed", "fresh listing"]),
+        (summary_of(counts_of(archived=2)), ["2 objects are archived", "restore"]),
+        (summary_of(counts_of(1200, copied=1), State.INTERRUPTED), ["1,200 objects are still to do", "same command"]),
+        (
+            summary_of(counts_of(9, failed=3), State.CIRCUIT_OPEN, errors={"AccessDenied": DENIED}),
+            ["failed with AccessDenied (denied)", "same command"],
+        ),
+        (summary_of(counts_of(9), State.CIRCUIT_OPEN), ["failed with an error"]),
+    ],
+)
+def test_what_next(summary, words):
+    said = "\n".join(summary.what_next)
+    assert [word for word in words if word not in said] == []
+    assert bool(said) == bool(words)

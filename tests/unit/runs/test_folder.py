@@ -1,0 +1,66 @@
+"""A run is found again by its options, and by them only."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from s3sync.aws.store import LocalStore
+from s3sync.errors import ConfigError, StoreError
+from s3sync.runs.folder import RunFolder, find_or_create
+
+NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+
+
+def test_the_same_options_find_the_unfinished_run(tmp_path: Path) -> None:
+    store = LocalStore(tmp_path)
+    first, was_known = find_or_create(store, {"source": "a"}, None, NOW)
+    assert not was_known
+    assert find_or_create(store, {"source": "a"}, None, NOW) == (first, True)
+    other, was_known = find_or_create(store, {"source": "b"}, None, NOW)
+    assert not was_known
+    assert other.run_id != first.run_id
+
+
+@pytest.mark.parametrize(("state", "goes_on"), [("complete", False), ("incomplete", False), ("interrupted", True)])
+def test_a_finished_run_is_not_gone_on_with(tmp_path: Path, state: str, goes_on: bool) -> None:
+    store = LocalStore(tmp_path)
+    first, _ = find_or_create(store, {"source": "a"}, None, NOW)
+    first.put_json("summary.json", {"state": state})
+    second, was_known = find_or_create(store, {"source": "a"}, None, NOW)
+    assert was_known is goes_on
+    assert (second.run_id == first.run_id) is goes_on
+
+
+def test_a_run_id_with_other_options_is_a_mistake_that_names_them(tmp_path: Path) -> None:
+    store = LocalStore(tmp_path)
+    find_or_create(store, {"source": "a", "limit": 1}, "mine", NOW)
+    with pytest.raises(ConfigError, match=r"--run-id: .*\(limit\)"):
+        find_or_create(store, {"source": "a", "limit": 2}, "mine", NOW)
+
+
+def test_each_start_gets_an_epoch_of_its_own(tmp_path: Path) -> None:
+    folder = RunFolder(LocalStore(tmp_path), "run")
+    assert [folder.begin_epoch({}) for _ in range(3)] == [1, 2, 3]
+
+
+def test_a_stage_exists_from_its_manifest_on(tmp_path: Path) -> None:
+    folder = RunFolder(LocalStore(tmp_path), "run")
+    folder.put("plan/batch.parquet", b"x")
+    assert folder.manifest("plan") is None
+    folder.commit("plan", {"batches": 1})
+    assert (folder.manifest("plan") or {})["batches"] == 1
+
+
+def test_a_missing_file_is_an_error_with_its_place(tmp_path: Path) -> None:
+    with pytest.raises(StoreError, match=r"runs/run/plan/x\.parquet: is missing"):
+        RunFolder(LocalStore(tmp_path), "run").get("plan/x.parquet")
+
+
+def test_names_are_in_order_and_within_the_prefix(tmp_path: Path) -> None:
+    folder = RunFolder(LocalStore(tmp_path), "run")
+    for name in ("outcomes/b/2", "outcomes/a/1", "outcomes/b/1", "plan/x"):
+        folder.put(name, b"")
+    assert list(folder.names("outcomes/")) == ["outcomes/a/1", "outcomes/b/1", "outcomes/b/2"]
+    assert list(folder.names("outcomes/b")) == ["outcomes/b/1", "outcomes/b/2"]
+    assert list(folder.names("nothing/")) == []
