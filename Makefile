@@ -25,15 +25,11 @@ endif
 # Two workers, a whole file to one of them: a Spark session is made once a file and not once a test.
 IN_PARALLEL := -n 2 --dist loadfile
 
-# What a server can't do, by tests/servers/capabilities.py. A test may be skipped for that and for nothing else.
-LACKS_embedded := sse_kms_etag_not_md5 signatures_checked
-LACKS_radosgw := copy_source_if_match copy_source_if_none_match copy_source_if_unmodified_since \
-	copy_source_if_modified_since part_copy_source_if_match copy_if_none_match copy_if_match put_if_match_quoted \
-	put_if_match_tells_absence complete_if_none_match complete_if_match complete_answers_etag copy_makes_plain_etag \
-	head_parts_count head_part_size etag_quoted_in_copy_answers versions_in_copy_answers tags_replaced_by_copy \
-	archived_source_refused sse_kms_copy sse_kms_etag_not_md5 checksums get_object_attributes expected_bucket_owner \
-	sqs faults
-on = --server $(1) --forbid-skips $(foreach each,$(LACKS_$(1)),--allow-skip $(1):$(each))
+# `$(call on,SERVER)`: a test may be skipped for what the server lacks by tests/servers/capabilities.py, whose entries
+# are tested themselves, and for nothing else.
+LACKS := from tests.servers.capabilities import FLAGS, TABLE; import sys; name = sys.argv[1]; \
+	print(*(f'--allow-skip={name}:{flag}' for flag in FLAGS if not getattr(TABLE[name], flag)))
+on = --server $(1) --forbid-skips $$($(PY) -c "$(LACKS)" $(1))
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:

@@ -23,7 +23,8 @@ from botocore.exceptions import (
 from botocore.parsers import ResponseParserError
 from urllib3.exceptions import IncompleteRead, InvalidChunkLength
 
-from s3sync.aws.clients import error_text, one_line
+from s3sync.aws.clients import error_text
+from s3sync.aws.messages import one_line
 from s3sync.aws.transport import Reply, Request, Side
 
 if TYPE_CHECKING:

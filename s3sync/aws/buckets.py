@@ -14,6 +14,7 @@ from s3sync.model import etag
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
+    from mypy_boto3_s3.type_defs import CopySourceTypeDef
 
 DIRECTORY_BUCKET_SUFFIX = "--x-s3"
 
@@ -79,7 +80,7 @@ def honours_preconditions(access: Access, source: tuple[str, str], target: tuple
     """
     s3 = client("s3", access)
     wrong = '"00000000000000000000000000000000"'
-    copy_source = {"Bucket": source[0], "Key": source[1]}
+    copy_source: CopySourceTypeDef = {"Bucket": source[0], "Key": source[1]}
     try:
         s3.copy_object(Bucket=target[0], Key=target[1], CopySource=copy_source, CopySourceIfMatch=wrong)
     except ClientError:

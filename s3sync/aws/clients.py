@@ -14,6 +14,7 @@ from botocore.credentials import AssumeRoleCredentialFetcher, DeferredRefreshabl
 from botocore.exceptions import BotoCoreError, ClientError, ProfileNotFound
 
 from s3sync import __version__
+from s3sync.aws.messages import one_line
 from s3sync.config.model import Access
 from s3sync.errors import ConfigError, ServiceError
 
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
 CONNECT_TIMEOUT_SECONDS = 10
 READ_TIMEOUT_SECONDS = 60
 DATA_READ_TIMEOUT_SECONDS = 900  # a CopyObject of 5 GiB is silent for minutes
-MESSAGE_MOST = 300
 ROLE_SESSION_NAME = "s3sync"
 
 _sessions: dict[tuple[int, Access], boto3.Session] = {}
@@ -84,12 +84,6 @@ def error_text(error: ClientError | BotoCoreError) -> tuple[str, str]:
         told = error.response.get("Error", {})
         return told.get("Code") or "Unknown", one_line(told.get("Message") or str(error))
     return type(error).__name__, one_line(str(error))
-
-
-def one_line(text: str, most: int = MESSAGE_MOST) -> str:
-    """Without line breaks and other control characters, cut at `most` characters."""
-    line = "".join(c if c.isprintable() else " " for c in " ".join(text.split()))
-    return line if len(line) <= most else line[: most - 1] + "…"
 
 
 def _new_session(access: Access) -> boto3.Session:

@@ -1,16 +1,15 @@
 """One task under way: what it has cost so far, and how it is settled."""
 
 from collections.abc import Generator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from s3sync.aws.classify import classify
 from s3sync.aws.copy_settings import CopySettings
+from s3sync.aws.messages import one_line
 from s3sync.aws.transport import Reply, Request, Side
 from s3sync.model.outcome import ErrorClass, Outcome, Pinned, Status, Verified
 from s3sync.model.task import Task
-
-MESSAGE_MOST = 300
 
 EXISTS = "exists"
 FOUND_ON_TARGET = "found_on_target"
@@ -68,6 +67,10 @@ class CopyJob:
     def on_target(self, operation: str, **params: Any) -> Request:
         return Request(operation, Side.TARGET, {**self.settings.target_object(self.task), **params})
 
+    def on_new_target(self, operation: str, **params: Any) -> Request:
+        """For requests that describe the object to be: with encryption and ACL."""
+        return Request(operation, Side.TARGET, {**self.settings.on_new_target, "Key": self.task.target_key, **params})
+
     def copied(self, target_etag: str | None, verified: Verified, reason: str | None = None) -> Outcome:
         return self._outcome(Status.COPIED, reason=reason, target_etag=target_etag, verified=verified)
 
@@ -92,6 +95,15 @@ class CopyJob:
         return self._outcome(
             Status.FAILED, error_code=code, error_class=classify(0, code), message=message, target_etag=target_etag
         )
+
+    def with_trouble(self, outcome: Outcome, trouble: str) -> Outcome:
+        """The outcome with what tidying up cost, and what it could not do."""
+        message = one_line("; ".join(filter(None, (outcome.message, trouble))))
+        return replace(outcome, message=message, requests=self.requests, milliseconds=self._milliseconds)
+
+    @property
+    def _milliseconds(self) -> int:
+        return round(self.seconds * 1000)
 
     def _whose_bucket(self, reply: Reply) -> str:
         if reply.code != "NoSuchBucket":
@@ -131,5 +143,5 @@ class CopyJob:
             pinned=self.pinned,
             verified=verified or Verified.NOT_COPIED,
             requests=self.requests,
-            milliseconds=round(self.seconds * 1000),
+            milliseconds=self._milliseconds,
         )

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from s3sync.aws.clients import client
+from s3sync.aws.clients import client, error_text
 from s3sync.config.model import Access
 from s3sync.errors import StoreError
 
@@ -123,9 +123,8 @@ class S3Store:
     def uri(self) -> str:
         return f"s3://{self._bucket}/{self._prefix}".rstrip("/")
 
-    def _error(self, path: str, verb: str, error: Exception) -> StoreError:
-        cause = error.response["Error"].get("Code", "?") if isinstance(error, ClientError) else type(error).__name__
-        return StoreError(f"{self.uri}/{path}: cannot be {verb}: {cause}")
+    def _error(self, path: str, verb: str, error: ClientError | BotoCoreError) -> StoreError:
+        return StoreError(f"{self.uri}/{path}: cannot be {verb}: {': '.join(error_text(error))}")
 
     def put(self, path: str, body: bytes) -> None:
         try:
@@ -139,7 +138,7 @@ class S3Store:
         try:
             self._s3.put_object(Bucket=self._bucket, Key=self._prefix + path, Body=body, IfNoneMatch="*")
         except ClientError as error:
-            if error.response["Error"].get("Code") in ("PreconditionFailed", "ConditionalRequestConflict", "412"):
+            if error_text(error)[0] in ("PreconditionFailed", "ConditionalRequestConflict", "412"):
                 # A put that was sent again after a lost answer finds its own object.
                 return self.get(path) == body
             raise self._error(path, "written", error) from error
@@ -151,7 +150,7 @@ class S3Store:
         try:
             return self._s3.get_object(Bucket=self._bucket, Key=self._prefix + path)["Body"].read()
         except ClientError as error:
-            if error.response["Error"].get("Code") in ("NoSuchKey", "404"):
+            if error_text(error)[0] in ("NoSuchKey", "404"):
                 return None
             raise self._error(path, "read", error) from error
         except BotoCoreError as error:

@@ -39,7 +39,7 @@ def demo(console: Console, objects: int = OBJECTS) -> int:
     """Run the demo and return the job's exit code. The tables stay in `demo-work/`; the server ends with the demo."""
 
     def say(text: str) -> None:
-        console.print(text, highlight=False, markup=False)
+        console.print(text, highlight=False, markup=False, soft_wrap=True)
 
     with EmbeddedServer() as server:
         say(f"An embedded S3 server listens on {server.endpoint_url}")

@@ -135,7 +135,8 @@ class _Handler(MotoRequestHandler):
 
     def finish(self) -> None:
         self.server.connections.discard(self.connection)  # type: ignore[attr-defined]
-        super().finish()
+        with contextlib.suppress(OSError):  # the client is gone
+            super().finish()
 
     def log(self, *_: object) -> None:
         pass

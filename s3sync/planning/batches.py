@@ -79,7 +79,7 @@ class BatchCutter:
         """Takes rows and gives back the batches that are certain now."""
         self._held.append(plan)
         self._held_rows += plan.num_rows
-        self._held_weight += pc.sum(weight(plan, self.limits.open_cost_bytes)).as_py() or 0
+        self._held_weight += pc.sum(_capped(plan, self.limits)).as_py() or 0
         if self._held_rows <= self.limits.max_objects and self._held_weight <= self.limits.max_weight_bytes:
             return []
         held = pa.concat_tables(self._held)
@@ -113,6 +113,11 @@ def partition_count(
     return max(1, min(most, max(needed, min(parallelism, worth, max(estimated_rows, 1)))))
 
 
+def _capped(plan: pa.Table, limits: BatchLimits) -> pa.ChunkedArray:
+    """The weights, none over the limit: a row at it fills a batch as a heavier one does, and sums can't overflow."""
+    return pc.min_element_wise(weight(plan, limits.open_cost_bytes), limits.max_weight_bytes)
+
+
 @dataclass(frozen=True, slots=True)
 class _Load:
     """Sums over the first i rows, for i from 0 to all: where a batch that starts at a row must end is one search."""
@@ -123,10 +128,8 @@ class _Load:
 
     @classmethod
     def of(cls, plan: pa.Table, limits: BatchLimits) -> "_Load":
-        # A row at the limit fills a batch by itself, as a heavier one does: cut there, the sums can't overflow.
-        capped = pc.min_element_wise(weight(plan, limits.open_cost_bytes), limits.max_weight_bytes)
         sums = np.zeros(plan.num_rows + 1, np.int64)
-        np.cumsum(capped.to_numpy(), out=sums[1:])
+        np.cumsum(_capped(plan, limits).to_numpy(), out=sums[1:])
         return cls(sums, limits.max_objects, limits.max_weight_bytes)
 
     @property

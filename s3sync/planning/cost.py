@@ -13,7 +13,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from s3sync.config.model import Config
-from s3sync.model.limits import COPY_OBJECT_MAX_BYTES, LIST_PAGE_KEYS, MIB, PARTS_MAX
+from s3sync.model.limits import (
+    COPY_OBJECT_MAX_BYTES,
+    LIST_PAGE_KEYS,
+    MIB,
+    PART_MAX_BYTES,
+    PART_MIN_BYTES,
+    PARTS_MAX,
+)
 from s3sync.model.task import Action, Method
 from s3sync.planning.filters import STANDARD
 
@@ -123,7 +130,7 @@ def _operations(rows: pa.Table, options: CostOptions) -> Counter[str]:
     method = rows["method"]
     size = pc.fill_null(rows["size"], 0).to_numpy()
     shown = _parts_shown(rows["etag"]) if options.preserve_etags else np.zeros(rows.num_rows, np.int64)
-    parts = np.where(shown > 0, shown, _parts(size, options.part_size_bytes))
+    parts = np.where(shown > 0, shown, part_counts(size, options.part_size_bytes))
     is_relay = _mask(method, Method.RELAY)
     in_parts = _mask(method, Method.MULTIPART_COPY) | (
         is_relay & ((size > options.multipart_threshold_bytes) | (shown > 0))
@@ -148,10 +155,12 @@ def _mask(method: pa.ChunkedArray, wanted: Method) -> npt.NDArray[np.bool_]:
     return mask
 
 
-def _parts(size: Counts, part_size_bytes: int) -> Counts:
-    """Parts of one size each, larger where 10,000 of them would not do."""
-    part_size = np.maximum(part_size_bytes, -(-size // PARTS_MAX))
-    return np.maximum(1, -(-size // part_size))
+def part_counts(size: Counts, part_size_bytes: int) -> Counts:
+    """How many parts `planning.parts.layout` makes, for a column of sizes in bytes."""
+    smallest = -(-size // PARTS_MAX)
+    part_size = np.where(smallest > part_size_bytes, -(-smallest // MIB) * MIB, part_size_bytes)
+    counts: Counts = np.maximum(1, -(-size // np.clip(part_size, PART_MIN_BYTES, PART_MAX_BYTES)))
+    return counts
 
 
 def _parts_shown(etag: pa.ChunkedArray) -> Counts:

@@ -118,8 +118,8 @@ def decide_all(
     lines = (
         (Reason.UNKNOWN_SIZE, _bools(pc.is_null(same_size))),
         (Reason.SIZE_DIFFERS, _bools(pc.invert(same_size))),
-        (Reason.ETAG_EQUAL, comparable & equal),
-        (Reason.ETAG_DIFFERS, comparable & both_plain),
+        (Reason.ETAG_EQUAL, equal),
+        (Reason.ETAG_DIFFERS, both_plain),
         (Reason.UNKNOWN_TIME, _bools(pc.is_null(newer_or_same))),
         (Reason.SIZE_AND_TIME, _bools(newer_or_same)),
     )

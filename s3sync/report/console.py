@@ -63,7 +63,7 @@ def plan_view(figures: PlanFigures) -> Group:
         reasons.append(("only on the target, left alone", f"{figures.only_on_target:,}"))
     return Group(
         _line("plan", f"{figures.source} to {figures.target}", "bold"),
-        _amounts("listed", _listing_rows(counts)),
+        _figures("listing", _listing_rows(counts)),
         _amounts("planned", [*counts.planned.items(), ("total", counts.planned_total)]),
         *([_figures("because", reasons)] if reasons else []),
         _figures("requests", [*_number_rows(figures.requests), ("batches", f"{figures.batches:,}")]),
@@ -81,7 +81,7 @@ def summary_view(summary: Summary) -> Group:
     return Group(
         _line(summary.state, f"{summary.source} to {summary.target}", _STATE_STYLES.get(summary.state, "bold red")),
         _amounts("objects", objects),
-        _amounts("listed", _listing_rows(counts)),
+        _figures("listing", _listing_rows(counts)),
         _figures("requests", [*_number_rows(summary.requests), *_run_rows(summary)]),
         *([_errors(summary)] if summary.errors else []),
         *(_line("next", sentence) for sentence in summary.what_next),
@@ -106,10 +106,10 @@ def duration_text(seconds: float) -> str:
     return f"{hours}h {minutes:02}m {rest:02}s" if hours else f"{minutes}m {rest:02}s"
 
 
-def _listing_rows(counts: Counts) -> list[tuple[str, Amount]]:
+def _listing_rows(counts: Counts) -> list[tuple[str, str]]:
     rows = [("listed", counts.listed), ("duplicates", counts.duplicates), ("delete markers", counts.delete_markers)]
     rows += [(f"filtered: {reason}", count) for reason, count in counts.filtered.items()]
-    return [(name, Amount(count)) for name, count in rows]
+    return [(name, f"{count:,}") for name, count in rows]
 
 
 def _run_rows(summary: Summary) -> list[tuple[str, str]]:

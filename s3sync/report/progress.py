@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.filesize import decimal
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-LINE_SECONDS = 10.0
+LINE_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +55,7 @@ class ProgressView:
         self._clock = clock
         self._began: tuple[float, Standing] | None = None
         self._last_line = -LINE_SECONDS
+        self._unprinted: str | None = None
         self._bar: Progress | None = None
         if console.is_terminal:
             self._bar = Progress(
@@ -75,6 +76,8 @@ class ProgressView:
     def __exit__(self, *_: object) -> None:
         if self._bar is not None:
             self._bar.stop()
+        elif self._unprinted is not None:
+            self._print(self._unprinted)
 
     def show(self, standing: Standing) -> None:
         now = self._clock()
@@ -85,4 +88,10 @@ class ProgressView:
             self._bar.update(self._task, total=standing.total, completed=standing.settled, text=text)
         elif now - self._last_line >= LINE_SECONDS:
             self._last_line = now
-            self._console.print(f"{self._title}: {text}", highlight=False, markup=False)
+            self._unprinted = None
+            self._print(text)
+        else:
+            self._unprinted = text
+
+    def _print(self, text: str) -> None:
+        self._console.print(f"{self._title}: {text}", highlight=False, markup=False, soft_wrap=True)

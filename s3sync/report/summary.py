@@ -189,15 +189,17 @@ def _advice(counts: Counts, state: State, tally: Tally, run_id: str) -> list[str
         why = f" ({error.error_class})" if error else ""
         lines.append(f"Nearly everything failed with {code}{why}. Mend the cause, then run the same command again.")
     elif counts.remaining:
-        lines.append(f"{counts.remaining:,} objects are still to do: run the same command again to go on.")
+        lines.append(f"Still to do: {counts.remaining:,}. Run the same command again to go on.")
     if failed:
-        lines.append(f"{failed:,} objects failed, see errors: once mended, `s3sync retry --run-id {run_id}`.")
+        lines.append(f"Failed: {failed:,}. See the errors; once mended, `s3sync retry --run-id {run_id}`.")
     if changed:
-        lines.append(f"{changed:,} objects changed since they were listed: migrate them with a fresh listing.")
+        lines.append(f"Changed since they were listed: {changed:,}. Migrate them with a fresh listing.")
     if archived:
-        lines.append(f"{archived:,} objects are archived: restore them, then `s3sync retry --run-id {run_id}`.")
+        lines.append(f"Archived: {archived:,}. Restore them, then `s3sync retry --run-id {run_id}`.")
     if unpinned := tally.pinned[Pinned.UNPINNED]:
-        lines.append(f"{unpinned:,} copies could not be tied to the object that was listed: `s3sync check` them.")
+        lines.append(
+            f"Copied without a condition on the source: {unpinned:,}. `s3sync check` shows whether they are right."
+        )
     return lines
 
 

@@ -14,8 +14,9 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
+from s3sync.aws.copy_settings import CopySettings
 from s3sync.aws.engine import Engine, EngineCounts
-from s3sync.aws.operations import CopySettings, copy_task
+from s3sync.aws.operations import copy_task
 from s3sync.aws.store import Store
 from s3sync.aws.workers import engine_for
 from s3sync.config.model import AccessConfig
@@ -60,8 +61,8 @@ def tasks_of(plan: pa.Table) -> Iterator[Task]:
     """The rows of a plan file as tasks, a slice at a time."""
     for batch in plan.to_batches(max_chunksize=5_000):
         columns = [column.to_pylist() for column in batch.columns]
-        for row in zip(*columns, strict=True):
-            yield Task(*row[:8], action=Action(row[8]), reason=row[9], method=Method(row[10]))
+        for *what, action, reason, method in zip(*columns, strict=True):
+            yield Task(*what, action=Action(action), reason=reason, method=Method(method))
 
 
 class BatchWatch:

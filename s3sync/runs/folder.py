@@ -118,9 +118,9 @@ def find_or_create(
     described = folder.get_json("run.json")
     if described is not None:
         if described["fingerprint"] != mark:
+            differing = _differences(described["options"], options)
             raise ConfigError(
-                "--run-id",
-                f"run {folder.run_id} was begun with other options; {_differences(described['options'], options)}",
+                "--run-id", f"run {folder.run_id} was begun with other options ({differing}); leave --run-id away"
             )
         return folder, True
     folder.put_json(

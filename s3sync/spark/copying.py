@@ -3,20 +3,20 @@
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from py4j.protocol import Py4JJavaError
-from pyspark import TaskContext
 from pyspark.sql import SparkSession
 
 from s3sync.aws.store import open_store
 from s3sync.planning.circuit import Circuit
 from s3sync.report.progress import ProgressView, Standing
 from s3sync.runs.copy_batch import CopyContext, Stopped, copy_batch
-from s3sync.runs.hub import Hub, Report
+from s3sync.runs.hub import Hub, Progress, Report
 from s3sync.runs.outcome_log import BatchDone
 from s3sync.runs.plan import Batch
+from s3sync.spark.attempts import this_attempt
 from s3sync.spark.failures import workers_errors
 
 JOB_GROUP = "s3sync-copy"
@@ -49,10 +49,7 @@ class CopyWatch:
         stopping_since: float | None = None
         moved_at, settled = time.monotonic(), -1
         while not ended.wait(WATCH_SECONDS):
-            progress = self.hub.progress()
-            self.view.show(
-                Standing(self.total, progress.settled, progress.size_bytes, progress.failed, progress.throttled)
-            )
+            progress = self._show()
             now = time.monotonic()
             if progress.settled != settled:
                 moved_at, settled = now, progress.settled
@@ -62,7 +59,13 @@ class CopyWatch:
                 stopping_since = stopping_since or now
                 if now - max(moved_at, stopping_since) > QUIET_SECONDS or now - stopping_since > GRACE_SECONDS:
                     self.cancel()
-                    return
+                    break
+        self._show()
+
+    def _show(self) -> Progress:
+        progress = self.hub.progress()
+        self.view.show(Standing(self.total, progress.settled, progress.size_bytes, progress.failed, progress.throttled))
+        return progress
 
 
 def copy_batches(
@@ -90,10 +93,9 @@ def copy_batches(
         watcher.join()
 
 
-def _task(context: CopyContext) -> Callable[[Iterator[Batch]], Iterator[str]]:
-    def run(batches: Iterator[Batch]) -> Iterator[str]:
-        task = TaskContext.get()
-        attempt = f"{context.epoch:04d}-{task.taskAttemptId():08d}"
+def _task(context: CopyContext) -> Callable[[Iterable[Batch]], Iterable[str]]:
+    def run(batches: Iterable[Batch]) -> Iterator[str]:
+        attempt = this_attempt(context.epoch)
         store = open_store(context.store_uri, context.access.work)
         for batch in batches:
             ended = copy_batch(context, store, batch, attempt)

@@ -34,4 +34,4 @@ def revived(text: str) -> errors.S3SyncError | None:
     kind = getattr(errors, name, errors.S3SyncError)
     revival = kind.__new__(kind)
     revival.args = (message.strip(),)
-    return revival  # type: ignore[no-any-return]
+    return revival

@@ -6,7 +6,6 @@ anywhere is correct, so a wrong hint costs time only.
 
 from dataclasses import dataclass
 
-from pyspark import TaskContext
 from pyspark.sql import SparkSession
 
 from s3sync.aws.clients import client
@@ -16,6 +15,8 @@ from s3sync.config.model import Access
 from s3sync.model.ranges import KeyRange
 from s3sync.runs.folder import RunFolder
 from s3sync.runs.listing import ListedRange, commit_listing, write_range
+from s3sync.spark.attempts import this_attempt
+from s3sync.spark.failures import workers_errors
 
 RANGES_MAX = 10_000
 TASKS_PER_CORE = 8
@@ -54,19 +55,18 @@ def list_side(spark: SparkSession, folder: RunFolder, job: ListingJob) -> None:
         work.extend((options, part) for part in KeyRange().split(cuts))
     numbered = list(enumerate(work))
     slices = min(len(numbered), TASKS_PER_CORE * spark.sparkContext.defaultParallelism)
-    ranges = (
-        spark.sparkContext.parallelize(numbered, slices)
-        .mapPartitions(lambda items: [_list_one(job, *item) for item in items])
-        .collect()
-    )
+    with workers_errors():
+        ranges = (
+            spark.sparkContext.parallelize(numbered, slices)
+            .mapPartitions(lambda items: [_list_one(job, *item) for item in items])
+            .collect()
+        )
     commit_listing(folder, job.stage, job.options[0].bucket, ranges)
 
 
 def _list_one(job: ListingJob, number: int, work: tuple[ListOptions, KeyRange]) -> ListedRange:
     options, key_range = work
-    context = TaskContext.get()
-    attempt = context.taskAttemptId() if context is not None else 0
     folder = RunFolder(open_store(job.store_uri, job.work_access), job.run_id)
     pages = list_range(client("s3", job.access), options, key_range)
-    name = f"{number:05d}-{job.epoch:04d}-{attempt:08d}"
+    name = f"{number:05d}-{this_attempt(job.epoch)}"
     return write_range(folder, job.stage, name, options.prefix, key_range, pages)

@@ -93,7 +93,7 @@ class _Work:
         return cls(prepared, store, folder, is_known, console)
 
     def say(self, text: str) -> None:
-        self.console.print(text, highlight=False, markup=False)
+        self.console.print(text, highlight=False, markup=False, soft_wrap=True)
 
     def finished_before(self) -> int:
         summary = self.folder.get_json("summary.json") or {}

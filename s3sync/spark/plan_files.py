@@ -12,7 +12,6 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
-from pyspark import TaskContext
 
 from s3sync.aws.store import open_store
 from s3sync.config.model import Access
@@ -26,6 +25,7 @@ from s3sync.report.tally import counted
 from s3sync.runs.folder import RunFolder
 from s3sync.runs.outcome_log import parquet_bytes
 from s3sync.runs.plan import Batch
+from s3sync.spark.attempts import this_attempt, this_partition
 
 CHUNK_ROWS = 100_000
 REPORT = "report binary"  # pickled, as Spark itself hands results to the driver
@@ -96,11 +96,10 @@ def whole_keys(batches: Iterable[pa.RecordBatch], rows: int = CHUNK_ROWS) -> Ite
 
 class PartitionWriter:
     def __init__(self, job: WriteJob) -> None:
-        context = TaskContext.get()
         self._job = job
         self._folder = RunFolder(open_store(job.store_uri, job.work_access), job.run_id)
-        self._partition = context.partitionId()
-        self._attempt = f"{job.epoch:04d}-{context.taskAttemptId():08d}"
+        self._partition = this_partition()
+        self._attempt = this_attempt(job.epoch)
         self._report = PartitionReport()
 
     def write(self, batches: Iterable[pa.RecordBatch]) -> PartitionReport:

@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
+from typing import Any
 
 from pyspark import SparkConf
 from pyspark.sql import SparkSession
@@ -68,12 +69,12 @@ def open_session(app_name: str) -> SparkSession:
 def _let_java_ignore_interrupts(session: SparkSession) -> None:
     """Under spark-submit the terminal sends Ctrl-C to the JVM as well, which would end in the middle of everything.
     Ignored signals are inherited, so the Python daemon that the JVM starts later ignores it too."""
-    jvm = session.sparkContext._jvm
+    jvm: Any = session.sparkContext._jvm
     jvm.sun.misc.Signal.handle(jvm.sun.misc.Signal("INT"), jvm.sun.misc.SignalHandler.SIG_IGN)
 
 
 def is_local(session: SparkSession) -> bool:
-    return bool(session.sparkContext.master.startswith("local"))
+    return bool(str(session.sparkContext.master).startswith("local"))
 
 
 @contextmanager

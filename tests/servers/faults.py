@@ -188,12 +188,16 @@ class _Layer:
 
 def _cut(fault: Fault, app: App, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
     """The headers promise the whole body, the connection ends before it does."""
-    kept: list[tuple[str, list[tuple[str, str]]]] = []
-    body = b"".join(app(environ, lambda status, headers, *_: kept.append((status, headers))))
-    status, headers = kept[0]
+    given: list[tuple[str, list[tuple[str, str]]]] = []
+    body = b"".join(app(environ, lambda status, headers, *_: given.append((status, headers))))
+    status, headers = given[0]
     length = ("Content-Length", str(max(1, len(body))))
     start_response(status, [*(pair for pair in headers if pair[0].lower() != "content-length"), length])
-    yield body[: len(body) // 2 if fault.keep_bytes is None else fault.keep_bytes]
+    return _then_abort(body[: len(body) // 2 if fault.keep_bytes is None else fault.keep_bytes])
+
+
+def _then_abort(kept: bytes) -> Iterable[bytes]:
+    yield kept
     raise ConnectionAbortedError
 
 

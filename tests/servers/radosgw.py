@@ -203,19 +203,19 @@ class Cluster:
 @contextmanager
 def running() -> Iterator[Cluster]:
     """A cluster that lives as long as the block. Its folder is deleted, and kept only where the start failed."""
+    root = unpacked()
     data = Path(tempfile.mkdtemp(prefix="s3sync-radosgw-"))
-    cluster = Cluster(unpacked(), data)
+    cluster, is_kept = Cluster(root, data), False
     try:
         cluster.start()
         yield cluster
     except RadosgwError:
-        cluster.stop()
+        is_kept = True
         raise
-    else:
-        cluster.stop()
-        shutil.rmtree(data, ignore_errors=True)
     finally:
         cluster.stop()
+        if not is_kept:
+            shutil.rmtree(data, ignore_errors=True)
 
 
 def _environment(endpoint: str) -> dict[str, str]:
@@ -224,7 +224,7 @@ def _environment(endpoint: str) -> dict[str, str]:
 
 
 def main(arguments: list[str]) -> int:
-    """`-- COMMAND...`: the command's exit code, or 1 where no radosgw could be started, 2 for wrong arguments."""
+    """The command's exit code; 1 where no radosgw could be started, 2 for wrong arguments, 130 after a signal."""
     if arguments[:1] != ["--"] or not arguments[1:]:
         sys.stderr.write("usage: python -m tests.servers.radosgw -- COMMAND...\n")
         return 2
@@ -236,6 +236,8 @@ def main(arguments: list[str]) -> int:
     except RadosgwError as error:
         sys.stderr.write(f"radosgw: {error}\n")
         return 1
+    except KeyboardInterrupt:
+        return 130
 
 
 if __name__ == "__main__":

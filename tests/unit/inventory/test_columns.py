@@ -24,6 +24,12 @@ def listing(keys_are_encoded: bool = False, **columns: Any) -> pa.RecordBatch:
     return batch
 
 
+def unchecked(*texts: bytes) -> pa.Array:
+    """Text as the readers of Parquet and ORC give it, which check nothing."""
+    binary = pa.array(texts, pa.binary())
+    return pa.StringArray.from_buffers(len(texts), *binary.buffers()[1:])
+
+
 def fault(keys_are_encoded: bool = False, **columns: Any) -> str:
     with pytest.raises(InventoryError) as caught:
         listing(keys_are_encoded, **columns)
@@ -140,6 +146,8 @@ def test_dictionaries_and_binaries() -> None:
         ({"key": ["a", ""]}, "has a row without a key"),
         ({"key": ["a", None]}, "has a row without a key"),
         ({"key": pa.array([b"a", b"\xff"])}, "column KEY: Invalid UTF8 payload"),
+        ({"key": unchecked(b"a", b"\xff")}, "column KEY: Invalid"),
+        ({"key": ["a"], "storage_class": unchecked(b"\xc3")}, "column STORAGE_CLASS: Invalid"),
         ({"key": [["a"]]}, "column KEY: "),
         ({"key": ["a"], "bucket": ["other"]}, "lists objects of `other`, but its manifest is of `source`"),
         ({"key": ["a", "b"], "bucket": ["source", None]}, "lists objects of no bucket, but its manifest is of"),

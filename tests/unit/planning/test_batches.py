@@ -2,7 +2,7 @@
 
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from s3sync.model.limits import GIB, MIB
@@ -58,6 +58,7 @@ def test_cut_loses_nothing_keeps_order_and_limits_and_makes_no_more_than_needed(
 
 
 @given(st.lists(SIZES, max_size=6), LIMITS)
+@example([[2**62, 6, None], [None, 2**62]], BatchLimits(5, 7, 1))  # sizes whose sum is over 64 bits
 def test_a_stream_makes_the_same_batches_however_it_is_portioned(portions, limits):
     cutter, whole = BatchCutter(limits), BatchCutter(limits)
     plan = plan_of([size for sizes in portions for size in sizes])

@@ -3,15 +3,19 @@
 from collections import Counter
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pytest
 import yaml
+from hypothesis import given
+from hypothesis import strategies as st
 
 from s3sync.config.model import Config, CopyConfig, TargetConfig
 from s3sync.errors import ConfigError
-from s3sync.model.limits import GIB, MIB
+from s3sync.model.limits import GIB, MIB, OBJECT_MAX_BYTES
 from s3sync.model.tables import PLAN
-from s3sync.planning.cost import CostOptions, Estimate, estimate, listing
+from s3sync.planning.cost import CostOptions, Estimate, estimate, listing, part_counts
+from s3sync.planning.parts import layout
 from s3sync.planning.prices import ClassPrices, Prices, bill, load_prices
 
 PRICES = Path(__file__).parents[3] / "conf" / "prices.yml"
@@ -65,6 +69,13 @@ OPENED = {"CreateMultipartUpload": 1, "CompleteMultipartUpload": 1}
 def test_requests_of_one_object(row, options, wanted):
     """C6: one CopyObject for a small object, and nothing else."""
     assert estimate(plan_of(row), options).by_operation == Counter(wanted)
+
+
+@given(st.integers(0, OBJECT_MAX_BYTES), st.integers(1, 6 * GIB))
+def test_parts_are_counted_as_they_are_laid_out(size_bytes, part_size_bytes):
+    """C6: the estimate and the copy cut an object alike."""
+    counted = part_counts(np.array([size_bytes]), part_size_bytes)
+    assert counted.tolist() == [len(layout(size_bytes, part_size_bytes))]
 
 
 def test_requests_are_billed_by_the_class_they_touch():

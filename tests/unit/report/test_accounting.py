@@ -49,7 +49,7 @@ def test_a_plan_that_does_not_add_up_is_a_defect(lost):
 def test_an_outcome_too_many_is_a_defect_even_when_stopped_early(status):
     one_more = WHOLE + Counts(outcomes={status: Amount(1)})
     for stopped_early in (True, False):
-        with pytest.raises(InvariantBroken, match="8 planned, but .* = 9"):
+        with pytest.raises(InvariantBroken, match=r"8 planned, but .* = 9"):
             verify_outcomes(one_more, stopped_early=stopped_early)
 
 
@@ -57,7 +57,7 @@ def test_an_outcome_too_few_is_a_defect_unless_the_run_stopped_early():
     missing = WHOLE + Counts(planned={"copy/copy_object": Amount(1)})
     assert missing.remaining == 1
     verify_outcomes(missing, stopped_early=True)
-    with pytest.raises(InvariantBroken, match="9 planned, but 4 copied .* = 8"):
+    with pytest.raises(InvariantBroken, match=r"9 planned, but 4 copied .* = 8"):
         verify_outcomes(missing)
 
 

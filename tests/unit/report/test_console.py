@@ -20,7 +20,9 @@ def printed(view) -> str:
 
 
 def lines_with(text: str, word: str) -> str:
-    return "\n".join(line for line in text.splitlines() if word in line)
+    """The lines that hold the word, each run of blanks as one."""
+    lines = (" ".join(line.split()) for line in text.splitlines())
+    return "\n".join(line for line in lines if word in line)
 
 
 def with_error(key: str) -> Summary:
@@ -40,7 +42,7 @@ def test_the_summary_shows_its_figures():
         "verified": "5 of 7 copied",
         "time": "1m 00s, workers 33.2s",
         "AccessDenied": "Access Denied",
-        "next 3 objects": "retry --run-id r1",
+        "next Failed: 3": "retry --run-id r1",
         "run r1": "exit code 3",
     }.items():
         assert figure in lines_with(text, word), word
@@ -65,8 +67,8 @@ def test_the_plan_shows_its_figures():
         "listed ": "1,234,579",
         "delete markers": "3",
         "filtered: prefix": "4",
-        "copy/copy_object": "5.0 GiB  5,368,709,120",
-        "total  ": "1,234,570",
+        "copy/copy_object": "1,234,567 5.0 GiB 5,368,709,120",
+        "total 1": "1,234,570",
         "CopyObject": "1,234,567",
         "batches": "25",
         "total (USD)": "106.17",
@@ -74,9 +76,7 @@ def test_the_plan_shows_its_figures():
         "missing": "99",
         "only on the target": "17",
     }.items():
-        assert figure in " ".join(lines_with(text, word).split("   ")).replace("   ", "  ") or figure in lines_with(
-            text, word
-        ), word
+        assert figure in lines_with(text, word), word
 
 
 def test_hostile_keys_are_shown_as_they_are_and_do_nothing():
@@ -87,7 +87,7 @@ def test_hostile_keys_are_shown_as_they_are_and_do_nothing():
 
 
 def test_a_hostile_name_in_the_head_line_is_escaped_as_well():
-    assert r"s3://[red]b\x07" in printed(plan_view(PlanFigures("s3://[red]b\x07", "t", Counts(), {}, 0)))
+    assert r"s3://[red]b\x07" in printed(plan_view(PlanFigures("s3://[red]b" + chr(7), "t", Counts(), {}, 0)))
 
 
 def test_a_log_has_no_colours_and_no_line_wider_than_it_may_be():

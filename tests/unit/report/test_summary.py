@@ -148,10 +148,10 @@ def test_no_time_no_rate():
     ("summary", "words"),
     [
         (summary_of(counts_of(copied=1)), []),
-        (FULL, ["3 objects failed", "retry --run-id r1", "1 copies could not be tied"]),
-        (summary_of(counts_of(changed=2)), ["2 objects changed", "fresh listing"]),
-        (summary_of(counts_of(archived=2)), ["2 objects are archived", "restore"]),
-        (summary_of(counts_of(1200, copied=1), State.INTERRUPTED), ["1,200 objects are still to do", "same command"]),
+        (FULL, ["Failed: 3.", "retry --run-id r1", "without a condition on the source: 1."]),
+        (summary_of(counts_of(changed=2)), ["Changed since they were listed: 2.", "fresh listing"]),
+        (summary_of(counts_of(archived=2)), ["Archived: 2.", "Restore"]),
+        (summary_of(counts_of(1200, copied=1), State.INTERRUPTED), ["Still to do: 1,200.", "same command"]),
         (
             summary_of(counts_of(9, failed=3), State.CIRCUIT_OPEN, errors={"AccessDenied": DENIED}),
             ["failed with AccessDenied (denied)", "same command"],

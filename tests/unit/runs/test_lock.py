@@ -55,7 +55,7 @@ def test_a_living_holder_keeps_the_lock(tmp_path: Path) -> None:
     store = LocalStore(tmp_path)
     held_by_another(store)
     with (
-        pytest.raises(LockHeld, match="run other .* is alive"),
+        pytest.raises(LockHeld, match=r"run other .* is alive"),
         lock(store, [], lambda: held_by_another(store, beat=2)),
     ):
         pass

@@ -1,0 +1,85 @@
+"""Looking at the target before a copy that may have been made already (design: "Overwriting")."""
+
+from s3sync.aws.copy_job import EXISTS, FOUND_ON_TARGET, CopyJob
+from s3sync.aws.engine import Operation
+from s3sync.aws.source_look import Head, look_at_source, look_at_target, what_differs
+from s3sync.model import etag as etags
+from s3sync.model.outcome import Outcome, Verified
+from s3sync.model.task import Overwrite
+
+TARGET_IS_NEWER = "TargetIsNewer"
+
+
+# | target                     | overwrite       | then                                         |
+# |----------------------------|-----------------|----------------------------------------------|
+# | absent                     | any             | copy                                         |
+# | not newer than the plan    | always, changed | copy                                         |
+# | not newer than the plan    | never           | skipped: exists                              |
+# | newer than the plan        | any             | copied or failed, see `judge_newer`          |
+# | can't be looked at         | any             | failed                                       |
+def before_repeat(job: CopyJob) -> Operation[Outcome | None]:
+    """What became of the task already; None where the copy is to be made."""
+    target = yield from look_at_target(job)
+    if not isinstance(target, Head):
+        return target
+    if target.last_modified > job.settings.planned_at:
+        return (yield from judge_newer(job, target))
+    return job.skipped(EXISTS, target.etag) if job.settings.overwrite is Overwrite.NEVER else None
+
+
+# The first line that fits decides. Nothing here writes: whoever wrote the newer object, it stays.
+#
+# | sizes, ETags, planned and target                | source, by a HEAD    | then                                  |
+# |-------------------------------------------------|----------------------|---------------------------------------|
+# | sizes differ                                    | not looked at        | failed: TargetIsNewer                 |
+# | sizes equal, ETags equal, the target shows MD5s | not looked at        | copied: etag_equal                    |
+# | any other                                       | gone                 | vanished                              |
+# | any other                                       | another than planned | changed                               |
+# | any other                                       | as planned           | see `_judge`                          |
+#
+# "Shows MD5s": no encryption hides them. A size that is not known is no difference.
+def judge_newer(job: CopyJob, target: Head) -> Operation[Outcome]:
+    """Whether a target object that is newer than the plan is the copy that was to be made."""
+    task = job.task
+    if task.size is not None and task.size != target.size_bytes:
+        return _is_foreign(job, target, f"of {target.size_bytes} bytes instead of {task.size}")
+    if task.size is not None and task.etag is not None and task.etag == target.etag and not target.hides_md5:
+        return job.copied(target.etag, Verified.ETAG_EQUAL, FOUND_ON_TARGET)
+    source = yield from look_at_source(job)
+    if isinstance(source, Outcome):
+        return source
+    difference = what_differs(task, source)
+    if difference is not None:
+        return job.changed(difference)
+    job.size = source.size_bytes
+    return _judge(job, source, target)
+
+
+# | sizes  | ETags                         | user metadata, content type | then                   |
+# |--------|-------------------------------|-----------------------------|------------------------|
+# | differ |                               |                             | failed: TargetIsNewer  |
+# | equal  | both show MD5s, equal         |                             | copied: etag_equal     |
+# | equal  | both show MD5s, plain, differ |                             | failed: TargetIsNewer  |
+# | equal  | not comparable                | equal                       | copied: not_comparable |
+# | equal  | not comparable                | differ                      | failed: TargetIsNewer  |
+def _judge(job: CopyJob, source: Head, target: Head) -> Outcome:
+    if source.size_bytes != target.size_bytes:
+        return _is_foreign(job, target, f"of {target.size_bytes} bytes instead of {source.size_bytes}")
+    if not (source.hides_md5 or target.hides_md5):
+        if source.etag is not None and source.etag == target.etag:
+            return job.copied(target.etag, Verified.ETAG_EQUAL, FOUND_ON_TARGET)
+        if etags.is_plain(source.etag) and etags.is_plain(target.etag):
+            return _is_foreign(job, target, f"with ETag {target.etag} instead of {source.etag}")
+    if _description(source) != _description(target):
+        return _is_foreign(job, target, "with other metadata")
+    return job.copied(target.etag, Verified.NOT_COMPARABLE, FOUND_ON_TARGET)
+
+
+def _description(head: Head) -> tuple[dict[str, str], str | None]:
+    return dict(head.user_metadata), head.values.get("ContentType")
+
+
+def _is_foreign(job: CopyJob, target: Head, how: str) -> Outcome:
+    at = target.last_modified.isoformat()
+    message = f"the target has a newer object, written at {at}, {how}; it is not overwritten"
+    return job.failed_with(TARGET_IS_NEWER, message, target.etag)

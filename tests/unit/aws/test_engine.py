@@ -1,0 +1,281 @@
+import random
+from collections import Counter
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from s3sync.aws.engine import WIND_DOWN_SECONDS, Engine, EngineCounts, FixedPace, StopOperation
+from s3sync.aws.retries import RetryPolicy
+from s3sync.aws.transport import Reply, Request, Side
+from tests.unit.aws.scripted import Answer, FakeTransport, VirtualClock, error, ok
+
+POLICY = RetryPolicy(max_attempts=3, max_throttled_attempts=6, base_seconds=1, throttled_base_seconds=1)
+
+
+def ask(name: str, **params: Any) -> Request:
+    return Request(name, Side.TARGET, params)
+
+
+def one(name: str, **params: Any) -> Any:
+    (reply,) = yield (ask(name, **params),)
+    return reply
+
+
+def engine_of(
+    answer: Callable[[Request], Answer], *, capacity: int = 4, **options: Any
+) -> tuple[Engine, FakeTransport, VirtualClock]:
+    clock = VirtualClock()
+    transport = FakeTransport(clock, answer, capacity)
+    engine = Engine(transport, POLICY, clock=clock, sleep=clock.sleep, chance=random.Random(7), **options)
+    return engine, transport, clock
+
+
+def fails_first(times: int, failure: Answer) -> Callable[[Request], Answer]:
+    seen: Counter[str] = Counter()
+
+    def answer(request: Request) -> Answer:
+        key = request.params.get("Key", "")
+        seen[key] += 1
+        return failure if key.startswith("bad") and seen[key] <= times else ok(Key=key)
+
+    return answer
+
+
+def test_results_carry_their_tags_and_requests_are_counted() -> None:
+    engine, transport, _ = engine_of(lambda request: ok(Key=request.params["Key"]))
+    results = dict(engine.run((n, one("CopyObject", Key=str(n))) for n in range(50)))
+    assert {tag: reply.values["Key"] for tag, reply in results.items()} == {n: str(n) for n in range(50)}
+    assert engine.counts == EngineCounts(Counter(CopyObject=50))
+    assert transport.most_in_flight == 4
+
+
+def test_no_more_in_flight_than_the_pace_allows() -> None:
+    engine, transport, _ = engine_of(lambda _: ok(), capacity=8, pace=FixedPace(2))
+    assert len(list(engine.run((n, one("X")) for n in range(20)))) == 20
+    assert transport.most_in_flight == 2
+
+
+def test_the_pace_sees_every_reply() -> None:
+    class Seeing:
+        limit = 3
+        seen: list[int]
+
+        def __init__(self) -> None:
+            self.seen = []
+
+        def on_reply(self, reply: Reply) -> None:
+            self.seen.append(reply.status)
+
+    pace = Seeing()
+    engine, _, _ = engine_of(fails_first(2, error(503, "SlowDown")), pace=pace)
+    list(engine.run([(1, one("X", Key="bad")), (2, one("X", Key="good"))]))
+    assert sorted(pace.seen) == [200, 200, 503, 503]
+
+
+def test_operations_are_started_as_there_is_room() -> None:
+    """C11: what has begun is bounded by the window, however many operations there are."""
+    begun = 0
+
+    def operations() -> Iterator[tuple[int, Any]]:
+        nonlocal begun
+        for n in range(1000):
+            begun += 1
+            yield n, one("X")
+
+    engine, _, _ = engine_of(lambda _: ok(), capacity=4)
+    for ended, _ in enumerate(engine.run(operations()), start=1):
+        assert begun - ended <= 3 * 4
+    assert begun == 1000
+
+
+def test_replies_of_one_yield_keep_the_order_of_its_requests() -> None:
+    def many() -> Any:
+        replies = yield [ask("X", Key=str(n), Slow=9 - n) for n in range(10)]
+        return [reply.values["Key"] for reply in replies]
+
+    engine, transport, _ = engine_of(lambda r: Answer({"Key": r.params["Key"]}, seconds=r.params["Slow"]), capacity=3)
+    assert list(engine.run([("a", many())])) == [("a", [str(n) for n in range(10)])]
+    assert transport.most_in_flight == 3
+
+
+@pytest.mark.parametrize(
+    ("failure", "failures", "sent", "code", "throttled"),
+    [
+        (error(500, "InternalError"), 2, 3, None, 0),
+        (error(500, "InternalError"), 3, 3, "InternalError", 0),
+        (error(0, "ConnectionError"), 99, 3, "ConnectionError", 0),
+        (error(503, "SlowDown"), 5, 6, None, 5),
+        (error(503, "SlowDown"), 99, 6, "SlowDown", 6),
+        (error(200, "SlowDown"), 1, 2, None, 1),
+        (error(403, "AccessDenied"), 99, 1, "AccessDenied", 0),
+        (error(412, "PreconditionFailed"), 99, 1, "PreconditionFailed", 0),
+    ],
+)
+def test_retries(failure: Answer, failures: int, sent: int, code: str | None, throttled: int) -> None:
+    """C9: one layer retries, throttled and transient ones only, and each a bounded number of times."""
+    engine, transport, _ = engine_of(fails_first(failures, failure))
+    ((_, reply),) = engine.run([(1, one("X", Key="bad"))])
+    assert len(transport.sent) == sent == reply.attempts
+    assert reply.code == code
+    assert engine.counts == EngineCounts(Counter(X=sent), sent - 1, throttled)
+
+
+def test_pauses_grow_and_are_slept_not_spun() -> None:
+    engine, transport, clock = engine_of(fails_first(2, error(500, "InternalError")))
+    began = clock.now
+    ((_, reply),) = engine.run([(1, one("X", Key="bad"))])
+    first, second = clock.now - began - 3 * 0.05 - sum(clock.slept[1:]), clock.slept[-1]
+    assert 0.5 <= first <= 1
+    assert second > 0
+    assert 1.5 <= clock.now - began - 3 * 0.05 <= 3
+    assert reply.earlier_seconds == pytest.approx(clock.now - began - 0.05)
+    assert transport.waits + len(clock.slept) < 12
+
+
+def test_a_waiting_request_blocks_nobody() -> None:
+    engine, _, _ = engine_of(fails_first(5, error(503, "SlowDown")), capacity=1)
+    order = [tag for tag, _ in engine.run([("bad", one("X", Key="bad")), *((n, one("X", Key="g")) for n in range(9))])]
+    assert order == [*range(9), "bad"] or order.index("bad") > 1
+
+
+def test_ticks_come_about_once_a_second() -> None:
+    engine, _, clock = engine_of(lambda _: Answer(seconds=10.0))
+    ticks: list[float] = []
+    began = clock.now
+    list(engine.run([(1, one("X"))], on_tick=lambda: ticks.append(clock.now - began)))
+    assert ticks == pytest.approx(list(range(1, 11)))
+
+
+def test_an_operation_may_end_without_a_request() -> None:
+    def nothing() -> Any:
+        return "done"
+        yield
+
+    engine, transport, _ = engine_of(lambda _: ok(), capacity=2)
+    assert [tag for tag, _ in engine.run((n, nothing()) for n in range(100))] == list(range(100))
+    assert transport.sent == []
+
+
+def test_a_yield_without_requests_is_a_defect() -> None:
+    def empty() -> Any:
+        yield []
+
+    engine, _, _ = engine_of(lambda _: ok())
+    with pytest.raises(ValueError, match="yielded no request"):
+        list(engine.run([(1, empty())]))
+
+
+def upload(parts: int, log: list[str]) -> Any:
+    """An operation that tidies up after itself, as multipart copies do."""
+    yield [ask("Create")]
+    try:
+        yield [ask("Part", Key=str(n)) for n in range(parts)]
+        yield [ask("Complete")]
+    except Exception as caught:
+        log.append(type(caught).__name__)
+        yield [ask("Abort")]
+        raise
+    return "completed"
+
+
+def test_stop_lets_flights_land_and_tidies_up() -> None:
+    """C7: an upload that is stopped in its middle is aborted, after its parts in flight have come back."""
+    stop = False
+
+    def answer(request: Request) -> Answer:
+        nonlocal stop
+        stop = stop or request.operation == "Part"
+        return Answer(seconds=3.0 if request.operation == "Part" else 0.1)
+
+    engine, transport, _ = engine_of(answer, capacity=3)
+    log: list[str] = []
+    operations = [("up", upload(10, log)), ("one", one("Copy")), *((n, one("Late")) for n in range(50))]
+    results = [tag for tag, _ in engine.run(operations, lambda: stop)]
+    sent = [request.operation for request in transport.sent]
+    assert "up" not in results
+    assert log == ["StopOperation"]
+    assert sent[-1] == "Abort"
+    assert sent.count("Part") <= 3
+    assert sent.count("Late") < 10
+    assert len(results) == sent.count("Late") + sent.count("Copy")
+
+
+def test_stop_cuts_the_pauses_short() -> None:
+    """A request that had attempts left is no failure of its object: it has no result, so it stays planned."""
+    engine, transport, _ = engine_of(lambda _: error(503, "SlowDown"))
+    results = list(engine.run([(n, one("X")) for n in range(3)], lambda: len(transport.sent) >= 4))
+    assert results == []
+    assert len(transport.sent) <= 8
+
+
+def test_stop_before_anything_starts_nothing() -> None:
+    engine, transport, _ = engine_of(lambda _: ok())
+    assert list(engine.run([(1, one("X"))], lambda: True)) == []
+    assert transport.sent == []
+    assert len(list(engine.run([(1, one("X"))]))) == 1  # and the engine can be used again
+
+
+def test_an_abort_is_retried_while_stopping() -> None:
+    aborts = 0
+
+    def answer(request: Request) -> Answer:
+        nonlocal aborts
+        if request.operation == "Abort":
+            aborts += 1
+            return error(503, "SlowDown") if aborts < 3 else ok()
+        return Answer(seconds=2.0)
+
+    engine, transport, _ = engine_of(answer)
+    log: list[str] = []
+    assert list(engine.run([("up", upload(2, log))], lambda: len(transport.sent) > 1)) == []
+    assert aborts == 3
+
+
+def test_closing_the_iterator_stops_the_rest() -> None:
+    """C7, where the caller goes away."""
+    engine, transport, _ = engine_of(lambda r: Answer(seconds=5.0 if r.operation == "Part" else 0.1))
+    log: list[str] = []
+    results = engine.run([("up", upload(2, log)), ("one", one("Copy")), ("two", one("Copy"))])
+    assert next(results)[0] == "one"
+    results.close()
+    assert [request.operation for request in transport.sent][-1] == "Abort"
+    assert log == ["StopOperation"]
+    assert transport.in_flight == 0
+
+
+def test_a_defect_is_raised_and_the_others_tidy_up() -> None:
+    def broken() -> Any:
+        yield [ask("Copy")]
+        raise KeyError("defect")
+
+    engine, transport, _ = engine_of(lambda r: Answer(seconds=2.0 if r.operation == "Part" else 0.1))
+    log: list[str] = []
+    with pytest.raises(KeyError, match="defect"):
+        list(engine.run([("up", upload(2, log)), ("bad", broken())]))
+    assert [request.operation for request in transport.sent][-1] == "Abort"
+
+
+def test_winding_down_is_bounded_and_late_replies_are_dropped() -> None:
+    engine, transport, clock = engine_of(lambda r: Answer(seconds=500.0 if r.operation == "Slow" else 0.1))
+    results = engine.run([("slow", one("Slow")), ("one", one("Copy"))])
+    next(results)
+    began = clock.now
+    results.close()
+    assert clock.now - began <= WIND_DOWN_SECONDS + 1
+    clock.now += 1000
+    assert [tag for tag, _ in engine.run([("next", one("Copy"))])] == ["next"]
+    assert transport.in_flight == 0
+
+
+def test_counts_can_be_taken_apart() -> None:
+    counts = EngineCounts(Counter(A=3, B=1), 2, 1)
+    earlier = counts.copy()
+    counts.requests["A"] += 2
+    counts.retries += 1
+    assert counts.since(earlier) == EngineCounts(Counter(A=2), 1, 0)
+
+
+def test_stop_operation_is_an_ordinary_exception() -> None:
+    """Operations tidy up in `except Exception`, which must see it."""
+    assert issubclass(StopOperation, Exception)

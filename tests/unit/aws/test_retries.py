@@ -1,0 +1,47 @@
+import random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from s3sync.aws.retries import RetryPolicy
+from s3sync.model.outcome import ErrorClass
+
+POLICY = RetryPolicy(max_attempts=3, max_throttled_attempts=5, base_seconds=1, throttled_base_seconds=2, most_seconds=9)
+
+
+class Chance(random.Random):
+    def __init__(self, value: float) -> None:
+        super().__init__()
+        self.value = value
+
+    def random(self) -> float:
+        return self.value
+
+
+@pytest.mark.parametrize(
+    ("error_class", "attempts", "least", "most"),
+    [
+        (ErrorClass.TRANSIENT, 1, 0.5, 1),
+        (ErrorClass.TRANSIENT, 2, 1, 2),
+        (ErrorClass.TRANSIENT, 3, None, None),
+        (ErrorClass.THROTTLED, 1, 1, 2),
+        (ErrorClass.THROTTLED, 2, 2, 4),
+        (ErrorClass.THROTTLED, 4, 4.5, 9),
+        (ErrorClass.THROTTLED, 5, None, None),
+        *((each, 1, None, None) for each in ErrorClass if not each.is_retried),
+    ],
+)
+def test_each_row(error_class: ErrorClass, attempts: int, least: float | None, most: float | None) -> None:
+    assert POLICY.pause_seconds(error_class, attempts, Chance(0.0)) == least
+    assert POLICY.pause_seconds(error_class, attempts, Chance(1.0)) == most
+
+
+@given(st.sampled_from(ErrorClass), st.integers(1, 10_000), st.integers(1, 50))
+def test_pauses_are_bounded_and_end(error_class: ErrorClass, attempts: int, most: int) -> None:
+    """C9: every retry is bounded."""
+    policy = RetryPolicy.of(most)
+    pause = policy.pause_seconds(error_class, attempts, random.Random(1))
+    assert pause is None or 0 < pause <= policy.most_seconds
+    assert pause is None or attempts < 4 * most
+    assert pause is not None or not error_class.is_retried or attempts >= most
