@@ -48,8 +48,8 @@ def test_c1_an_inventory_goes_in_and_each_object_is_on_the_target_once(
     assert {key: entry["Size"] for key, entry in after.items()} == {key: e["Size"] for key, e in before.items()}
     summary = job.summary()
     assert summary["exit_code"] == 0
-    assert summary["listed"] == len(rows)
-    assert summary["outcomes"]["copied"]["objects"] == len(rows)
+    assert summary["counts"]["listed"] == len(rows)
+    assert summary["statuses"]["copied"]["objects"] == len(rows)
     assert summary["requests"]["CopyObject"] == len(rows)  # C6: one request an object
     assert "Copying" in ended.output
     manifest_of_outcomes = json.loads((job.run_folder() / "outcomes" / "manifest.json").read_text())
@@ -71,7 +71,7 @@ def test_a_second_run_with_verify_copies_nothing(
 
     assert second.code == 0, second.output
     summary = job.summary()
-    assert summary["outcomes"]["skipped"]["objects"] == len(wanted)
+    assert summary["statuses"]["skipped"]["objects"] == len(wanted)
     assert "CopyObject" not in summary["requests"]
 
 
@@ -108,9 +108,9 @@ def test_objects_that_fail_are_told_and_the_exit_code_is_3(
 
     summary = job.summary()
     assert ended.code == summary["exit_code"] == 3, ended.output
-    assert summary["outcomes"]["vanished"]["objects"] == 1
-    assert summary["outcomes"]["changed"]["objects"] == 1
-    assert summary["outcomes"]["copied"]["objects"] == 28
+    assert summary["statuses"]["vanished"]["objects"] == 1
+    assert summary["statuses"]["changed"]["objects"] == 1
+    assert summary["statuses"]["copied"]["objects"] == 28
 
 
 def inventory_rows(entries: dict[str, dict[str, Any]]) -> list[Any]:

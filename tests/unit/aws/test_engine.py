@@ -125,9 +125,8 @@ def test_pauses_grow_and_are_slept_not_spun() -> None:
     engine, transport, clock = engine_of(fails_first(2, error(500, "InternalError")))
     began = clock.now
     ((_, reply),) = engine.run([(1, one("X", Key="bad"))])
-    first, second = clock.now - began - 3 * 0.05 - sum(clock.slept[1:]), clock.slept[-1]
-    assert 0.5 <= first <= 1
-    assert second > 0
+    assert len(clock.slept) == 3  # the second pause is over a second: a tick comes between
+    assert all(pause > 0 for pause in clock.slept)
     assert 1.5 <= clock.now - began - 3 * 0.05 <= 3
     assert reply.earlier_seconds == pytest.approx(clock.now - began - 0.05)
     assert transport.waits + len(clock.slept) < 12
@@ -136,7 +135,7 @@ def test_pauses_grow_and_are_slept_not_spun() -> None:
 def test_a_waiting_request_blocks_nobody() -> None:
     engine, _, _ = engine_of(fails_first(5, error(503, "SlowDown")), capacity=1)
     order = [tag for tag, _ in engine.run([("bad", one("X", Key="bad")), *((n, one("X", Key="g")) for n in range(9))])]
-    assert order == [*range(9), "bad"] or order.index("bad") > 1
+    assert order == [*range(9), "bad"]
 
 
 def test_ticks_come_about_once_a_second() -> None:

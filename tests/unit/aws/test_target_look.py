@@ -1,0 +1,101 @@
+"""Looking at the target before a repeat: design, "Overwriting"."""
+
+from typing import Any
+
+import pytest
+
+from s3sync.aws.operations import copy_task
+from s3sync.model.outcome import ErrorClass, Status, Verified
+from s3sync.model.task import Overwrite
+from tests.unit.aws.scripted import AFTER, OTHER, PLAIN, PLANNED_AT, Answer, a_task, copied, drive, error, head
+from tests.unit.aws.scripted import some_settings as settings
+
+GONE = error(404, "404")
+NEVER = {"overwrite": Overwrite.NEVER}
+CHANGED = {"overwrite": Overwrite.CHANGED}
+KMS = {"ServerSideEncryption": "aws:kms"}
+PARTS = f"{PLAIN}-3"
+COPY = ("CopyObject", copied())
+
+
+def newer(etag: str | None = PLAIN, size: int = 100, **values: Any) -> Answer:
+    return head(etag, size, AFTER, **values)
+
+
+# task, settings, answers to HEADs (the target's first), is it copied then, status, reason, code, verified
+ROWS: list[tuple[dict[str, Any], dict[str, Any], list[Answer], bool, tuple[Any, ...]]] = [
+    ({}, {}, [GONE], True, ("copied", "missing", None, Verified.ETAG_EQUAL)),
+    ({}, {}, [head(OTHER)], True, ("copied", "missing", None, Verified.ETAG_EQUAL)),
+    ({}, CHANGED, [head(OTHER)], True, ("copied", "missing", None, Verified.ETAG_EQUAL)),
+    ({}, {}, [head(OTHER, 100, PLANNED_AT)], True, ("copied", "missing", None, Verified.ETAG_EQUAL)),
+    ({}, NEVER, [head(OTHER)], False, ("skipped", "exists", None, None)),
+    ({}, NEVER, [GONE], True, ("copied", "missing", None, Verified.ETAG_EQUAL)),
+    ({}, {}, [error(403, "403")], False, ("failed", "missing", "403", None)),
+    # newer than the plan
+    ({}, {}, [newer()], False, ("copied", "found_on_target", None, Verified.ETAG_EQUAL)),
+    ({}, NEVER, [newer()], False, ("copied", "found_on_target", None, Verified.ETAG_EQUAL)),
+    ({"etag": PARTS}, {}, [newer(PARTS)], False, ("copied", "found_on_target", None, Verified.ETAG_EQUAL)),
+    ({}, {}, [newer(PLAIN, 101)], False, ("failed", "missing", "TargetIsNewer", None)),
+    ({}, {}, [newer(OTHER), GONE], False, ("vanished", "missing", None, None)),
+    ({}, {}, [newer(OTHER), head(OTHER)], False, ("changed", "missing", None, None)),
+    ({}, {}, [newer(OTHER), error(403, "403")], False, ("failed", "missing", "403", None)),
+    ({}, {}, [newer(OTHER), head()], False, ("failed", "missing", "TargetIsNewer", None)),
+    ({"size": None}, {}, [newer(), head()], False, ("copied", "found_on_target", None, Verified.ETAG_EQUAL)),
+    ({"size": None}, {}, [newer(PLAIN, 101), head()], False, ("failed", "missing", "TargetIsNewer", None)),
+    ({"etag": None}, {}, [newer(), head()], False, ("copied", "found_on_target", None, Verified.ETAG_EQUAL)),
+    ({"etag": None}, {}, [newer(), head(OTHER)], False, ("failed", "missing", "TargetIsNewer", None)),
+    # not comparable: the metadata decide
+    ({}, {}, [newer(OTHER, **KMS), head()], False, ("copied", "found_on_target", None, Verified.NOT_COMPARABLE)),
+    ({}, {}, [newer(OTHER), head(**KMS)], False, ("copied", "found_on_target", None, Verified.NOT_COMPARABLE)),
+    ({}, {}, [newer(PLAIN, **KMS), head()], False, ("copied", "found_on_target", None, Verified.NOT_COMPARABLE)),
+    (
+        {"etag": PARTS},
+        {},
+        [newer(OTHER), head(PARTS)],
+        False,
+        ("copied", "found_on_target", None, Verified.NOT_COMPARABLE),
+    ),
+    (
+        {"etag": PARTS},
+        {},
+        [newer(OTHER, Metadata={"a": "1"}), head(PARTS, Metadata={"a": "1"})],
+        False,
+        ("copied", "found_on_target", None, Verified.NOT_COMPARABLE),
+    ),
+    (
+        {"etag": PARTS},
+        {},
+        [newer(OTHER, Metadata={"a": "1"}), head(PARTS, Metadata={"a": "2"})],
+        False,
+        ("failed", "missing", "TargetIsNewer", None),
+    ),
+    (
+        {"etag": PARTS},
+        {},
+        [newer(OTHER, ContentType="a/b"), head(PARTS, ContentType="a/c")],
+        False,
+        ("failed", "missing", "TargetIsNewer", None),
+    ),
+]
+
+
+@pytest.mark.parametrize(("task", "changes", "looks", "is_copied", "expected"), ROWS)
+def test_each_row(
+    task: dict[str, Any], changes: dict[str, Any], looks: list[Answer], is_copied: bool, expected: tuple[Any, ...]
+) -> None:
+    """C2: doing a task twice never leaves the target worse."""
+    operation = copy_task(a_task(**task), settings(**changes), 2, look_first=True)
+    script = [("HeadObject", look) for look in looks] + ([COPY] if is_copied else [])
+    outcome, sent = drive(operation, *script)
+    status, reason, code, verified = expected
+    assert (outcome.status, outcome.reason, outcome.error_code) == (Status(status), reason, code)
+    assert outcome.verified == (verified or Verified.NOT_COPIED)
+    assert outcome.error_class is (ErrorClass.PRECONDITION if code == "TargetIsNewer" else outcome.error_class)
+    assert outcome.requests == len(script)
+    assert [request.side for request in sent][:2] == (["target", "source"] if len(looks) > 1 else ["target"] * len(sent))
+
+
+def test_never_looks_first_where_the_server_ignores_conditions() -> None:
+    operation = copy_task(a_task(), settings(**NEVER, preconditions=False), 1, look_first=False)
+    outcome, _ = drive(operation, ("HeadObject", head(OTHER)))
+    assert (outcome.status, outcome.reason) == (Status.SKIPPED, "exists")
