@@ -20,6 +20,7 @@ def version() -> str:
 # The lower end is what the code needs, the upper one the major version that the tests have seen.
 NEEDED = [
     "boto3>=1.40.61,<2",  # the first one whose CopyObject has IfNoneMatch, which `--overwrite never` asks for
+    "numpy>=1.26,<3",  # whole columns at a time: decoding keys, deciding what to do
     "pandas>=2.2.2,<3",  # Spark imports it for mapInArrow; 2.2.2 is the first one that works with numpy 2
     "pyarrow>=16,<27",  # inventories and the tables of a run; 16 is the first one that works with numpy 2
     "python-dotenv>=1.0,<2",  # the .env file

@@ -38,16 +38,28 @@ class ConfigError(UserError):
     """`place` is where the wrong value stands: `--limit`, `$TARGET_REGION_NAME`, `conf/config.yml: copy.mode`."""
 
     def __init__(self, place: str, problem: str) -> None:
-        super().__init__(f"{place}: {problem}")
-        self.place = place
+        super().__init__(place, problem)
+
+    def __str__(self) -> str:
+        return ": ".join(self.args)
+
+    @property
+    def place(self) -> str:
+        return str(self.args[0])
 
 
 class InventoryError(UserError):
     """`where` is the URI of the manifest or the data file."""
 
     def __init__(self, where: str, problem: str) -> None:
-        super().__init__(f"{where}: {problem}")
-        self.where = where
+        super().__init__(where, problem)
+
+    def __str__(self) -> str:
+        return ": ".join(self.args)
+
+    @property
+    def where(self) -> str:
+        return str(self.args[0])
 
 
 class MappingError(UserError):

@@ -35,7 +35,11 @@ FLUSH_ROWS = 20_000
 
 @dataclass(frozen=True, slots=True)
 class CopyContext:
-    """What a worker needs to carry out any batch of a run. It travels in the task's closure (C12)."""
+    """What a worker needs to carry out any batch of a run. It travels in the task's closure (C12).
+
+    `is_late`: the plan is of an earlier driver and more than a few minutes old, so somebody may have written to the
+    target since; each object is looked at before it is copied (design: "Overwriting").
+    """
 
     settings: CopySettings
     access: AccessConfig
@@ -47,6 +51,7 @@ class CopyContext:
     circuit_after: int
     progress_seconds: float
     hub: HubAddress
+    is_late: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +170,7 @@ def copy_batch(context: CopyContext, store: Store, batch: Batch, attempt: str) -
     plan = read_parquet(folder.get(batch.file))
     number = 1 if not prior.was_begun else 2
     operations = (
-        (task.task_id, copy_task(task, context.settings, number, look_first=prior.was_begun))
+        (task.task_id, copy_task(task, context.settings, number, look_first=prior.was_begun or context.is_late))
         for task in tasks_of(plan)
         if task.task_id not in prior.settled
     )

@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable
 from contextlib import ExitStack
+from datetime import timedelta
 
 from rich.console import Console
 
@@ -20,6 +21,7 @@ from s3sync.spark.context import RunContext
 from s3sync.spark.copying import CopyWatch, copy_batches, report_of
 from s3sync.spark.session import advertised_host, interruptible, is_local
 
+LATE_AFTER = timedelta(minutes=5)
 LISTEN_LOCAL = "127.0.0.1"
 LISTEN_CLUSTER = "0.0.0.0"  # noqa: S104  (executors are other machines)
 
@@ -62,6 +64,7 @@ def _copy_context(run: RunContext, plan: Plan, hub: Hub) -> CopyContext:
         circuit_after=config.copy.circuit_after,
         progress_seconds=config.run.progress_seconds,
         hub=hub.address,
+        is_late=run.epoch > 1 and run.prepared.target.server_time - plan.planned_at > LATE_AFTER,
     )
 
 

@@ -18,7 +18,7 @@ from s3sync.aws.inventory_source import fetch_data_file
 from s3sync.aws.store import open_store
 from s3sync.config.model import AccessConfig
 from s3sync.inventory.datafile import read_data_file
-from s3sync.inventory.manifest import DataFile, Manifest
+from s3sync.inventory.manifest import DataFile, FileFormat, Manifest
 from s3sync.model.candidates import CANDIDATES, SIDE_COUNTS, SIDE_SOURCE
 from s3sync.model.tables import LISTING
 from s3sync.planning.filters import Filters
@@ -91,7 +91,9 @@ def _listing(job: ReadJob, source: InventoryFile | Segment) -> Iterator[pa.Recor
         return
     directory = Path(job.tmp_dir or tempfile.gettempdir())
     s3 = client("s3", job.access.inventory)
-    path = fetch_data_file(s3, source.manifest, source.file, directory, job.verify_files)
+    # liborc ends the process at some damaged bytes, so no ORC file is read that was not verified.
+    verify = job.verify_files or source.manifest.file_format is FileFormat.ORC
+    path = fetch_data_file(s3, source.manifest, source.file, directory, verify)
     try:
         yield from read_data_file(path, source.manifest, source.file)
     finally:

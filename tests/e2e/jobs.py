@@ -126,6 +126,12 @@ class Running:
                 found.append(int(entry.name))
         return sorted(found)
 
+    def copying_worker(self) -> int:
+        """The Python worker that copies: of all the one with the most threads."""
+        workers = self.children(r"pyspark[./]daemon")
+        threads = {pid: len(list(Path(f"/proc/{pid}/task").iterdir())) for pid in workers}
+        return max(threads, key=lambda pid: threads[pid])
+
     def interrupt(self) -> None:
         """What Ctrl-C in a terminal does: SIGINT to each process of the group."""
         os.killpg(self.process.pid, signal.SIGINT)

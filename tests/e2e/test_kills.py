@@ -12,7 +12,6 @@ Listed = Callable[[str], dict[str, dict[str, Any]]]
 Fill = Callable[[str, int], dict[str, bytes]]
 
 OBJECTS = 2_000
-PYTHON_WORKER = r"pyspark[./]daemon"
 
 
 def assert_moved(
@@ -43,9 +42,7 @@ def test_a_killed_worker_costs_time_only(
     bodies = fill(source, OBJECTS)
     with job.started("-s", source, "-t", target) as running:
         running.until(some_copied(job, listed, target, OBJECTS // 10), "a tenth was copied")
-        victims = running.children(PYTHON_WORKER)
-        assert victims
-        running.kill(victims[-1])
+        running.kill(running.copying_worker())
         ended = running.wait()
     assert ended.code == 0, ended.output
     summary = assert_moved(job, s3, listed, bodies, target)

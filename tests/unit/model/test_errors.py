@@ -1,8 +1,10 @@
+import pickle
 import re
 
 import pytest
 
 from s3sync import errors
+from s3sync.errors import ConfigError, InventoryError, S3SyncError
 
 EXIT_CODES = {
     errors.S3SyncError: 1,
@@ -70,3 +72,10 @@ def test_a_wrong_drawing_is_seen():
 )
 def test_the_place_stands_before_the_problem(error, text):
     assert str(error) == text
+
+
+@pytest.mark.parametrize("kind", [ConfigError, InventoryError])
+def test_errors_with_a_place_survive_the_way_between_processes(kind: type[S3SyncError]) -> None:
+    error = pickle.loads(pickle.dumps(kind("--limit", "must be at least 1")))
+    assert str(error) == "--limit: must be at least 1"
+    assert type(error) is kind
