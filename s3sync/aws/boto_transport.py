@@ -20,6 +20,7 @@ from botocore.exceptions import (
     ReadTimeoutError,
     ResponseStreamingError,
 )
+from botocore.exceptions import ConnectionError as BotoConnectionError
 from botocore.parsers import ResponseParserError
 from urllib3.exceptions import IncompleteRead, InvalidChunkLength
 
@@ -36,7 +37,7 @@ _NO_BODY = frozenset({204, 304})
 _OWN_CODES: tuple[tuple[tuple[type[BaseException], ...], str], ...] = (
     ((ConnectTimeoutError, ReadTimeoutError), "Timeout"),
     ((IncompleteReadError, ResponseStreamingError, ResponseParserError), "Truncated"),
-    ((HTTPClientError,), "ConnectionError"),
+    ((BotoConnectionError, HTTPClientError), "ConnectionError"),
     ((ParamValidationError,), "InvalidParameters"),
     ((NoCredentialsError, PartialCredentialsError), "NoCredentials"),
     ((CredentialRetrievalError,), "CredentialRetrievalError"),

@@ -67,6 +67,9 @@ class CopyJob:
     def on_target(self, operation: str, **params: Any) -> Request:
         return Request(operation, Side.TARGET, {**self.settings.target_object(self.task), **params})
 
+    def on_target_bucket(self, operation: str, **params: Any) -> Request:
+        return Request(operation, Side.TARGET, {**self.settings.on_target, **params})
+
     def on_new_target(self, operation: str, **params: Any) -> Request:
         """For requests that describe the object to be: with encryption and ACL."""
         return Request(operation, Side.TARGET, {**self.settings.on_new_target, "Key": self.task.target_key, **params})
@@ -96,9 +99,9 @@ class CopyJob:
             Status.FAILED, error_code=code, error_class=classify(0, code), message=message, target_etag=target_etag
         )
 
-    def with_trouble(self, outcome: Outcome, trouble: str) -> Outcome:
+    def tidied(self, outcome: Outcome, trouble: str | None) -> Outcome:
         """The outcome with what tidying up cost, and what it could not do."""
-        message = one_line("; ".join(filter(None, (outcome.message, trouble))))
+        message = one_line("; ".join(filter(None, (outcome.message, trouble)))) or None
         return replace(outcome, message=message, requests=self.requests, milliseconds=self._milliseconds)
 
     @property

@@ -12,6 +12,7 @@ from urllib.parse import urlencode
 
 from s3sync.aws.copy_job import CopyJob, Settled
 from s3sync.aws.engine import Operation
+from s3sync.aws.lost_uploads import abort_lost
 from s3sync.aws.multipart_upload import PartedUpload, WrongGuess
 from s3sync.aws.part_layouts import Boundaries, Cut, choose_cut, measured_cut, own_cut
 from s3sync.aws.source_look import Head, after_refusal, what_differs
@@ -78,13 +79,14 @@ def _upload(job: CopyJob, source: Head, tagging: str, cut: Cut) -> Operation[Out
         raise Settled(job.failed(created))
     upload = PartedUpload.of(job, source, cut, created)
     try:
+        yield from abort_lost(job, created)
         part_etags = yield from upload.copy_parts()
         verified = upload.compare(part_etags)
         return (yield from upload.complete(part_etags, verified))
     except Exception as error:
         trouble = yield from upload.abort()
-        if isinstance(error, Settled) and trouble:
-            raise Settled(job.with_trouble(error.outcome, trouble)) from error
+        if isinstance(error, Settled):
+            raise Settled(job.tidied(error.outcome, trouble)) from error
         raise
 
 

@@ -92,7 +92,9 @@ def test_each_row(
     assert outcome.verified == (verified or Verified.NOT_COPIED)
     assert outcome.error_class is (ErrorClass.PRECONDITION if code == "TargetIsNewer" else outcome.error_class)
     assert outcome.requests == len(script)
-    assert [request.side for request in sent][:2] == (["target", "source"] if len(looks) > 1 else ["target"] * len(sent))
+    assert [request.side for request in sent][:2] == (
+        ["target", "source"] if len(looks) > 1 else ["target"] * len(sent)
+    )
 
 
 def test_never_looks_first_where_the_server_ignores_conditions() -> None:

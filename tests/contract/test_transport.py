@@ -1,0 +1,165 @@
+"""What a transport owes to the engine, on a live server."""
+
+import socket
+import time
+
+import boto3
+import pytest
+from botocore.config import Config
+
+from s3sync.aws.boto_transport import BotoTransport
+from s3sync.aws.classify import classify
+from s3sync.aws.transport import Request, Side
+from s3sync.model.outcome import ErrorClass
+from tests.contract.copying import transport_to
+from tests.servers.faults import Action, Fault
+
+
+@pytest.fixture
+def transport(server):
+    made = transport_to(server)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def bucket(s3, bucket_factory):
+    name = bucket_factory()
+    s3.put_object(Bucket=name, Key="source", Body=b"x" * 1000, Metadata={"a": "1"})
+    return name
+
+
+def ask(transport, operation, side=Side.TARGET, **params):
+    transport.submit(Request(operation, side, params))
+    (reply,) = transport.wait(20)
+    return reply
+
+
+def copy_params(bucket, key="target"):
+    return {"Bucket": bucket, "Key": key, "CopySource": {"Bucket": bucket, "Key": "source"}}
+
+
+def test_a_success_has_botos_names(transport, bucket):
+    reply = ask(transport, "HeadObject", Bucket=bucket, Key="source")
+    assert reply.ok
+    assert (reply.status, reply.code) == (200, None)
+    assert (reply.values["ContentLength"], reply.values["Metadata"]) == (1000, {"a": "1"})
+    assert "ResponseMetadata" not in reply.values
+    assert reply.seconds > 0
+
+
+def test_a_body_is_bytes(transport, bucket):
+    assert ask(transport, "GetObject", Bucket=bucket, Key="source").values["Body"] == b"x" * 1000
+
+
+def test_every_request_comes_back_once(transport, bucket):
+    requests = [Request("HeadObject", Side.SOURCE, {"Bucket": bucket, "Key": "source"}) for _ in range(40)]
+    for request in requests:
+        transport.submit(request)
+    found = []
+    while len(found) < 40:
+        replies = transport.wait(20)
+        assert replies
+        found.extend(id(reply.request) for reply in replies)
+    assert sorted(found) == sorted(map(id, requests))
+    assert transport.wait(0.01) == []
+
+
+def test_waiting_for_nothing_takes_its_time_and_no_longer(transport):
+    began = time.monotonic()
+    assert transport.wait(0.2) == []
+    assert 0.15 < time.monotonic() - began < 2
+
+
+@pytest.mark.parametrize(
+    ("operation", "params", "status", "code"),
+    [
+        ("HeadObject", {"Key": "none"}, 404, "404"),
+        ("GetObject", {"Key": "none"}, 404, "NoSuchKey"),
+        ("GetObject", {"Bucket": "s3sync-no-such-bucket", "Key": "none"}, 404, "NoSuchBucket"),
+        ("AbortMultipartUpload", {"Key": "source", "UploadId": "none"}, 404, "NoSuchUpload"),
+    ],
+)
+def test_a_failure_has_the_servers_code(transport, bucket, operation, params, status, code):
+    reply = ask(transport, operation, **{"Bucket": bucket, **params})
+    assert (reply.status, reply.code, reply.ok) == (status, code, False)
+
+
+def test_what_cannot_be_sent_comes_back_too(transport, bucket):
+    reply = ask(transport, "HeadObject", Bucket=bucket, Key=7)
+    assert (reply.status, reply.code) == (0, "InvalidParameters")
+    assert classify(reply.status, reply.code) is ErrorClass.INVALID
+
+
+def test_a_defect_is_raised_where_it_is_waited_for(transport):
+    transport.submit(Request("NoSuchOperation", Side.TARGET, {}))
+    with pytest.raises(AttributeError):
+        transport.wait(20)
+
+
+def test_nobody_listens(server):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+    s3 = boto3.client(
+        "s3",
+        endpoint_url=f"http://127.0.0.1:{port}",
+        aws_access_key_id="a",
+        aws_secret_access_key="b",
+        region_name="us-east-1",
+        config=Config(retries={"total_max_attempts": 1}),
+    )
+    reply = ask(BotoTransport(s3, s3, 1), "HeadObject", Bucket="bucket", Key="key")
+    assert (reply.status, reply.code) == (0, "ConnectionError")
+    assert classify(reply.status, reply.code) is ErrorClass.TRANSIENT
+
+
+@pytest.mark.parametrize(
+    ("fault", "codes", "error_class"),
+    [
+        (Fault(Action.SLOW_DOWN), {"SlowDown"}, ErrorClass.THROTTLED),
+        (Fault(Action.INTERNAL_ERROR), {"InternalError"}, ErrorClass.TRANSIENT),
+        (Fault(Action.ERROR_IN_200), {"InternalError"}, ErrorClass.TRANSIENT),
+        (Fault(Action.REQUEST_TIMEOUT), {"RequestTimeout"}, ErrorClass.TRANSIENT),
+        (Fault(Action.EXPIRED_TOKEN), {"ExpiredToken"}, ErrorClass.TRANSIENT),
+        (Fault(Action.DENIED), {"AccessDenied"}, ErrorClass.DENIED),
+        (Fault(Action.NO_SUCH_KEY), {"NoSuchKey"}, ErrorClass.NOT_FOUND),
+        (Fault(Action.PRECONDITION_FAILED), {"PreconditionFailed"}, ErrorClass.PRECONDITION),
+        (Fault(Action.RESET), {"ConnectionError"}, ErrorClass.TRANSIENT),
+        (Fault(Action.CUT), {"Truncated"}, ErrorClass.TRANSIENT),
+        (Fault(Action.CUT, keep_bytes=0), {"Truncated"}, ErrorClass.TRANSIENT),
+    ],
+)
+def test_faults(transport, bucket, faults, fault, codes, error_class):
+    """C9 too: one request each, so it is not the transport that retries."""
+    faults.add(fault)
+    reply = ask(transport, "CopyObject", **copy_params(bucket))
+    assert reply.code in codes
+    assert classify(reply.status, reply.code) is error_class
+    assert faults.requests("CopyObject") == 1
+
+
+def test_an_answer_that_does_not_come_is_a_timeout(server, bucket, faults):
+    faults.add(Fault(Action.STALL, operation="CopyObject", seconds=1.5, times=1))
+    s3 = boto3.client(
+        "s3",
+        endpoint_url=server.s3_endpoint,
+        aws_access_key_id=server.access_key,
+        aws_secret_access_key=server.secret_key,
+        region_name=server.region,
+        config=Config(s3={"addressing_style": "path"}, retries={"total_max_attempts": 1}, read_timeout=0.3),
+    )
+    reply = ask(BotoTransport(s3, s3, 1), "CopyObject", **copy_params(bucket))
+    assert (reply.status, reply.code) == (0, "Timeout")
+
+
+@pytest.mark.parametrize("operation", ["UploadPartCopy", "CompleteMultipartUpload"])
+def test_an_error_in_a_200_is_an_error(transport, s3, bucket, faults, operation):
+    upload = {"Bucket": bucket, "Key": "t", "UploadId": s3.create_multipart_upload(Bucket=bucket, Key="t")["UploadId"]}
+    source = {"Bucket": bucket, "Key": "source"}
+    params = {
+        "UploadPartCopy": {**upload, "PartNumber": 1, "CopySource": source},
+        "CompleteMultipartUpload": {**upload, "MultipartUpload": {"Parts": [{"PartNumber": 1, "ETag": '"a"'}]}},
+    }
+    faults.add(Fault(Action.ERROR_IN_200))
+    reply = ask(transport, operation, **params[operation])
+    assert reply.code == "InternalError"
