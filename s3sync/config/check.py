@@ -30,7 +30,7 @@ STORAGE_CLASSES = (
     "FSX_ONTAP",
 )
 _KMS = ("aws:kms", "aws:kms:dsse")
-_SIDES = ("copy", "inventory", "source", "target", "queue", "work")
+_SIDES = ("copy", "inventory", "source", "target", "queue", "work", "deploy")
 
 Answers = Mapping[str, Given]
 
@@ -69,6 +69,7 @@ def _check_credentials(given: Answers, side: str) -> None:
     | secret, or token            | key id             | refused |
     | profile and key id          |                    | refused |
     | external id                 | role               | refused |
+    | credentials_uri and any of profile, key id       | refused |
     """
     own = side_fields(given, side)
 
@@ -90,6 +91,11 @@ def _check_credentials(given: Answers, side: str) -> None:
         raise ConfigError(
             own["profile_name"].place, f"and a key ({own[key].place}) are both given; keep the profile or the key"
         )
+
+    uri = own.get("credentials_uri")
+    for field in ("profile_name", key):
+        if uri is not None and field in own:
+            raise ConfigError(uri.place, f"and {own[field].place} both say whose credentials to use; keep one of them")
 
 
 def _check_overwrite(given: Answers, config: Config) -> None:

@@ -41,6 +41,28 @@ class Mode(StrEnum):
     CHECK = "check"
 
 
+class IfLocked(StrEnum):
+    """What a run does that finds another one at work on its target."""
+
+    FAIL = "fail"
+    SKIP = "skip"  # says so and ends with exit code 0: for schedules
+
+
+class Processor(StrEnum):
+    """A cluster's processors, by the name that wheels and Linux have for them."""
+
+    X86_64 = "x86_64"
+    AARCH64 = "aarch64"  # Graviton
+
+
+class OnFailure(StrEnum):
+    """What EMR does with the steps behind one that failed."""
+
+    CONTINUE = "continue"
+    CANCEL_AND_WAIT = "cancel-and-wait"
+    TERMINATE_CLUSTER = "terminate-cluster"
+
+
 class Owner(StrEnum):
     ANY = "any"
     MINE = "mine"
@@ -58,6 +80,7 @@ class Access:
     aws_session_token: Secret | None = field(default=None, repr=False)
     role_arn: str | None = None
     external_id: str | None = None
+    credentials_uri: str | None = None  # secretsmanager:NAME or ssm:NAME, where keys are kept
     endpoint_url: str | None = None
     addressing_style: str | None = None  # path, virtual or auto
 
@@ -129,6 +152,8 @@ class RunConfig:
     tmp_dir: str | None = None
     progress_seconds: float = 1.0
     lock_timeout_seconds: float = 60.0
+    if_locked: IfLocked = IfLocked.FAIL
+    submission_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,12 +166,42 @@ class QueueConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class SubmitConfig:
+    """Where a job is sent, and in what shape. `cluster_id`, `application_id` or neither: a cluster of its own."""
+
+    artifacts_uri: str | None = None
+    cluster_id: str | None = None
+    application_id: str | None = None
+    execution_role_arn: str | None = None
+    cluster_file: str | None = None
+    stack: str | None = None
+    release: str | None = None
+    processor: Processor | None = None
+    python: str | None = None
+    log_uri: str | None = None
+    spark_defaults: str | None = None
+    spark_conf: tuple[str, ...] = ()
+    on_failure: OnFailure = OnFailure.CONTINUE
+    check_after: bool = False
+    preinstalled: bool = False
+    buckets_file: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ScheduleConfig:
+    group: str = "s3sync"
+    role_arn: str | None = None
+    dead_letter_arn: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class AccessConfig:
     inventory: Access = Access()
     source: Access = Access()
     target: Access = Access()
     queue: Access = Access()
     work: Access = Access()
+    deploy: Access = Access()
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,4 +214,6 @@ class Config:
     copy: CopyConfig = CopyConfig()
     run: RunConfig = RunConfig()
     sqs: QueueConfig = QueueConfig()
+    submit: SubmitConfig = SubmitConfig()
+    schedule: ScheduleConfig = ScheduleConfig()
     access: AccessConfig = AccessConfig()

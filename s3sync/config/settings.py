@@ -5,14 +5,14 @@ for the `access.copy` settings, which are only the default of other ones). The e
 `S3SYNC_<SECTION>_<NAME>`, but for the access settings (`TARGET_REGION_NAME`) and the queues' own old names.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
 from operator import attrgetter
 from typing import Any
 
-from s3sync.config import values
-from s3sync.config.model import Config, Mode, Owner
-from s3sync.config.values import Kind, choice, duration, integer, matching, member, size
+from s3sync.config import kinds, values
+from s3sync.config.model import Config, IfLocked, Mode, OnFailure, Owner, Processor
+from s3sync.config.values import Kind, choice, duration, integer, member, size
 from s3sync.model.limits import COPY_OBJECT_MAX_BYTES, PART_MAX_BYTES, PART_MIN_BYTES
 from s3sync.model.task import Overwrite
 
@@ -21,6 +21,9 @@ class Command(StrEnum):
     DEMO = "demo"
     MIGRATE = "migrate"
     PLAN = "plan"
+    SUBMIT = "submit"
+    SCHEDULE = "schedule"
+    DOCTOR = "doctor"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +54,9 @@ class Setting:
     options: tuple[Option, ...] = ()
     is_list: bool = False
     shapes_run: bool = False
-    commands: frozenset[Command] = frozenset({Command.MIGRATE, Command.PLAN})
+    commands: frozenset[Command] = frozenset(
+        {Command.MIGRATE, Command.PLAN, Command.SUBMIT, Command.SCHEDULE, Command.DOCTOR}
+    )
 
     @property
     def section(self) -> str:
@@ -70,31 +75,6 @@ class Setting:
 
 
 _DEFAULTS = Config()
-_REGION = matching("REGION", r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}", "the name of a region, such as eu-west-1")
-_ROLE_ARN = matching(
-    "ARN", r"arn:aws[a-z-]*:iam::[0-9]{12}:role/\S+", "the ARN of a role, such as arn:aws:iam::123456789012:role/copier"
-)
-_ACCESS_KEY_ID = matching("ID", r"[!-~]{1,128}", "an access key id, such as AKIAIOSFODNN7EXAMPLE")
-_EXTERNAL_ID = matching("TEXT", r"[\w+=,.@:/-]{2,1224}", "an external id, such as customer-4711")
-_ACCOUNT = matching("ACCOUNT", r"[0-9]{12}", "an account, which has 12 digits, such as 123456789012")
-_STORAGE_CLASS = matching("CLASS", r"[A-Za-z0-9_.-]{1,64}", "a storage class, such as STANDARD_IA")
-_ENCRYPTION = choice("AES256", "aws:kms", "aws:kms:dsse")
-_KMS_KEY = matching("KEY", r"[!-~]{1,2048}", "a KMS key; give its id, its ARN or alias/name")
-_CANNED_ACLS = (
-    "private",
-    "public-read",
-    "public-read-write",
-    "aws-exec-read",
-    "authenticated-read",
-    "bucket-owner-read",
-    "bucket-owner-full-control",
-)
-_ACL = replace(choice(*_CANNED_ACLS), name="ACL")
-_RUN_ID = matching(
-    "ID", r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}", "a run's id: letters, digits, '-', '_', '.', such as 2026-a"
-)
-_QUEUE_NAME = matching("NAME", r"[A-Za-z0-9_-]{1,80}", "a queue's name, such as s3sync-dead")
-
 _ROLES = {
     "copy": "the default of source, target, queue and work",
     "inventory": "inventory reports",
@@ -102,15 +82,17 @@ _ROLES = {
     "target": "the target bucket",
     "queue": "the queues",
     "work": "the work location",
+    "deploy": "EMR, artifacts and schedules",
 }
 _ACCESS_FIELDS = (
     ("profile_name", values.NAME, "profile of the AWS configuration"),
-    ("region_name", _REGION, "region"),
-    ("aws_access_key_id", _ACCESS_KEY_ID, "access key id"),
+    ("region_name", kinds.REGION, "region"),
+    ("aws_access_key_id", kinds.ACCESS_KEY_ID, "access key id"),
     ("aws_secret_access_key", values.SECRET, "secret access key"),
     ("aws_session_token", values.SECRET, "session token of temporary keys"),
-    ("role_arn", _ROLE_ARN, "role to assume"),
-    ("external_id", _EXTERNAL_ID, "external id that the role asks for"),
+    ("role_arn", kinds.ROLE_ARN, "role to assume"),
+    ("external_id", kinds.EXTERNAL_ID, "external id that the role asks for"),
+    ("credentials_uri", kinds.CREDENTIALS_URI, "where keys are kept, secretsmanager:NAME or ssm:NAME"),
     ("endpoint_url", values.ENDPOINT, "endpoint of an S3-compatible server, or a VPC endpoint"),
     ("addressing_style", choice("path", "virtual", "auto"), "where a URL has the bucket"),
 )
@@ -166,19 +148,21 @@ def _off(*strings: str) -> Option:
 _SOURCE = (
     _run("source.bucket", values.BUCKET, "bucket to copy from; -m may name it instead", "-s", "--source-bucket"),
     _run("source.prefixes", values.PREFIX, "only keys that begin so", "--prefix", is_list=True),
-    _one("source.expected_owner", _ACCOUNT, "account that must own the source bucket", "--expected-source-owner"),
+    _one("source.expected_owner", kinds.ACCOUNT, "account that must own the source bucket", "--expected-source-owner"),
     _one("source.requester_pays", values.BOOL, "pay for requests to the source bucket", _on("--requester-pays")),
 )
 _TARGET = (
     _run("target.bucket", values.BUCKET, "bucket to copy to", "-t", "--target-bucket"),
     _run("target.prefix", values.PREFIX_OR_EMPTY, "put before each key, as it stands", "--target-prefix"),
     _run("target.strip_prefix", values.PREFIX_OR_EMPTY, "taken off the beginning of each key first", "--strip-prefix"),
-    _one("target.expected_owner", _ACCOUNT, "account that must own the target bucket", "--expected-target-owner"),
-    _run("target.storage_class", _STORAGE_CLASS, "storage class of all copies, not the source's", "--storage-class"),
-    _run("target.encryption", _ENCRYPTION, "encryption of the copies, not the bucket's default", "--encryption"),
-    _run("target.kms_key_id", _KMS_KEY, "KMS key for --encryption aws:kms or aws:kms:dsse", "--kms-key-id"),
+    _one("target.expected_owner", kinds.ACCOUNT, "account that must own the target bucket", "--expected-target-owner"),
+    _run(
+        "target.storage_class", kinds.STORAGE_CLASS, "storage class of all copies, not the source's", "--storage-class"
+    ),
+    _run("target.encryption", kinds.ENCRYPTION, "encryption of the copies, not the bucket's default", "--encryption"),
+    _run("target.kms_key_id", kinds.KMS_KEY, "KMS key for --encryption aws:kms or aws:kms:dsse", "--kms-key-id"),
     _run("target.bucket_key", values.BOOL, "use an S3 Bucket Key with --encryption aws:kms", _on("--bucket-key")),
-    _run("target.acl", _ACL, "canned ACL of the copies, such as bucket-owner-full-control", "--acl"),
+    _run("target.acl", kinds.ACL, "canned ACL of the copies, such as bucket-owner-full-control", "--acl"),
 )
 _INVENTORY = (
     _run(
@@ -219,7 +203,9 @@ _FILTERS = (
     ),
     _run("filters.modified_since", values.DATE, "only objects modified after then", "--modified-since"),
     _run("filters.not_modified_since", values.DATE, "only objects not modified after then", "--not-modified-since"),
-    _run("filters.storage_classes", _STORAGE_CLASS, "only this storage class", "--only-storage-class", is_list=True),
+    _run(
+        "filters.storage_classes", kinds.STORAGE_CLASS, "only this storage class", "--only-storage-class", is_list=True
+    ),
     _run(
         "filters.owner",
         member(Owner),
@@ -264,7 +250,7 @@ _COPY = (
 )
 _RUN = (
     _one("run.work_uri", values.LOCATION, "where the tables of runs lie: s3://bucket/prefix or a folder", "--work-uri"),
-    _one("run.run_id", _RUN_ID, "the run to begin or to go on with", "--run-id"),
+    _one("run.run_id", kinds.RUN_ID, "the run to begin or to go on with", "--run-id"),
     _one("run.tmp_dir", values.FOLDER, "folder for temporary files", "--tmp-dir"),
     _one(
         "run.progress_interval",
@@ -280,6 +266,66 @@ _RUN = (
         "--lock-timeout",
         field="run.lock_timeout_seconds",
     ),
+    _one(
+        "run.if_locked",
+        member(IfLocked),
+        "where another run works on the target: fail, or skip and end with exit code 0",
+        "--if-locked",
+    ),
+    _one("run.submission_id", kinds.RUN_ID, "under which the work location tells `submit --wait` how the job ended"),
+)
+_DEPLOYING = frozenset({Command.SUBMIT, Command.SCHEDULE})
+
+
+def _sent(*args: Any, **more: Any) -> Setting:
+    """As `_one`, for `submit` and `schedule`."""
+    return _one(*args, commands=_DEPLOYING, **more)
+
+
+_SUBMIT = (
+    _sent(
+        "submit.artifacts_uri",
+        values.S3_URI,
+        "where the package is uploaded: s3://bucket/prefix; default: artifacts/ beside the runs",
+        "--artifacts-uri",
+    ),
+    _sent("submit.cluster_id", kinds.CLUSTER_ID, "running cluster that gets the step", "--cluster-id"),
+    _sent(
+        "submit.application_id",
+        kinds.APPLICATION_ID,
+        "EMR Serverless application that runs the job",
+        "--application-id",
+    ),
+    _sent("submit.execution_role_arn", kinds.ROLE_ARN, "role of the job on EMR Serverless", "--execution-role-arn"),
+    _sent(
+        "submit.cluster_file",
+        values.FILE,
+        "JSON file of the cluster that is started for the job, else conf/emr/cluster.json",
+        "--cluster-file",
+    ),
+    _sent(
+        "submit.stack", kinds.STACK, "CloudFormation stack whose outputs fill ${NAME} in the cluster file", "--stack"
+    ),
+    _sent("submit.release", kinds.RELEASE, "release of EMR; a running cluster's own is asked for", "--release"),
+    _sent("submit.processor", member(Processor), "processors of the cluster; asked for where it runs", "--processor"),
+    _sent("submit.python", kinds.PYTHON, "Python on the nodes, such as /usr/bin/python3.11", "--python"),
+    _sent("submit.log_uri", values.S3_URI, "where EMR puts the logs, for a cluster of its own", "--log-uri"),
+    _sent(
+        "submit.spark_defaults",
+        values.FILE,
+        "file of Spark settings to send, else conf/spark-defaults.conf",
+        "--spark-defaults",
+    ),
+    _sent("submit.spark_conf", kinds.SPARK_CONF, "one more setting of Spark", "--spark-conf", is_list=True),
+    _sent("submit.on_failure", member(OnFailure), "what EMR does with the steps behind a failed one", "--on-failure"),
+    _sent("submit.check_after", values.BOOL, "add a check step behind migrate", _on("--check-after")),
+    _sent("submit.preinstalled", values.BOOL, "use what bootstrap/install.sh installed", _on("--preinstalled")),
+    _sent("submit.buckets_file", values.FILE, "file of the jobs, else conf/buckets.yml", "--buckets-file"),
+)
+_SCHEDULE = (
+    _sent("schedule.group", kinds.GROUP, "group that holds the schedules", "--schedule-group"),
+    _sent("schedule.role_arn", kinds.ROLE_ARN, "role by which EventBridge Scheduler calls EMR", "--scheduler-role-arn"),
+    _sent("schedule.dead_letter_arn", kinds.SQS_ARN, "queue for calls that failed", "--scheduler-dead-letter-arn"),
 )
 _SQS = (
     _one(
@@ -290,7 +336,7 @@ _SQS = (
         env=("QUEUE_NAME_PATTERN",),
     ),
     _one("sqs.queue_num", integer(1, 1000), "number of work queues", env=("QUEUE_NUM",)),
-    _one("sqs.dead_queue_name", _QUEUE_NAME, "dead-letter queue", "--dead-queue-name", env=("DEAD_QUEUE_NAME",)),
+    _one("sqs.dead_queue_name", kinds.QUEUE_NAME, "dead-letter queue", "--dead-queue-name", env=("DEAD_QUEUE_NAME",)),
     _one("sqs.batch_num", integer(1, 10_000), "objects in one message", "-b", "--batch-num"),
     _one(
         "sqs.max_receive_num",
@@ -310,6 +356,8 @@ SETTINGS: tuple[Setting, ...] = (
     *_COPY,
     *_RUN,
     *_SQS,
+    *_SUBMIT,
+    *_SCHEDULE,
     *_access(),
 )
 BY_NAME = {setting.name: setting for setting in SETTINGS}
@@ -323,5 +371,7 @@ SECTIONS = {
     "copy": "copying",
     "run": "the run",
     "sqs": "queues",
+    "submit": "where the job is sent",
+    "schedule": "schedules",
     "access": "credentials and endpoints",
 }

@@ -37,6 +37,7 @@ _OWN_PREFIXES = (
     "TARGET_",
     "QUEUE_",
     "WORK_",
+    "DEPLOY_",
     "DEAD_QUEUE_",
     "MAX_RECEIVE_",
 )

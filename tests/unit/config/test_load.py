@@ -344,6 +344,13 @@ def test_a_description_changes_with_what_shapes_the_run_and_with_nothing_else(se
         "N": "7",
         "URI": "s3://other-bucket/w",
         "ACL": "private",
+        "CLUSTER": "j-2AXXXXXXGAPLF",
+        "APPLICATION": "00fother",
+        "ARN": ROLE,
+        "LABEL": "emr-7.1.0",
+        "PATH": "/opt/python3.12",
+        "NAME=VALUE": "spark.executor.cores=4",
+        "QUEUE_ARN": "arn:aws:sqs:eu-west-1:123456789012:dead",
         "KEY": "alias/x",
     }
     text = other.get(setting.kind.name, "other")
