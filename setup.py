@@ -23,6 +23,8 @@ NEEDED = [
     "numpy>=1.26,<3",  # whole columns at a time: decoding keys, deciding what to do
     "pandas>=2.2.2,<3",  # Spark imports it for mapInArrow; 2.2.2 is the first one that works with numpy 2
     "pyarrow>=16,<27",  # inventories and the tables of a run; 16 is the first one that works with numpy 2
+    "certifi",  # the CA certificates that libcurl gets where none are named
+    "pycurl>=7.45.3,<8",  # libcurl carries the requests to S3 at a fortieth of what boto3 costs
     "python-dotenv>=1.0,<2",  # the .env file
     "PyYAML>=6.0,<7",  # conf/config.yml
     "rich>=13,<16",  # progress and summary on a terminal

@@ -33,12 +33,13 @@ class CopyJob:
 
     Seconds are those of the steps, the longest request of each, with the pauses between its attempts. The `reason` of
     an outcome is the one it was planned for, but where the copying found a better one: EXISTS, FOUND_ON_TARGET,
-    PART_LAYOUT_UNKNOWN.
+    PART_LAYOUT_UNKNOWN. `is_repeat`: an earlier attempt may have begun the task, and died in the middle of it.
     """
 
     task: Task
     settings: CopySettings
     attempt: int
+    is_repeat: bool = False
     requests: int = 0
     seconds: float = 0.0
     size: int | None = None

@@ -27,7 +27,7 @@ def copy_task(task: Task, settings: CopySettings, attempt: int, look_first: bool
     method = _METHODS.get(task.method)
     if method is None:
         raise ValueError(f"{task.method} is not offered")
-    job = CopyJob(task, settings, attempt)
+    job = CopyJob(task, settings, attempt, is_repeat=look_first)
     if look_first or (settings.overwrite is Overwrite.NEVER and not settings.preconditions):
         return _after_look(job)
     return method(job)

@@ -30,6 +30,7 @@ STORAGE_CLASSES = (
     "FSX_ONTAP",
 )
 _KMS = ("aws:kms", "aws:kms:dsse")
+NO_QUEUE = -1  # `-n -1`
 _SIDES = ("copy", "inventory", "source", "target", "queue", "work", "deploy")
 
 Answers = Mapping[str, Given]
@@ -51,6 +52,36 @@ def check_ready(config: Config) -> None:
         raise ConfigError(_option("target.bucket"), "is missing; say where to copy to: -t BUCKET")
     if config.copy.mode is Mode.CHECK:
         raise ConfigError(_option("copy.mode"), "check copies nothing; give copy or downup")
+
+
+def check_queues(config: Config) -> None:
+    """What every command of the queues can't do without. Raises ConfigError that names the option to give."""
+    if config.sqs.queue_name_pattern is None:
+        raise ConfigError(_option("sqs.queue_name_pattern"), r"is missing; give the queues' names, such as s3sync-\d+")
+    if config.sqs.dead_queue_name is None:
+        raise ConfigError(_option("sqs.dead_queue_name"), "is missing; give a queue's name, such as s3sync-dead")
+
+
+def check_executor(config: Config) -> None:
+    """As `check_queues`, for what takes from them."""
+    check_queues(config)
+    if config.retry.queue_number == NO_QUEUE and not config.retry.including_dead:
+        raise ConfigError(_option("retry.queue"), "-1 takes from no work queue; give -d too, for the dead-letter queue")
+
+
+def check_retry(config: Config) -> None:
+    """As `check_executor`; the tables of a run stand for the queues."""
+    if config.retry.from_run is None:
+        check_executor(config)
+    elif config.retry.including_dead or config.retry.queue_number is not None:
+        raise ConfigError(_option("retry.from_run"), "takes tasks from tables, not from queues; leave -n and -d away")
+
+
+def check_enqueue(config: Config) -> None:
+    """As `check_ready` and `check_queues`; a run that is there needs no buckets."""
+    check_queues(config)
+    if config.retry.from_run is None:
+        check_ready(config)
 
 
 def _option(name: str) -> str:

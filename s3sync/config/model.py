@@ -63,6 +63,13 @@ class OnFailure(StrEnum):
     TERMINATE_CLUSTER = "terminate-cluster"
 
 
+class Transport(StrEnum):
+    """What carries requests: libcurl, or boto3, which is slower and the reference."""
+
+    CURL = "curl"
+    BOTO3 = "boto3"
+
+
 class Owner(StrEnum):
     ANY = "any"
     MINE = "mine"
@@ -142,6 +149,7 @@ class CopyConfig:
     part_size_bytes: int = 512 * MIB
     in_flight: int = 64
     max_attempts: int = 6
+    transport: Transport = Transport.CURL
     circuit_after: int = 2_000
 
 
@@ -163,6 +171,23 @@ class QueueConfig:
     dead_queue_name: str | None = None
     batch_num: int = 100
     max_receive_num: int = 10
+    visibility_seconds: float = 300.0
+    wait_seconds: float = 20.0
+    redrive_after: int = 20
+
+
+@dataclass(frozen=True, slots=True)
+class RetryConfig:
+    """`queue_number` None: any queue, -1: none. `follow` None: as the command does by itself."""
+
+    queue_number: int | None = None
+    including_dead: bool = False
+    sleep_seconds: float = 10.0
+    follow: bool | None = None
+    max_minutes: int | None = None
+    attempts: int = 5
+    delay_seconds: float = 10.0
+    from_run: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,6 +239,7 @@ class Config:
     copy: CopyConfig = CopyConfig()
     run: RunConfig = RunConfig()
     sqs: QueueConfig = QueueConfig()
+    retry: RetryConfig = RetryConfig()
     submit: SubmitConfig = SubmitConfig()
     schedule: ScheduleConfig = ScheduleConfig()
     access: AccessConfig = AccessConfig()

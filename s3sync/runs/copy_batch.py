@@ -18,7 +18,7 @@ from s3sync.aws.copy_settings import CopySettings
 from s3sync.aws.engine import Engine, EngineCounts
 from s3sync.aws.operations import copy_task
 from s3sync.aws.store import Store
-from s3sync.aws.workers import engine_for
+from s3sync.aws.workers import EngineOptions, engine_for
 from s3sync.config.model import AccessConfig
 from s3sync.model.outcome import Outcome, Status
 from s3sync.model.task import Action, Method, Task
@@ -46,8 +46,7 @@ class CopyContext:
     store_uri: str
     run_id: str
     epoch: int
-    in_flight: int
-    max_attempts: int
+    engine: EngineOptions
     circuit_after: int
     progress_seconds: float
     hub: HubAddress
@@ -66,8 +65,12 @@ def tasks_of(plan: pa.Table) -> Iterator[Task]:
     """The rows of a plan file as tasks, a slice at a time."""
     for batch in plan.to_batches(max_chunksize=5_000):
         columns = [column.to_pylist() for column in batch.columns]
-        for *what, action, reason, method in zip(*columns, strict=True):
-            yield Task(*what, action=Action(action), reason=reason, method=Method(method))
+        for row in zip(*columns, strict=True):
+            key, version_id, target_key, size, etag, last_modified, storage_class = row[1:8]
+            action, reason, method = Action(row[8]), row[9], Method(row[10])
+            yield Task(
+                row[0], key, version_id, target_key, size, etag, last_modified, storage_class, action, reason, method
+            )
 
 
 class BatchWatch:
@@ -165,7 +168,7 @@ def copy_batch(context: CopyContext, store: Store, batch: Batch, attempt: str) -
     prior = log.begin()
     if prior.done is not None:
         return prior.done
-    engine = engine_for(context.access, context.in_flight, context.max_attempts)
+    engine = engine_for(context.access, context.engine)
     watch = BatchWatch(context, hub, log, batch.batch_id, attempt, engine, prior.tally)
     plan = read_parquet(folder.get(batch.file))
     number = 1 if not prior.was_begun else 2

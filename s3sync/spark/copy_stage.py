@@ -9,6 +9,7 @@ from rich.console import Console
 
 from s3sync.aws.buckets import honours_preconditions
 from s3sync.aws.copy_settings import CopySettings
+from s3sync.aws.workers import EngineOptions
 from s3sync.errors import CircuitOpen, Interrupted, S3SyncError
 from s3sync.planning.circuit import Circuit
 from s3sync.report.progress import ProgressView
@@ -59,8 +60,7 @@ def _copy_context(run: RunContext, plan: Plan, hub: Hub) -> CopyContext:
         store_uri=config.run.work_uri,
         run_id=run.folder.run_id,
         epoch=run.epoch,
-        in_flight=config.copy.in_flight,
-        max_attempts=config.copy.max_attempts,
+        engine=EngineOptions.of(config.copy),
         circuit_after=config.copy.circuit_after,
         progress_seconds=config.run.progress_seconds,
         hub=hub.address,

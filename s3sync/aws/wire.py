@@ -1,0 +1,208 @@
+"""From a request's parameters to what goes over the wire, and from the answer back to boto3's names.
+
+CopyObject, a page of a listing and the bodies of a relay are written out here, as they come by the million. All other
+operations go through botocore's own serializer and parser, so that names and formats are boto3's by construction.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+from urllib.parse import quote
+from xml.sax.saxutils import unescape
+
+import botocore.session
+from botocore.awsrequest import HeadersDict
+from botocore.exceptions import ParamValidationError
+from botocore.model import OperationModel
+from botocore.parsers import ResponseParserError, create_parser
+from botocore.serialize import create_serializer
+
+from s3sync.aws.messages import one_line
+from s3sync.aws.sigv4 import Header
+from s3sync.aws.transport import Reply, Request
+from s3sync.model import keys
+
+_ETAG = re.compile(rb"<ETag>([^<]*)</ETag>")
+_ERROR = re.compile(rb"^\s*(?:<\?xml[^>]*\?>)?\s*<Error[\s>]")
+_MEMBER = re.compile(rb"<(\w+)>([^<]*)</\1>")
+_STREAMED = frozenset({"GetObject"})
+NO_BODY_STATUSES = frozenset({204, 304})
+
+
+@dataclass(slots=True)
+class Wire:
+    """A request ready to be signed: `path` begins behind the bucket's and is encoded, so is `query`; header names are
+    lower-case; `body` None means none at all."""
+
+    method: str
+    path: str
+    query: str
+    headers: list[Header]
+    body: bytes | None = None
+
+
+class MalformedRequest(ValueError):
+    """A parameter that no request can carry."""
+
+
+def wire_of(request: Request) -> Wire:
+    """Raises MalformedRequest."""
+    if request.operation == "CopyObject":
+        return _copy_object(request.params)
+    return _modelled(request.operation, request.params)
+
+
+# The headers of CopyObject by boto3's names. `Metadata` and dates are not among them: a copy carries the source's.
+_COPY_HEADERS = {
+    "ACL": "x-amz-acl",
+    "CopySourceIfMatch": "x-amz-copy-source-if-match",
+    "ExpectedBucketOwner": "x-amz-expected-bucket-owner",
+    "ExpectedSourceBucketOwner": "x-amz-source-expected-bucket-owner",
+    "IfNoneMatch": "if-none-match",
+    "RequestPayer": "x-amz-request-payer",
+    "SSEKMSKeyId": "x-amz-server-side-encryption-aws-kms-key-id",
+    "ServerSideEncryption": "x-amz-server-side-encryption",
+    "StorageClass": "x-amz-storage-class",
+    "TaggingDirective": "x-amz-tagging-directive",
+}
+_NOT_HEADERS = frozenset({"Bucket", "Key", "CopySource"})
+
+
+def _copy_object(params: Mapping[str, Any]) -> Wire:
+    headers = [("x-amz-copy-source", copy_source(params["CopySource"]))]
+    for name, value in params.items():
+        header = _COPY_HEADERS.get(name)
+        if header is not None:
+            headers.append((header, value))
+        elif name == "BucketKeyEnabled":
+            headers.append(("x-amz-server-side-encryption-bucket-key-enabled", "true" if value else "false"))
+        elif name not in _NOT_HEADERS:
+            return _modelled("CopyObject", params)
+    return Wire("PUT", f"/{quote(params['Key'], safe='/~')}", "", headers)
+
+
+def copy_source(source: Mapping[str, str] | str) -> str:
+    """The value of `x-amz-copy-source`."""
+    if isinstance(source, str):
+        return source
+    encoded = f"{source['Bucket']}/{keys.to_path(source['Key'])}"
+    version_id = source.get("VersionId")
+    return f"{encoded}?versionId={version_id}" if version_id else encoded
+
+
+@cache
+def _model(operation: str) -> OperationModel:
+    return botocore.session.get_session().get_service_model("s3").operation_model(operation)
+
+
+@cache
+def _serializer() -> Any:
+    return create_serializer("rest-xml", include_validation=True)
+
+
+@cache
+def _parser() -> Any:
+    return create_parser("rest-xml")
+
+
+def _modelled(operation: str, params: Mapping[str, Any]) -> Wire:
+    given = dict(params)
+    if "CopySource" in given:
+        given["CopySource"] = copy_source(given["CopySource"])
+    model = _model(operation)
+    try:
+        found = _serializer().serialize_to_request(given, model)
+    except ParamValidationError as error:
+        raise MalformedRequest(one_line(str(error))) from error
+    path, _, fixed = found["url_path"].partition("?")
+    path = path.removeprefix(f"/{quote(given['Bucket'], safe='')}")
+    body = found["body"]
+    headers = [(name.lower(), _header_value(name, value)) for name, value in found["headers"].items()]
+    has_body = bool(body) or found["method"] in ("PUT", "POST")
+    return Wire(
+        found["method"],
+        path or "/",
+        _query(fixed, found["query_string"]),
+        headers,
+        (body.encode() if isinstance(body, str) else bytes(body)) if has_body else None,
+    )
+
+
+def _header_value(name: str, value: Any) -> str:
+    text = value if isinstance(value, str) else str(value)
+    if not text.isascii() or not text.replace("\t", " ").isprintable():
+        raise MalformedRequest(f"{name}: a header can't carry this value")
+    return text
+
+
+def _query(fixed: str, given: Mapping[str, Any]) -> str:
+    """Encoded and sorted, each name with its `=`, as it is signed and sent."""
+    pairs = [part.partition("=")[::2] for part in fixed.split("&") if part]
+    encoded = [(name, value) for name, value in pairs]
+    for name, value in given.items():
+        for each in value if isinstance(value, list) else [value]:
+            encoded.append((quote(name, safe="-_.~"), quote(str(each), safe="-_.~")))
+    return "&".join(f"{name}={value}" for name, value in sorted(encoded))
+
+
+def reply_of(request: Request, status: int, headers: bytes, body: bytes, seconds: float) -> Reply:
+    """The answer under boto3's names. A 200 with an error in it is the error (AWS: "CopyObject")."""
+    operation = request.operation
+    if status < 300 and not (body and operation not in _STREAMED and _ERROR.match(body)):  # noqa: PLR2004
+        if operation == "CopyObject":
+            return _copied(request, status, headers, body, seconds)
+        return _parsed(request, status, headers, body, seconds)
+    return _refused(request, status, body, seconds)
+
+
+def _copied(request: Request, status: int, headers: bytes, body: bytes, seconds: float) -> Reply:
+    found = _ETAG.search(body)
+    if found is None:
+        return Reply(request, 0, "Truncated", "the answer to the copy has no ETag", seconds=seconds)
+    values: dict[str, Any] = {"CopyObjectResult": {"ETag": unescape(found[1].decode(), {"&quot;": '"', "&#34;": '"'})}}
+    if b"\nx-amz-server-side-encryption: " in headers.lower():
+        values.update(_headers_of(headers, {"x-amz-server-side-encryption": "ServerSideEncryption"}))
+    return Reply(request, status, values=values, seconds=seconds)
+
+
+def _headers_of(headers: bytes, names: Mapping[str, str]) -> dict[str, str]:
+    found = header_map(headers)
+    return {wanted: found[name] for name, wanted in names.items() if name in found}
+
+
+def header_map(headers: bytes) -> HeadersDict:
+    """The headers of the final answer; what a proxy or a `100 Continue` said before is left out."""
+    last = headers.rstrip().rpartition(b"\r\n\r\n")[2]
+    found = HeadersDict()
+    for line in last.split(b"\r\n")[1:]:
+        name, colon, value = line.partition(b":")
+        if colon:
+            found[name.decode("latin-1")] = value.strip().decode("latin-1")
+    return found
+
+
+def _parsed(request: Request, status: int, headers: bytes, body: bytes, seconds: float) -> Reply:
+    found = header_map(headers)
+    if request.operation in _STREAMED:
+        values = _parser().parse(
+            {"status_code": status, "headers": found, "body": body}, _model(request.operation).output_shape
+        )
+        values["Body"] = body
+    else:
+        try:
+            values = _parser().parse(
+                {"status_code": status, "headers": found, "body": body}, _model(request.operation).output_shape
+            )
+        except ResponseParserError as error:
+            return Reply(request, 0, "Truncated", one_line(str(error)), seconds=seconds)
+    values.pop("ResponseMetadata", None)
+    return Reply(request, status, values=values, seconds=seconds)
+
+
+def _refused(request: Request, status: int, body: bytes, seconds: float) -> Reply:
+    members = {name.decode(): unescape(value.decode(errors="replace")) for name, value in _MEMBER.findall(body)}
+    code = members.pop("Code", "") or str(status)
+    message = members.pop("Message", "") or ("" if request.operation.startswith("Head") else one_line(code))
+    return Reply(request, status, code, one_line(message), members, seconds)
