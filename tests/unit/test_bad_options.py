@@ -16,6 +16,7 @@ from s3sync.errors import EXIT_USER, ConfigError, UserError
 from s3sync.model.task import Overwrite
 
 RIGHT = "-s source-bucket -t target-bucket"
+QUEUES = r"--queue-name-pattern q-\d+ --dead-queue-name q-dead"
 SECRET = "hunter2SECRET"
 ROLE = "arn:aws:iam::123456789012:role/copier"
 
@@ -33,6 +34,11 @@ class Bad:
 def opt(more, *says, **rest):
     """RIGHT with one more option."""
     return Bad(says, f"{RIGHT} {more}", **rest)
+
+
+def taking(more, *says, command="retry"):
+    """QUEUES with one more option."""
+    return Bad(says, f"{QUEUES} {more}", command)
 
 
 def env(variables, *says, args=RIGHT):
@@ -102,7 +108,29 @@ BAD = [
     opt("--work-uri hdfs://name/work", "--work-uri:", "neither an S3 URI nor a folder"),
     opt("--run-id ../other", "--run-id:", "is not a run's id"),
     opt("--queue-name-pattern s3sync-(", "--queue-name-pattern:", "not a regular expression"),
-    opt("--max-receive-num 11", "--max-receive-num:", "from 1 to 10"),
+    # queues
+    opt("--max-receive-num 10", "--max-receive-num:", "is no option of s3sync migrate"),
+    taking("--max-receive-num 11", "--max-receive-num:", "from 1 to 10"),
+    taking("--visibility 13h", "--visibility:", "1s to 12h"),
+    taking("--receive-wait 21s", "--receive-wait:", "0s to 20s"),
+    taking("--sleep-sec soon", "--sleep-sec:", "is not a duration"),
+    taking("--sleep-sec 3601", "--sleep-sec:", "the most is 1h"),
+    taking("--max-minutes 0", "--max-minutes:", "from 1"),
+    taking("-n -2", "-n/--queue-num:", "from -1"),
+    taking("-n -1", "-n/--queue-num:", "-1 takes from no work queue", "-d"),
+    taking("-n -1", "-n/--queue-num:", "-1 takes from no work queue", command="executor"),
+    taking("--follow --no-follow", "--no-follow:", "not allowed"),
+    taking("--limit 3", "--limit:", "is no option of s3sync retry"),
+    taking("--from-run x -d", "--from-run:", "leave -n and -d away"),
+    taking("--from-run ../x", "--from-run:", "is not a run's id"),
+    Bad(("--queue-name-pattern:", "is missing", r"s3sync-\d+"), "", command="retry"),
+    Bad(("--queue-name-pattern:", "is missing"), "--dead-queue-name q-dead", command="init"),
+    Bad(("--dead-queue-name:", "is missing", "s3sync-dead"), "--queue-name-pattern q-", command="queues"),
+    Bad(("--dead-queue-name:", "is not a queue's name"), "--dead-queue-name q.fifo", command="init"),
+    Bad(("--queue-name-pattern:", "is missing"), RIGHT, command="enqueue"),
+    Bad(("-s/--source-bucket:", "is missing"), QUEUES, command="commander"),
+    Bad(("--yes", "is no option of s3sync retry"), f"{QUEUES} --yes", command="retry"),
+    Bad(("--peek:", "invalid int value"), f"{QUEUES} --peek many", command="queues"),
     # contradictions
     opt("-v --overwrite always", "-v/--verify:", "--overwrite is always", "--overwrite changed"),
     opt("--kms-key-id alias/x", "--kms-key-id:", "--encryption aws:kms"),
