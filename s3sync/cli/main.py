@@ -6,9 +6,13 @@ from collections.abc import Sequence
 
 from rich.console import Console
 
-from s3sync.cli.options import parse
-from s3sync.errors import EXIT_OTHER, S3SyncError
+from s3sync.cli.options import Invocation, parse
+from s3sync.cli.remote_config import config_on_disk
+from s3sync.config.model import IfLocked
+from s3sync.config.setting import Command
+from s3sync.errors import EXIT_DONE, EXIT_OTHER, LockHeld, S3SyncError
 from s3sync.report.console import console_for
+from s3sync.runs.submissions import with_ending_told
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -25,7 +29,28 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(argv: list[str], console: Console) -> int:
-    invocation = parse(argv, os.environ)
+    with config_on_disk(argv) as arguments:
+        invocation = parse(arguments, os.environ)
+    if invocation.command in (Command.SUBMIT, Command.SCHEDULE):
+        from s3sync.cli.schedule import schedule  # noqa: PLC0415  (what a cluster's driver has no use for)
+        from s3sync.cli.submit import submit  # noqa: PLC0415
+
+        return (submit if invocation.command is Command.SUBMIT else schedule)(invocation, console)
+    return with_ending_told(invocation.config, lambda: _job(invocation, console))
+
+
+def _job(invocation: Invocation, console: Console) -> int:
+    """What a driver does: on a cluster it tells who submitted it how it ended."""
+    try:
+        return _work(invocation, console)
+    except LockHeld as error:
+        if invocation.config.run.if_locked is IfLocked.FAIL:
+            raise
+        console.print(f"s3sync: nothing done: {error}", highlight=False, markup=False, soft_wrap=True)
+        return EXIT_DONE
+
+
+def _work(invocation: Invocation, console: Console) -> int:
     if invocation.command == "demo":
         from s3sync.demo.run import demo  # noqa: PLC0415  (needs the extra `local`)
 

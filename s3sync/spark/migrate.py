@@ -23,6 +23,7 @@ from s3sync.runs.finish import finish_run
 from s3sync.runs.folder import RunFolder, find_or_create
 from s3sync.runs.lock import TargetLock
 from s3sync.runs.plan import Plan
+from s3sync.runs.submissions import announce_run
 from s3sync.spark.context import Preparation, RunContext, prepare
 from s3sync.spark.copy_stage import copy
 from s3sync.spark.plan_stage import figures, planned
@@ -90,6 +91,7 @@ class _Work:
         config = prepared.config
         store = open_store(config.run.work_uri, config.access.work)
         folder, is_known = find_or_create(store, describe(config), config.run.run_id, datetime.now(UTC))
+        announce_run(store, config.run.submission_id, folder.run_id)
         return cls(prepared, store, folder, is_known, console)
 
     def say(self, text: str) -> None:
