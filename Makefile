@@ -33,7 +33,7 @@ on = --server $(1) --forbid-skips $$($(PY) -c "$(LACKS)" $(1))
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-unit test-radosgw test-spark40 lint format lock clean
+.PHONY: help demo test test-unit test-radosgw test-spark40 bench bench-smoke lint format lock clean
 
 help: ## This list
 	@echo "make TARGET [SPARK=3.5|4.0] [PYTHON=python3.11] [ARGS=...]"
@@ -60,6 +60,13 @@ test-spark40: ## The spark and e2e tests on Spark 4.0, on the embedded server
 test-on-spark: $(VENV)/.installed
 	@$(PYTEST) $(IN_PARALLEL) tests/spark tests/e2e $(call on,embedded) $(ARGS)
 
+bench: $(VENV)/.benches ## All benchmarks, beside other tools, into docs/performance.md; half an hour on two idle cores
+	@$(PY) -m benchmarks.run --fresh $(ARGS)
+	@$(PY) -m benchmarks.run copy latency --transport boto3 --client "s3sync (boto3)" $(ARGS)
+
+bench-smoke: $(VENV)/.benches ## Each benchmark once in the small: what was copied is checked, times are not; a minute
+	@$(PY) -m benchmarks.smoke $(ARGS)
+
 lint: $(VENV)/.installed ## ruff and mypy
 	@$(PY) -m ruff check .
 	@$(PY) -m ruff format --check .
@@ -81,6 +88,11 @@ requirements-of-spark:
 		"Made by \`make lock\` from requirements/dev.in; do not edit."; \
 		build/lock/bin/python -m pip freeze --all --exclude pip; } > $(LOCK)
 	@rm -rf build/lock
+
+# The tools that the benchmarks compare with.
+$(VENV)/.benches: $(VENV)/.installed requirements/bench.txt
+	@$(PIP) install -r requirements/bench.txt
+	@touch $@
 
 clean: ## Remove what the other targets made
 	rm -rf .venv-spark35 .venv-spark40 build dist *.egg-info demo-work .mypy_cache .ruff_cache .hypothesis
