@@ -43,7 +43,7 @@ def batch_sizes(objects: int, first: int = 10_000) -> list[int]:
     return [size for size in sizes if size]
 
 
-def write_plan(options: ServerOptions, folder: Path, method: Method = Method.COPY_OBJECT) -> WrittenPlan:
+def write_plan(options: ServerOptions, folder: Path, method: Method) -> WrittenPlan:
     """Plan all keys of the server to be copied under their own names. The order is mixed, as hashing mixes it."""
     tasks = plan_table(inventory_rows(options), method)
     batches, start = [], 0

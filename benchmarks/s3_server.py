@@ -134,12 +134,15 @@ class S3Server:
         self._port = int(line)
         return self
 
-    def __exit__(self, *_: object) -> None:
-        if self._process is not None:
-            self._process.terminate()
-            self._process.wait(10)
-            if self._process.stdout is not None:
-                self._process.stdout.close()
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if self._process is None:
+            return
+        self._process.terminate()
+        code = self._process.wait(10)
+        if self._process.stdout is not None:
+            self._process.stdout.close()
+        if code and kind is None:
+            raise RuntimeError(f"the server ended with code {code}: nothing that was measured counts")
 
     @property
     def port(self) -> int:

@@ -20,6 +20,7 @@ from benchmarks.s3_server import (
     keys_of,
 )
 from benchmarks.worker import WorkerSpec
+from s3sync.model.task import Method
 
 HOW_TO_GET = "pip install -r requirements/bench.txt"
 PYTHON = sys.executable
@@ -136,11 +137,16 @@ def raw_copy(signed: str) -> Command:
     return command
 
 
-def s3sync_copy(setting: Setting) -> list[str]:
-    plan = write_plan(setting.server.options, setting.folder / "work")
-    spec = setting.folder / "spec.json"
-    WorkerSpec.of(setting.server.endpoint_url, plan, setting.in_flight, setting.transport).write(spec)
-    return [PYTHON, "-m", "benchmarks.worker", str(spec)]
+def s3sync_worker(method: Method) -> Command:
+    """The worker's path, with a plan that asks for this method."""
+
+    def command(setting: Setting) -> list[str]:
+        plan = write_plan(setting.server.options, setting.folder / "work", method)
+        spec = setting.folder / "spec.json"
+        WorkerSpec.of(setting.server.endpoint_url, plan, setting.in_flight, setting.transport).write(spec)
+        return [PYTHON, "-m", "benchmarks.worker", str(spec)]
+
+    return command
 
 
 def list_to_arrow(tool: str) -> Command:

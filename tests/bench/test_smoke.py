@@ -10,6 +10,7 @@ from benchmarks.s3_server import ServerOptions
 from benchmarks.suites import copy_trials
 from benchmarks.trials import Trial, Turn, all_copied_once, all_listed, run_trial
 from benchmarks.usage import Failed, run_measured
+from s3sync.model.task import Method
 
 KEYS = 1_200
 
@@ -26,7 +27,7 @@ def turn(transport: str = "curl") -> Turn:
 @pytest.mark.parametrize("options", [{}, {"tls": True}, {"throttle_share": 0.1, "latency_ms": 2}])
 def test_the_worker_copies_each_key_once(transport: str, options: dict[str, object]) -> None:
     """C2, and C6 where nothing is throttled: one request an object."""
-    row = run_trial(trial(tools.s3sync_copy, **options), turn(transport))
+    row = run_trial(trial(tools.s3sync_worker(Method.COPY_OBJECT), **options), turn(transport))
     (run,) = row.runs
     assert run.objects == KEYS - 120  # without the warm-up
     assert run.more["statuses"] == {"copied": KEYS}
