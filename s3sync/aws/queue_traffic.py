@@ -47,11 +47,11 @@ class Received:
 
 @dataclass(slots=True)
 class Sent:
-    """What became of messages that were to be sent, in tasks; `trouble` is the last reason for `unsent`."""
+    """What became of messages: how many tasks went, and which messages did not; `trouble` is the last reason."""
 
     tasks: int = 0
-    unsent: int = 0
     requests: int = 0
+    left: list[Packed] = field(default_factory=list)
     trouble: str | None = None
 
 
@@ -84,8 +84,8 @@ def send(
             if not left or hopeless.issuperset(left):
                 break
             pause(min(PAUSE_MOST_SECONDS, PAUSE_SECONDS * 2.0**attempt))
-        sent.unsent += sum(packed.tasks for packed in left.values())
-    if not sent.unsent:
+        sent.left.extend(left.values())
+    if not sent.left:
         sent.trouble = None
     return sent
 

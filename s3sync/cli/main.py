@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 from rich.console import Console
 
-from s3sync.cli.options import Invocation, parse
+from s3sync.cli.options import QUEUE_COMMANDS, Invocation, parse
+from s3sync.cli.queue_commands import queue_command
 from s3sync.cli.remote_config import config_on_disk
 from s3sync.config.model import IfLocked
 from s3sync.config.setting import Command
@@ -55,6 +56,8 @@ def _work(invocation: Invocation, console: Console) -> int:
         from s3sync.demo.run import demo  # noqa: PLC0415  (needs the extra `local`)
 
         return demo(console)
+    if invocation.command in QUEUE_COMMANDS:
+        return queue_command(invocation, console)
     from s3sync.spark.migrate import migrate, plan_only  # noqa: PLC0415  (pyspark is slow to import)
 
     job = plan_only if invocation.command == "plan" else migrate

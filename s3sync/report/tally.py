@@ -16,6 +16,9 @@ from s3sync.model.outcome import Status
 
 ENGINE_KEY = b"s3sync.engine"
 
+_OF_THE_ENGINE = ("requests", "retries", "throttled", "engine_seconds", "sent", "unsent")
+_OF_ROWS = ("objects", "size_bytes", "reasons", "pinned", "verified")
+
 
 @dataclass(slots=True)
 class ErrorTally:
@@ -27,7 +30,10 @@ class ErrorTally:
 
 @dataclass(slots=True)
 class Tally:
-    """Objects and bytes by status, and why; requests by S3 operation; `engine_seconds` is time spent copying."""
+    """Objects and bytes by status, and why; requests by operation; `engine_seconds` is time spent copying.
+
+    `sent` counts the tasks that went to the queues, `unsent` those that did not, by the reason.
+    """
 
     objects: Counter[str] = field(default_factory=Counter)
     size_bytes: Counter[str] = field(default_factory=Counter)
@@ -39,6 +45,8 @@ class Tally:
     retries: int = 0
     throttled: int = 0
     engine_seconds: float = 0.0
+    sent: int = 0
+    unsent: Counter[str] = field(default_factory=Counter)
 
     @property
     def settled(self) -> int:
@@ -50,7 +58,7 @@ class Tally:
         return Counter({code: e.count for code, e in self.errors.items() if e.error_class in names})
 
     def add(self, other: "Tally") -> None:
-        for name in ("objects", "size_bytes", "reasons", "pinned", "verified", "requests"):
+        for name in (*_OF_ROWS, "requests", "unsent"):
             getattr(self, name).update(getattr(other, name))
         for code, error in other.errors.items():
             mine = self.errors.get(code)
@@ -61,6 +69,7 @@ class Tally:
         self.retries += other.retries
         self.throttled += other.throttled
         self.engine_seconds += other.engine_seconds
+        self.sent += other.sent
 
     def to_json(self) -> dict[str, Any]:
         errors = {code: asdict(error) for code, error in self.errors.items()}
@@ -68,21 +77,34 @@ class Tally:
 
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> "Tally":
-        counters = ("objects", "size_bytes", "reasons", "pinned", "verified", "requests")
         return cls(
-            **{name: Counter(value[name]) for name in counters},
+            **{name: Counter(value[name]) for name in (*_OF_ROWS, "requests")},
             errors={code: ErrorTally(**error) for code, error in value["errors"].items()},
             retries=value["retries"],
             throttled=value["throttled"],
             engine_seconds=value["engine_seconds"],
+            sent=value.get("sent", 0),
+            unsent=Counter(value.get("unsent", {})),
         )
 
 
-def with_engine_counts(
-    table: pa.Table, requests: Counter[str], retries: int, throttled: int, seconds: float
-) -> pa.Table:
-    """The table with what the engine counted while its rows were made, in the schema's metadata."""
-    counts = {"requests": requests, "retries": retries, "throttled": throttled, "engine_seconds": seconds}
+def without(whole: Tally, removed: Tally) -> Tally:
+    """The tally without some of its rows; requests, seconds and what was sent are history and stay."""
+    rest = Tally()
+    rest.add(whole)
+    for name in _OF_ROWS:
+        setattr(rest, name, +(getattr(rest, name) - getattr(removed, name)))
+    for code, error in removed.errors.items():
+        mine = rest.errors.get(code)
+        if mine is not None:
+            mine.count -= error.count
+    rest.errors = {code: error for code, error in rest.errors.items() if error.count > 0}
+    return rest
+
+
+def with_engine_counts(table: pa.Table, engine: Tally) -> pa.Table:
+    """The table with what the engine and the queues counted while its rows were made, in the schema's metadata."""
+    counts = {name: getattr(engine, name) for name in _OF_THE_ENGINE}
     return table.replace_schema_metadata({ENGINE_KEY: json.dumps(counts).encode()})
 
 
@@ -90,17 +112,20 @@ def tally(outcomes: pa.Table) -> Tally:
     """The counts of an outcomes table (schema `model.tables.OUTCOMES`), which may carry the engine's metadata."""
     counts = json.loads((outcomes.schema.metadata or {}).get(ENGINE_KEY, b"{}"))
     by_status = outcomes.group_by("status").aggregate([("task_id", "count"), ("size", "sum")]).to_pylist()
+    copied = outcomes.filter(pc.equal(outcomes["status"], str(Status.COPIED)))
     return Tally(
         objects=Counter({row["status"]: row["task_id_count"] for row in by_status}),
         size_bytes=Counter({row["status"]: row["size_sum"] or 0 for row in by_status}),
         reasons=counted(outcomes, "reason"),
-        pinned=counted(outcomes, "pinned"),
+        pinned=counted(copied, "pinned"),
         verified=counted(outcomes, "verified"),
         errors=_errors(outcomes),
         requests=Counter(counts.get("requests", {})),
         retries=counts.get("retries", 0),
         throttled=counts.get("throttled", 0),
         engine_seconds=counts.get("engine_seconds", 0.0),
+        sent=counts.get("sent", 0),
+        unsent=Counter(counts.get("unsent", {})),
     )
 
 

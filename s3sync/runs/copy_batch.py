@@ -10,20 +10,24 @@ import os
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import UTC
+from typing import Any
 
 import pyarrow as pa
 
 from s3sync.aws.copy_settings import CopySettings
-from s3sync.aws.engine import Engine, EngineCounts
+from s3sync.aws.engine import Engine
 from s3sync.aws.operations import copy_task
 from s3sync.aws.store import Store
 from s3sync.aws.workers import EngineOptions, engine_for
 from s3sync.config.model import AccessConfig
 from s3sync.model.outcome import Outcome, Status
+from s3sync.model.tables import TIMESTAMP
 from s3sync.model.task import Action, Method, Task
 from s3sync.planning.circuit import HOPELESS, Circuit
 from s3sync.report.tally import Tally
+from s3sync.runs.failures import FailureQueues, FailureSender
 from s3sync.runs.folder import RunFolder
 from s3sync.runs.hub import HubAddress, HubClient, Report
 from s3sync.runs.outcome_log import BatchDone, OutcomeLog, read_parquet
@@ -51,6 +55,7 @@ class CopyContext:
     progress_seconds: float
     hub: HubAddress
     is_late: bool = False
+    failures: FailureQueues = field(default_factory=FailureQueues)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,13 +69,26 @@ class Stopped:
 def tasks_of(plan: pa.Table) -> Iterator[Task]:
     """The rows of a plan file as tasks, a slice at a time."""
     for batch in plan.to_batches(max_chunksize=5_000):
-        columns = [column.to_pylist() for column in batch.columns]
+        columns = [_plain_values(column) for column in batch.columns]
         for row in zip(*columns, strict=True):
             key, version_id, target_key, size, etag, last_modified, storage_class = row[1:8]
-            action, reason, method = Action(row[8]), row[9], Method(row[10])
+            action, reason, method = _ACTIONS[row[8]], row[9], _METHODS[row[10]]
             yield Task(
                 row[0], key, version_id, target_key, size, etag, last_modified, storage_class, action, reason, method
             )
+
+
+_ACTIONS = {str(action): action for action in Action}
+_METHODS = {str(method): method for method in Method}
+
+
+def _plain_values(column: pa.Array) -> list[Any]:
+    """The column as a list. Times go through numpy, which is ten times as fast as pyarrow's own way."""
+    if column.type != TIMESTAMP:
+        values: list[Any] = column.to_pylist()
+        return values
+    naive: list[Any] = column.to_numpy(zero_copy_only=False).tolist()
+    return [None if time is None else time.replace(tzinfo=UTC) for time in naive]
 
 
 class BatchWatch:
@@ -101,7 +119,7 @@ class BatchWatch:
         self._unseen_settled = 0
         self._circuit = Circuit(context.circuit_after)
         self._flushed_at = clock()
-        self._flushed_counts = EngineCounts()
+        self._flushed_counts = engine.counts.copy()  # the engine counts for all batches of the process
         self.stop = False
 
     @property
@@ -164,7 +182,9 @@ def copy_batch(context: CopyContext, store: Store, batch: Batch, attempt: str) -
     if hub.report(Report(batch.batch_id, attempt)):
         return Stopped(batch.batch_id, None)
     folder = RunFolder(store, context.run_id)
-    log = OutcomeLog(folder, batch.batch_id, attempt)
+    buckets = (context.settings.source_bucket, context.settings.target_bucket)
+    sender = FailureSender(context.access.queue, context.failures, context.run_id, buckets)
+    log = OutcomeLog(folder, batch.batch_id, attempt, sender.send)
     prior = log.begin()
     if prior.done is not None:
         return prior.done
@@ -173,13 +193,14 @@ def copy_batch(context: CopyContext, store: Store, batch: Batch, attempt: str) -
     plan = read_parquet(folder.get(batch.file))
     number = 1 if not prior.was_begun else 2
     operations = (
-        (task.task_id, copy_task(task, context.settings, number, look_first=prior.was_begun or context.is_late))
+        (task, copy_task(task, context.settings, number, look_first=prior.was_begun or context.is_late))
         for task in tasks_of(plan)
         if task.task_id not in prior.settled
     )
     settled = len(prior.settled)
-    for _, outcome in engine.run(operations, lambda: watch.stop, watch.tick):
+    for task, outcome in engine.run(operations, lambda: watch.stop, watch.tick):
         if outcome is not None:
+            sender.note(task, outcome)
             watch.settle(outcome)
             settled += 1
     watch.tick()
