@@ -14,6 +14,7 @@ APP, DEPS = "app", "deps"
 PREINSTALLED = "/opt/s3sync"
 SECRET_NAMES = re.compile(r"secret|password|token|access[._-]?key", re.IGNORECASE)
 _SECRET_VALUES = re.compile(r"(secret|password|token|access[._-]?key)[a-z._-]*=\S", re.IGNORECASE)
+_LINE = re.compile(r"(spark\.[^\s=]+)(?:\s*=\s*|\s+)(\S.*)")
 
 # Spark's own channels on YARN, which makes the key for them itself: what the driver hands to tasks, and what they
 # spill, is encrypted. On a standalone cluster the operator gives the key, so they are not in spark-defaults.conf.
@@ -37,12 +38,13 @@ def read_spark_defaults(path: Path) -> dict[str, str]:
         if not line.strip() or line.lstrip().startswith("#"):
             continue
         place = f"{path}:{number}"
-        name, _, value = line.strip().replace("\t", " ").replace("=", " ", 1).partition(" ")
-        if not name.startswith("spark.") or not value.strip():
+        parts = _LINE.fullmatch(line.strip())
+        if parts is None:
             raise ConfigError(place, "is not of the form `spark.NAME VALUE`")
+        name, value = parts.groups()
         if name in found:
             raise ConfigError(place, f"{name} is given twice; keep one of the two")
-        found[name] = value.strip()
+        found[name] = value
         refuse_secret(name, found[name], place)
     return found
 
