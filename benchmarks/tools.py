@@ -11,6 +11,7 @@ from pathlib import Path
 from benchmarks.batches import write_plan
 from benchmarks.s3_server import (
     ACCESS_KEY,
+    CHECKOUT,
     REGION,
     SECRET_KEY,
     SOURCE_BUCKET,
@@ -157,8 +158,10 @@ def list_to_arrow(tool: str) -> Command:
 
 
 def versions() -> dict[str, str]:
-    """Of everything that is compared, as installed here."""
-    found = {"python": sys.version.split()[0]}
+    """Of everything that is compared, as installed here; s3sync's is its commit."""
+    described = ["git", "-C", str(CHECKOUT), "describe", "--always", "--dirty"]
+    commit = subprocess.run(described, capture_output=True, text=True, check=False).stdout.strip()
+    found = {"s3sync": commit or "?", "python": sys.version.split()[0]}
     for package in ("boto3", "botocore", "pyarrow", "pycurl", "obstore", "pyspark"):
         try:
             found[package] = version(package)

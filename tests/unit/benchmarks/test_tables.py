@@ -78,6 +78,14 @@ def test_a_target_is_met_or_not(cpu_seconds: float, shown: str, met: str) -> Non
     assert found["CopyObject in the worker, TLS: share of s5cmd's CPU"] == ["1/5", "not measured yet", ""]
 
 
+@pytest.mark.parametrize(("sizes", "shown"), [((1, 10), "9.00"), ((0.1, 1), "not measured yet")])
+def test_growth_is_from_one_million_rows_to_ten(sizes: tuple[float, float], shown: str) -> None:
+    rows = [row("plan", objects=round(size * 1_000_000)) for size in sizes]
+    rows[1] = replace(rows[1], runs=(replace(rows[1].runs[0], whole_cpu_seconds=2.7),))
+    found = lines(targets_block([result(*rows, suite="plan")]))
+    assert found["inventory to plan, growth of CPU from 1 to 10 million rows"][1] == shown
+
+
 def test_nothing_is_met_where_nothing_was_measured() -> None:
     found = cells(targets_block([]))[2:]
     assert len(found) == len(TARGETS)
