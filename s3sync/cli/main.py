@@ -9,7 +9,8 @@ from rich.console import Console
 from s3sync.cli.options import QUEUE_COMMANDS, Invocation, parse
 from s3sync.cli.queue_commands import queue_command
 from s3sync.cli.remote_config import config_on_disk
-from s3sync.config.model import IfLocked
+from s3sync.cli.report import report
+from s3sync.config.model import IfLocked, Mode
 from s3sync.config.setting import Command
 from s3sync.errors import EXIT_DONE, EXIT_OTHER, LockHeld, S3SyncError
 from s3sync.report.console import console_for
@@ -58,8 +59,14 @@ def _work(invocation: Invocation, console: Console) -> int:
         return demo(console)
     if invocation.command in QUEUE_COMMANDS:
         return queue_command(invocation, console)
+    if invocation.command is Command.REPORT:
+        return report(invocation, console)
     from s3sync.spark.migrate import migrate, plan_only  # noqa: PLC0415  (pyspark is slow to import)
 
+    if invocation.config.copy.mode is Mode.CHECK:
+        from s3sync.spark.check import check  # noqa: PLC0415
+
+        return check(invocation.config, console)
     job = plan_only if invocation.command == "plan" else migrate
     return job(invocation.config, console)
 

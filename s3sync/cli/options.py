@@ -13,10 +13,19 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from s3sync import __version__
-from s3sync.config.check import check_enqueue, check_executor, check_queues, check_ready, check_retry
+from s3sync.config.check import (
+    check_comparable,
+    check_enqueue,
+    check_executor,
+    check_migrate,
+    check_queues,
+    check_ready,
+    check_retry,
+)
 from s3sync.config.load import load
-from s3sync.config.model import Config
-from s3sync.config.settings import SECTIONS, SETTINGS, Command, Option, Setting
+from s3sync.config.model import Config, Mode
+from s3sync.config.settings import BY_NAME, SECTIONS, SETTINGS, Command, Option, Setting
+from s3sync.config.sources import option_title
 from s3sync.config.values import did_you_mean, one_of, shown, split_s3_uri
 from s3sync.errors import ConfigError
 from s3sync.model.keys import printable
@@ -104,7 +113,18 @@ QUEUE_COMMANDS: Mapping[Command, CommandSpec] = {
 COMMANDS: Mapping[Command, CommandSpec] = {
     Command.DEMO: CommandSpec("migrate a small bucket on an embedded server, to see how it goes", None),
     Command.PLAN: CommandSpec("say what migrate would do and how many requests it needs; copy nothing", check_ready),
-    Command.MIGRATE: CommandSpec("copy a bucket, or go on with an unfinished copy", check_ready),
+    Command.MIGRATE: CommandSpec("copy a bucket, or go on with an unfinished copy", check_migrate),
+    Command.CHECK: CommandSpec(
+        "say whether source and target are the same, and show where not",
+        check_comparable,
+        usage="(-s BUCKET | -m MANIFEST) (-t BUCKET | --target-manifest-path MANIFEST) | --run-id RUN  [options]",
+    ),
+    Command.REPORT: CommandSpec(
+        "write the report of a finished check or migration again",
+        _any,
+        (Extra(("run",), "the run's id", {"metavar": "RUN"}),),
+        "RUN [options]",
+    ),
     Command.SUBMIT: CommandSpec(
         "run a job on EMR: upload the package, add the step",
         _any,
@@ -184,9 +204,23 @@ def parse(argv: Sequence[str], environ: Mapping[str, str], folder: Path = Path()
         name = each.strings[-1].lstrip("-").replace("-", "_")
         setattr(extra, name, options.pop(name))
     extra.options = _without_uris(options)
-    config = load(extra.options, environ, config_file, env_file)
+    config = load({**extra.options, **_FIXED.get(command, {})}, environ, config_file, env_file)
+    _refuse_check_options(command, config, extra.options)
     check(config)
     return Invocation(command, config, extra)
+
+
+_FIXED: Mapping[Command, Mapping[str, str]] = {Command.CHECK: {"copy.mode": Mode.CHECK.value}}
+
+
+def _refuse_check_options(command: Command, config: Config, options: Mapping[str, Any]) -> None:
+    """Options of a check mean nothing to a migration; an option that does nothing is a mistake."""
+    if command is not Command.MIGRATE or config.copy.mode is Mode.CHECK:
+        return
+    for name in options:
+        if name.startswith("check.") or name == "inventory.target_manifests":
+            title = option_title(BY_NAME[name])
+            raise ConfigError(title, "belongs to a check; use `s3sync check`, or give --mode check")
 
 
 def _command(argv: Sequence[str]) -> Command:

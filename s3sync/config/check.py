@@ -46,12 +46,32 @@ def refuse_contradictions(given: Answers, config: Config) -> None:
 
 def check_ready(config: Config) -> None:
     """What `migrate` and `plan` can't do without. Raises ConfigError that names the option to give."""
-    if config.source.bucket is None and not config.inventory.manifests:
+    follows_a_check = config.plan.from_findings is not None  # which names both buckets
+    if config.source.bucket is None and not config.inventory.manifests and not follows_a_check:
         raise ConfigError(_option("source.bucket"), "is missing; say what to copy: -s BUCKET, or -m MANIFEST")
-    if config.target.bucket is None:
+    if config.target.bucket is None and not follows_a_check:
         raise ConfigError(_option("target.bucket"), "is missing; say where to copy to: -t BUCKET")
     if config.copy.mode is Mode.CHECK:
         raise ConfigError(_option("copy.mode"), "check copies nothing; give copy or downup")
+
+
+def check_migrate(config: Config) -> None:
+    """As `check_ready`, or as `check_comparable` with `--mode check`."""
+    (check_comparable if config.copy.mode is Mode.CHECK else check_ready)(config)
+
+
+def check_comparable(config: Config) -> None:
+    """What a check can't do without. Raises ConfigError that names the option to give."""
+    if config.run.run_id is not None:
+        return  # the run names both buckets
+    if config.source.bucket is None and not config.inventory.manifests:
+        raise ConfigError(
+            _option("source.bucket"), "is missing; say what to compare: -s BUCKET, -m MANIFEST or --run-id"
+        )
+    if config.target.bucket is None and not config.inventory.target_manifests:
+        raise ConfigError(
+            _option("target.bucket"), "is missing; say with what: -t BUCKET, --target-manifest-path or --run-id"
+        )
 
 
 def check_queues(config: Config) -> None:
@@ -192,6 +212,31 @@ def _check_strip_prefix(given: Answers, config: Config) -> None:
             )
 
 
+def _check_deep(given: Answers, config: Config) -> None:
+    check = config.check
+    is_deep = check.deep or check.deep_sample is not None
+    if check.deep and check.deep_sample is not None:
+        raise ConfigError(
+            _place(given, "check.deep_sample"), f"is less than {_place(given, 'check.deep')}; leave one of them away"
+        )
+    if check.max_deep_bytes is not None and not is_deep:
+        raise ConfigError(_place(given, "check.max_deep_bytes"), "limits --deep or --deep-sample; give one of them")
+    if check.listings_only and (is_deep or check.metadata):
+        other = "check.metadata" if check.metadata else "check.deep" if check.deep else "check.deep_sample"
+        raise ConfigError(
+            _place(given, "check.listings_only"),
+            f"makes no request for single objects, which {_place(given, other)} needs; leave one of them away",
+        )
+
+
+def _check_from_findings(given: Answers, config: Config) -> None:
+    if config.plan.from_findings is not None and config.inventory.manifests:
+        raise ConfigError(
+            _place(given, "plan.from_findings"),
+            f"says what to copy, and so does {_place(given, 'inventory.manifests')}; leave one of them away",
+        )
+
+
 def _check_storage_classes(given: Answers, config: Config) -> None:
     """Servers with an endpoint of their own have storage classes of their own."""
     for name, classes, access in (
@@ -231,4 +276,6 @@ _RULES: tuple[Callable[[Answers, Config], None], ...] = (
     _check_strip_prefix,
     _check_storage_classes,
     _check_mapping,
+    _check_deep,
+    _check_from_findings,
 )

@@ -116,6 +116,7 @@ class TargetConfig:
 @dataclass(frozen=True, slots=True)
 class InventoryConfig:
     manifests: tuple[str, ...] = ()
+    target_manifests: tuple[str, ...] = ()
     verify_files: bool = True
 
 
@@ -138,6 +139,7 @@ class PlanConfig:
     limit: int | None = None
     batch_objects: int = 50_000
     batch_size_bytes: int = 256 * 1024 * MIB
+    from_findings: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +151,7 @@ class CopyConfig:
     part_size_bytes: int = 512 * MIB
     in_flight: int = 64
     max_attempts: int = 6
+    max_requests_per_second: int | None = None
     transport: Transport = Transport.CURL
     circuit_after: int = 2_000
 
@@ -188,6 +191,25 @@ class RetryConfig:
     attempts: int = 5
     delay_seconds: float = 10.0
     from_run: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CheckConfig:
+    """`deep_sample` is a share, above 0 and up to 1, of the objects that only their bodies can settle."""
+
+    metadata: bool = False
+    deep: bool = False
+    deep_sample: float | None = None
+    max_deep_bytes: int | None = None
+    listings_only: bool = False
+    all_findings: bool = False
+    accept_unprovable: bool = False
+    requeue: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ReportConfig:
+    uri: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,6 +260,8 @@ class Config:
     plan: PlanConfig = PlanConfig()
     copy: CopyConfig = CopyConfig()
     run: RunConfig = RunConfig()
+    check: CheckConfig = CheckConfig()
+    report: ReportConfig = ReportConfig()
     sqs: QueueConfig = QueueConfig()
     retry: RetryConfig = RetryConfig()
     submit: SubmitConfig = SubmitConfig()

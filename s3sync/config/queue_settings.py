@@ -144,6 +144,7 @@ _OF_A_COPY = (
     "copy.mode",
     "copy.in_flight",
     "copy.max_attempts",
+    "copy.max_requests_per_second",
     "copy.transport",
     "run.work_uri",
     "run.tmp_dir",

@@ -13,6 +13,8 @@ class Command(StrEnum):
     DEMO = "demo"
     MIGRATE = "migrate"
     PLAN = "plan"
+    CHECK = "check"
+    REPORT = "report"
     SUBMIT = "submit"
     SCHEDULE = "schedule"
     DOCTOR = "doctor"

@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from s3sync.config import kinds, values
+from s3sync.config.check_settings import CHECK, FROM_FINDINGS, REPORT, TARGET_MANIFESTS, also_checked_by
 from s3sync.config.model import IfLocked, Mode, OnFailure, Owner, Processor, Transport
 from s3sync.config.queue_settings import QUEUES, RETRY, also_read_by
 from s3sync.config.setting import Command, Option, Setting, on, one, run
@@ -89,6 +90,7 @@ _INVENTORY = (
         "--manifest-path",
         is_list=True,
     ),
+    TARGET_MANIFESTS,
     one(
         "inventory.verify_files",
         values.BOOL,
@@ -141,6 +143,7 @@ _PLAN = (
     run("plan.limit", integer(1, 10**15), "copy only so many, spread over the keys: a canary run", "--limit"),
     run("plan.batch_objects", integer(1, 1_000_000), "objects in one batch at most", "--batch-objects"),
     run("plan.batch_size", size(1), "bytes in one batch at most", field="plan.batch_size_bytes"),
+    FROM_FINDINGS,
 )
 _COPY = (
     run("copy.mode", member(Mode), "copy: S3 copies; downup: the workers download and upload", "--mode"),
@@ -162,12 +165,18 @@ _COPY = (
     ),
     one("copy.in_flight", integer(1, 4096), "requests in flight in one worker", "--in-flight"),
     one("copy.max_attempts", integer(1, 100), "tries for one request, the first included", "--max-attempts"),
+    one(
+        "copy.max_requests_per_second",
+        integer(1, 10**7),
+        "requests in a second, of all workers of the run together",
+        "--max-requests-per-second",
+    ),
     one("copy.transport", member(Transport), "what carries requests: curl is the fast one", "--transport"),
     one("copy.circuit_after", integer(1, 10**9), "stop when nearly all of so many objects fail for one reason"),
 )
 _RUN = (
     one("run.work_uri", values.LOCATION, "where the tables of runs lie: s3://bucket/prefix or a folder", "--work-uri"),
-    one("run.run_id", kinds.RUN_ID, "the run to begin or to go on with", "--run-id"),
+    one("run.run_id", kinds.RUN_ID, "the run to begin or to go on with; for check, the run to be checked", "--run-id"),
     one("run.tmp_dir", values.FOLDER, "folder for temporary files", "--tmp-dir"),
     one(
         "run.progress_interval",
@@ -247,7 +256,7 @@ _SCHEDULE = (
 
 
 def _widened(setting: Setting) -> Setting:
-    return replace(setting, commands=setting.commands | also_read_by(setting.name))
+    return replace(setting, commands=setting.commands | also_read_by(setting.name) | also_checked_by(setting.name))
 
 
 _ALL = (
@@ -258,6 +267,8 @@ _ALL = (
     *_PLAN,
     *_COPY,
     *_RUN,
+    *CHECK,
+    *REPORT,
     *QUEUES,
     *RETRY,
     *_SUBMIT,
@@ -275,6 +286,8 @@ SECTIONS = {
     "plan": "planning",
     "copy": "copying",
     "run": "the run",
+    "check": "checking",
+    "report": "the report",
     "sqs": "queues",
     "retry": "trying again",
     "submit": "where the job is sent",

@@ -74,6 +74,15 @@ class Comparison:
         sizes: Indices = pc.fill_null(_taken(self.table, ["size"], rows)["size"], 0).to_numpy()
         return sizes
 
+    def evidence_of(self, wanted: Bools) -> dict[str, int]:
+        """How many of these keys were ruled on by which evidence."""
+        counts = np.bincount(self.codes[wanted], minlength=len(RULINGS))
+        found: dict[str, int] = {}
+        for ruling, count in zip(RULINGS, counts.tolist(), strict=True):
+            if count:
+                found[ruling.evidence.value] = found.get(ruling.evidence.value, 0) + count
+        return found
+
     def rows(self, wanted: Bools, mapping: KeyMapping) -> pa.Table:
         """These keys as a table of the schema FINDINGS, sorted by target key."""
         codes = pa.array(self.codes[wanted])

@@ -29,10 +29,11 @@ from s3sync.runs.outcome_log import read_parquet
 
 @dataclass(frozen=True, slots=True)
 class InventoryFile:
-    """A data file of an inventory report of the source bucket."""
+    """A data file of an inventory report of the bucket of one side."""
 
     manifest: Manifest
     file: DataFile
+    side: int = SIDE_SOURCE
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +70,8 @@ def reader(job: ReadJob) -> Callable[[Iterable[pa.RecordBatch]], Iterator[pa.Rec
 def _rows(job: ReadJob, source: InventoryFile | Segment) -> Iterator[pa.RecordBatch]:
     listed = eligible = 0
     dropped: Counter[str] = Counter()
-    side = source.side if isinstance(source, Segment) else SIDE_SOURCE
-    for batch in _listing(job, source):
+    side = source.side
+    for batch in listing(job, source):
         listed += batch.num_rows
         if side == SIDE_SOURCE:
             kept, reasons = job.filters.split(batch)
@@ -84,13 +85,16 @@ def _rows(job: ReadJob, source: InventoryFile | Segment) -> Iterator[pa.RecordBa
     yield _count_row(json.dumps(counts))
 
 
-def _listing(job: ReadJob, source: InventoryFile | Segment) -> Iterator[pa.RecordBatch]:
+def listing(
+    job: ReadJob, source: InventoryFile | Segment, columns: list[str] | None = None
+) -> Iterator[pa.RecordBatch]:
+    """The rows of a source (schema LISTING); of a segment only the `columns` named, where some are."""
     if isinstance(source, Segment):
         folder = RunFolder(open_store(job.store_uri, job.access.work), job.run_id)
-        yield from read_parquet(folder.get(source.path)).to_batches()
+        yield from read_parquet(folder.get(source.path), columns).to_batches()
         return
     directory = Path(job.tmp_dir or tempfile.gettempdir())
-    s3 = client("s3", job.access.inventory)
+    s3 = client("s3", job.access.inventory if source.side == SIDE_SOURCE else job.access.target)
     # liborc ends the process at some damaged bytes, so no ORC file is read that was not verified.
     verify = job.verify_files or source.manifest.file_format is FileFormat.ORC
     path = fetch_data_file(s3, source.manifest, source.file, directory, verify)

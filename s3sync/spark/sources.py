@@ -37,22 +37,26 @@ class Sources:
         )
 
 
-def find_manifests(config: Config) -> tuple[Manifest, ...]:
-    """The reports that `-m` names, checked. Raises InventoryError where they are of different source buckets, or of
-    another one than `-s` says."""
-    s3 = client("s3", config.access.inventory)
-    manifests = tuple(find_manifest(s3, uri) for uri in config.inventory.manifests)
-    expected = config.source.bucket or manifests[0].source_bucket
+def find_manifests(config: Config, side: int = SIDE_SOURCE) -> tuple[Manifest, ...]:
+    """The reports that `-m` (or, of the target, `--target-manifest-path`) names, checked. Raises InventoryError where
+    they are of different buckets, or of another one than `-s` (or `-t`) says."""
+    if side == SIDE_SOURCE:
+        name, uris, given = "source", config.inventory.manifests, config.source.bucket
+    else:
+        name, uris, given = "target", config.inventory.target_manifests, config.target.bucket
+    s3 = client("s3", config.access.inventory if side == SIDE_SOURCE else config.access.target)
+    manifests = tuple(find_manifest(s3, uri) for uri in uris)
     for manifest in manifests:
+        expected = given or manifests[0].source_bucket
         if manifest.source_bucket != expected:
             raise InventoryError(
-                manifest.uri, f"is an inventory of {manifest.source_bucket!r}, but the source is {expected!r}"
+                manifest.uri, f"is an inventory of {manifest.source_bucket!r}, but the {name} is {expected!r}"
             )
     return manifests
 
 
-def inventory_sources(manifests: tuple[Manifest, ...]) -> Sources:
-    files = tuple(InventoryFile(manifest, file) for manifest in manifests for file in manifest.files)
+def inventory_sources(manifests: tuple[Manifest, ...], side: int = SIDE_SOURCE) -> Sources:
+    files = tuple(InventoryFile(manifest, file, side) for manifest in manifests for file in manifest.files)
     rows = sum(ceil(file.file.size_bytes / ROW_BYTES[file.manifest.file_format]) for file in files)
     return Sources(files, rows)
 

@@ -352,6 +352,7 @@ def test_a_description_changes_with_what_shapes_the_run_and_with_nothing_else(se
         "NAME=VALUE": "spark.executor.cores=4",
         "QUEUE_ARN": "arn:aws:sqs:eu-west-1:123456789012:dead",
         "KEY": "alias/x",
+        "SHARE": "5%",
     }
     text = other.get(setting.kind.name, "other")
     if "|" in setting.kind.name:
@@ -359,6 +360,7 @@ def test_a_description_changes_with_what_shapes_the_run_and_with_nothing_else(se
     needed = {
         "target.kms_key_id": {"target.encryption": "aws:kms"},
         "target.bucket_key": {"target.encryption": "aws:kms"},
+        "check.max_deep_bytes": {"check.deep": True},
     }
     options = needed.get(setting.name, {})
     before, after = (

@@ -41,7 +41,9 @@ def differences(row: type, schema: pa.Schema) -> list[str]:
     return found
 
 
-@pytest.mark.parametrize(("row", "schema"), [(Task, tables.PLAN), (Outcome, tables.OUTCOMES), (Finding, tables.FINDINGS)])
+@pytest.mark.parametrize(
+    ("row", "schema"), [(Task, tables.PLAN), (Outcome, tables.OUTCOMES), (Finding, tables.FINDINGS)]
+)
 def test_rows_are_dataclasses(row, schema):
     assert differences(row, schema) == []
 
