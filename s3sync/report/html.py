@@ -5,6 +5,7 @@ and the page's own policy forbids scripts and requests, should anything get thro
 """
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup, escape
 
 from s3sync.model.finding import Verdict
 from s3sync.model.keys import printable
@@ -26,6 +27,12 @@ TITLES = {
 }
 
 
+def sentence(text: str) -> Markup:
+    """A sentence with what stands between backquotes as code."""
+    pieces = text.split("`")
+    return Markup("").join(Markup("<code>{}</code>").format(p) if at % 2 else escape(p) for at, p in enumerate(pieces))
+
+
 def _environment() -> Environment:
     made = Environment(
         loader=PackageLoader("s3sync.report", "templates"),
@@ -35,7 +42,7 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     made.filters |= {"key": printable, "size": size_text, "duration": duration_text}
-    made.filters["count"] = lambda number: f"{number:,}"
+    made.filters |= {"count": lambda number: f"{number:,}", "sentence": sentence}
     return made
 
 

@@ -18,11 +18,11 @@ from s3sync.report.html import check_html, migration_html
 from s3sync.report.migration_view import MigrationView
 from s3sync.report.summary import Summary
 from s3sync.runs.folder import RunFolder
+from s3sync.runs.followed import findings_of_check
 from s3sync.runs.outcome_log import parquet_bytes, read_parquet
 from s3sync.runs.run_history import pieces_of, troubles_of
 
 _PART = re.compile(r"findings/part-([0-9]{5,})\.(?:parquet|csv)")
-FINDINGS = "findings"  # the stage whose manifest names a check's findings
 
 
 def report_store(config: Config, folder: RunFolder) -> Store:
@@ -36,11 +36,6 @@ def write_findings_part(folder: RunFolder, report: Store, place: int, file: str)
     findings = read_parquet(folder.get(file))
     report.put(f"findings/part-{place:05d}.parquet", parquet_bytes(findings))
     report.put(f"findings/part-{place:05d}.csv", findings_csv(findings))
-
-
-def findings_files(folder: RunFolder) -> list[str]:
-    """A check's committed findings, as paths in its folder."""
-    return list((folder.manifest(FINDINGS) or {"files": []})["files"])
 
 
 def write_check_report(report: Store, summary: CheckSummary, files: int) -> None:
@@ -75,7 +70,7 @@ def write_report(config: Config, run_id: str) -> tuple[str, int]:
         migration = Summary.from_json(text)
         write_migration_report(report, folder, migration)
         return report.uri, migration.exit_code
-    summary, files = CheckSummary.from_json(text), findings_files(folder)
+    summary, files = CheckSummary.from_json(text), findings_of_check(folder.store, run_id)
     write_parts(folder, report, files)
     write_check_report(report, summary, len(files))
     return report.uri, summary.exit_code

@@ -26,11 +26,12 @@ from s3sync.report.check_tally import CheckTally
 from s3sync.report.console import size_text
 from s3sync.runs.check_batch import looked_batches
 from s3sync.runs.folder import RunFolder, find_or_create, new_run_id
+from s3sync.runs.followed import CHECK, FINDINGS, findings_of_check
 from s3sync.runs.judged import Judged
-from s3sync.runs.reports import FINDINGS, findings_files, report_store, write_check_report, write_findings_part
+from s3sync.runs.reports import report_store, write_check_report, write_findings_part
 from s3sync.runs.submissions import announce_run
 from s3sync.spark.check_look import look_at_open
-from s3sync.spark.check_prepare import COMMAND, CheckPreparation, prepare_check
+from s3sync.spark.check_prepare import CheckPreparation, prepare_check
 from s3sync.spark.check_stage import CheckRun, judged
 from s3sync.spark.session import interruptible, open_session
 
@@ -68,7 +69,7 @@ def check(config: Config, console: Console) -> int:
 
 def _find(store: Store, prepared: CheckPreparation, now: datetime) -> tuple[RunFolder, bool]:
     """The unfinished check with the same options, if it is fresh, or a new one."""
-    options = {**describe(prepared.config), "command": COMMAND, "of_run": prepared.of_run}
+    options = {**describe(prepared.config), "command": CHECK, "of_run": prepared.of_run}
     folder, is_known = find_or_create(store, options, None, now)
     if is_known:
         begun_at = datetime.fromisoformat((folder.get_json("run.json") or {})["created_at"])
@@ -143,7 +144,7 @@ def _finished(run: CheckRun, found: Judged, began: datetime) -> CheckSummary:
 def _reported(run: CheckRun, summary: CheckSummary) -> str:
     """Write the report, many files of findings by the workers, and return where it is."""
     config, folder = run.prepared.config, run.folder
-    report, files = report_store(config, folder), findings_files(folder)
+    report, files = report_store(config, folder), findings_of_check(folder.store, folder.run_id)
     if len(files) <= FILES_BY_DRIVER:
         for place, file in enumerate(files):
             write_findings_part(folder, report, place, file)

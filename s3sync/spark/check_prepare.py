@@ -2,32 +2,17 @@
 
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 from s3sync.aws.buckets import BucketFacts, look_at_bucket
 from s3sync.aws.store import Store
-from s3sync.config.described import followed
 from s3sync.config.model import Config
-from s3sync.errors import ConfigError
 from s3sync.inventory.manifest import Manifest
 from s3sync.model.candidates import SIDE_SOURCE, SIDE_TARGET
 from s3sync.planning.verdicts import Compared, Moments
-from s3sync.runs.folder import RunFolder
-from s3sync.runs.plan import Plan
+from s3sync.runs.followed import followed_migration
 from s3sync.spark.check_rows import CopiedFile
 from s3sync.spark.sources import find_manifests
 
-COMMAND = "check"  # in the options of a check's run: a check and a migration with the same options are two runs
-_OF_A_RUN = (
-    "source.bucket",
-    "source.prefixes",
-    "target.bucket",
-    "target.prefix",
-    "target.strip_prefix",
-    "target.storage_class",
-    "target.encryption",
-    "copy.tags",
-)
 _A_SECOND = timedelta(seconds=1)  # S3's times are cut to whole seconds
 
 
@@ -70,7 +55,9 @@ def prepare_check(config: Config, store: Store) -> CheckPreparation:
     of_run, planned_at = config.run.run_id, None
     copied: tuple[CopiedFile, ...] = ()
     if of_run is not None:
-        config, copied, planned_at = _of_run(config, store, of_run)
+        config, migration = followed_migration(config, store, of_run)
+        copied = tuple(CopiedFile(of_run, table) for table in migration.tables)
+        planned_at = migration.plan.planned_at
     config = replace(config, run=replace(config.run, run_id=None))
     source_manifests = find_manifests(config, SIDE_SOURCE)
     target_manifests = find_manifests(config, SIDE_TARGET)
@@ -92,29 +79,3 @@ def prepare_check(config: Config, store: Store) -> CheckPreparation:
 def _seen_at(manifests: tuple[Manifest, ...], bucket: BucketFacts) -> datetime:
     """The oldest report's time; a listing begins after this moment."""
     return min((manifest.created_at for manifest in manifests), default=bucket.server_time + _A_SECOND)
-
-
-def options_of(store: Store, run_id: str, option: str, *, is_check: bool) -> tuple[RunFolder, dict[str, Any]]:
-    """A finished run's folder and options. Raises ConfigError, naming `option`, where it is none of the kind."""
-    folder = RunFolder(store, run_id)
-    described = folder.get_json("run.json")
-    if described is None:
-        raise ConfigError(option, f"there is no run {run_id} in {store.uri}; see --work-uri")
-    options: dict[str, Any] = described["options"]
-    if (options.get("command") == COMMAND) is not is_check:
-        expected, found = ("a check", "a migration") if is_check else ("a migration", "a check")
-        raise ConfigError(option, f"run {run_id} is {found}; name {expected}")
-    return folder, options
-
-
-def _of_run(config: Config, store: Store, run_id: str) -> tuple[Config, tuple[CopiedFile, ...], datetime]:
-    folder, options = options_of(store, run_id, "--run-id", is_check=False)
-    plan, outcomes = folder.manifest("plan"), folder.manifest("outcomes")
-    if plan is None or outcomes is None:
-        raise ConfigError(
-            "--run-id", f"run {run_id} is not finished, so it does not say yet what it copied; go on with it first"
-        )
-    retries = folder.manifest("retries") or {"settled": []}
-    names = [*outcomes["parts"], *outcomes["skip_files"], *(name for _, name in retries["settled"])]
-    copied = tuple(CopiedFile(run_id, name) for name in names)
-    return followed(config, options, _OF_A_RUN, run_id), copied, Plan.from_json(plan).planned_at

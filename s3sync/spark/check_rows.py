@@ -21,7 +21,7 @@ from s3sync.planning.check_scope import Scope
 from s3sync.planning.compare import key_hashes
 from s3sync.runs.folder import RunFolder
 from s3sync.runs.outcome_log import read_parquet
-from s3sync.spark.rows import InventoryFile, ReadJob, Segment, listing
+from s3sync.spark.rows import ReadJob, Source, listing
 
 FLUSH_ROWS = 500_000
 PORTION = pa.schema([*COMPARED, pa.field("hash", pa.uint64(), nullable=False)])
@@ -39,7 +39,7 @@ class CopiedFile:
     path: str
 
 
-CheckSource: TypeAlias = InventoryFile | Segment | CopiedFile
+CheckSource: TypeAlias = Source | CopiedFile
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from s3sync.config.model import Config
 from s3sync.inventory.manifest import Manifest
 from s3sync.planning.mapping import KeyMapping, check_mapping
 from s3sync.runs.folder import RunFolder
+from s3sync.runs.followed import followed_check
 from s3sync.spark.sources import find_manifests
 
 
@@ -51,6 +52,7 @@ class RunContext:
 
 def prepare(config: Config) -> Preparation:
     """Look at what the configuration names. Raises UserErrors; nothing was written yet."""
+    config = followed_check(config)
     manifests = find_manifests(config) if config.inventory.manifests else ()
     if manifests:
         config = replace(config, source=replace(config.source, bucket=manifests[0].source_bucket))

@@ -8,14 +8,17 @@ from pyspark.sql import SparkSession
 from s3sync.aws.clients import client
 from s3sync.aws.inventory_source import find_manifest
 from s3sync.aws.listing import ListOptions
+from s3sync.aws.store import Store
 from s3sync.config.model import Access, Config, Owner
 from s3sync.errors import InventoryError
 from s3sync.inventory.manifest import FileFormat, Manifest
 from s3sync.model.candidates import SIDE_SOURCE, SIDE_TARGET
+from s3sync.model.finding import Verdict
 from s3sync.planning.mapping import KeyMapping
 from s3sync.runs.folder import RunFolder
+from s3sync.runs.followed import findings_of_check
 from s3sync.spark.listing import ListingJob, list_side, outermost
-from s3sync.spark.rows import InventoryFile, Segment
+from s3sync.spark.rows import FindingsFile, InventoryFile, Segment, Source
 
 # Bytes of data file for a row, on the low side: the estimate decides only into how many partitions rows are hashed.
 ROW_BYTES = {FileFormat.CSV: 35, FileFormat.PARQUET: 30, FileFormat.ORC: 30}
@@ -23,7 +26,7 @@ ROW_BYTES = {FileFormat.CSV: 35, FileFormat.PARQUET: 30, FileFormat.ORC: 30}
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    files: tuple[InventoryFile | Segment, ...]
+    files: tuple[Source, ...]
     estimated_rows: int
     estimated_bytes: int = 0
     pages: int = 0
@@ -59,6 +62,15 @@ def inventory_sources(manifests: tuple[Manifest, ...], side: int = SIDE_SOURCE) 
     files = tuple(InventoryFile(manifest, file, side) for manifest in manifests for file in manifest.files)
     rows = sum(ceil(file.file.size_bytes / ROW_BYTES[file.manifest.file_format]) for file in files)
     return Sources(files, rows)
+
+
+def findings_sources(store: Store, check_run: str) -> Sources:
+    """What a check found missing, different or changed."""
+    summary = RunFolder(store, check_run).get_json("summary.json") or {"verdicts": {}}
+    verdicts = {Verdict(name): amount for name, amount in summary["verdicts"].items()}
+    wanted = [amount for verdict, amount in verdicts.items() if verdict.is_copied_again]
+    files = tuple(FindingsFile(check_run, path) for path in findings_of_check(store, check_run))
+    return Sources(files, sum(a["objects"] for a in wanted), sum(a["bytes"] for a in wanted))
 
 
 def listed_source(spark: SparkSession, folder: RunFolder, config: Config, epoch: int) -> Sources:
