@@ -14,10 +14,12 @@ from s3sync.errors import CircuitOpen, Interrupted, S3SyncError
 from s3sync.planning.circuit import Circuit
 from s3sync.report.progress import ProgressView
 from s3sync.runs.copy_batch import CopyContext
+from s3sync.runs.failures import NOT_CONFIGURED, failure_queues
 from s3sync.runs.finish import done_batches
 from s3sync.runs.hub import Hub
 from s3sync.runs.outcome_log import read_parquet
 from s3sync.runs.plan import Plan
+from s3sync.runs.recipe import put_recipe
 from s3sync.spark.context import RunContext
 from s3sync.spark.copying import CopyWatch, copy_batches, report_of
 from s3sync.spark.session import advertised_host, interruptible, is_local
@@ -54,8 +56,11 @@ def copy(run: RunContext, plan: Plan, console: Console, is_lock_lost: Callable[[
 
 def _copy_context(run: RunContext, plan: Plan, hub: Hub) -> CopyContext:
     config = run.config
+    failures = failure_queues(config)
+    if failures.trouble and failures.trouble != NOT_CONFIGURED:
+        run.say(f"What fails will not be sent to the queues: {failures.trouble}")
     return CopyContext(
-        settings=CopySettings.of(config, planned_at=plan.planned_at, preconditions=_preconditions(run, plan)),
+        settings=written_recipe(run, plan),
         access=config.access,
         store_uri=config.run.work_uri,
         run_id=run.folder.run_id,
@@ -65,7 +70,15 @@ def _copy_context(run: RunContext, plan: Plan, hub: Hub) -> CopyContext:
         progress_seconds=config.run.progress_seconds,
         hub=hub.address,
         is_late=run.epoch > 1 and run.prepared.target.server_time - plan.planned_at > LATE_AFTER,
+        failures=failures,
     )
+
+
+def written_recipe(run: RunContext, plan: Plan) -> CopySettings:
+    """How this run copies, written down for whoever tries its tasks again."""
+    settings = CopySettings.of(run.config, planned_at=plan.planned_at, preconditions=_preconditions(run, plan))
+    put_recipe(run.folder, settings)
+    return settings
 
 
 def _preconditions(run: RunContext, plan: Plan) -> bool:

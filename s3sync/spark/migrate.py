@@ -19,13 +19,14 @@ from s3sync.config.model import Config
 from s3sync.errors import EXIT_DONE, CircuitOpen, Interrupted
 from s3sync.report.console import plan_view, summary_view
 from s3sync.report.summary import State
+from s3sync.runs.enqueue import enqueue_run
 from s3sync.runs.finish import finish_run
 from s3sync.runs.folder import RunFolder, find_or_create
 from s3sync.runs.lock import TargetLock
 from s3sync.runs.plan import Plan
 from s3sync.runs.submissions import announce_run
 from s3sync.spark.context import Preparation, RunContext, prepare
-from s3sync.spark.copy_stage import copy
+from s3sync.spark.copy_stage import copy, written_recipe
 from s3sync.spark.plan_stage import figures, planned
 from s3sync.spark.session import interruptible, open_session
 
@@ -64,6 +65,19 @@ def plan_only(config: Config, console: Console) -> int:
         plan = _planned(run)
         console.print(plan_view(figures(run, plan)))
         run.say(f"The plan lies in {run.folder.uri}/plan/; `s3sync migrate` with the same options carries it out.")
+        return EXIT_DONE
+
+
+def enqueue(config: Config, console: Console) -> int:
+    """Make the plan and send its tasks to the queues: executors carry them out, and no driver waits for them."""
+    prepared = prepare(config)
+    work = _Work.find(prepared, console)
+    if work.folder.is_finished:
+        return work.finished_before()
+    with work.begun() as (run, _):
+        plan = _planned(run)
+        written_recipe(run, plan)
+        enqueue_run(run.folder, config, run.say, again=False)
         return EXIT_DONE
 
 

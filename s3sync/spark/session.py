@@ -1,0 +1,119 @@
+"""The Spark session: settings that the job relies on, Java where there is none, and Ctrl-C in our own hands."""
+
+import os
+import re
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import Any
+
+from pyspark import SparkConf, SparkContext
+from pyspark.sql import SparkSession
+
+from s3sync.errors import Interrupted
+from s3sync.spark.java import provide_java
+
+EXIT_AT_ONCE = 130
+
+# Each line is something that correctness or memory relies on; what only tunes is in conf/spark-defaults.conf.
+REQUIRED = {
+    "spark.speculation": "false",  # a copy is an effect: it must not run twice at the same time (C3)
+    "spark.sql.session.timeZone": "UTC",
+    "spark.sql.execution.arrow.maxRecordsPerBatch": "20000",
+    "spark.ui.showConsoleProgress": "false",
+    "spark.python.worker.reuse": "true",  # clients and connections live in the worker process
+}
+LOCAL = {
+    "spark.driver.host": "127.0.0.1",
+    "spark.driver.bindAddress": "127.0.0.1",
+    "spark.ui.enabled": "false",
+}
+LOCAL_TASK_ATTEMPTS = 4
+
+
+def local_master(master: str | None) -> str | None:
+    """The local master to use in place of `master`: one that survives the loss of a Python worker; None on a cluster.
+
+    Spark's `local[N]` gives up at the first failed task; `local[N,F]` tries each F times.
+    """
+    if master is None:
+        return f"local[*,{LOCAL_TASK_ATTEMPTS}]"
+    found = re.fullmatch(r"local(?:\[([0-9]+|\*)\])?", master)
+    return f"local[{found[1] or 1},{LOCAL_TASK_ATTEMPTS}]" if found else None
+
+
+def open_session(app_name: str) -> SparkSession:
+    provide_java()
+    os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
+    given = _submitted()
+    master = given.get("spark.master", None) or os.environ.get("MASTER")
+    builder = SparkSession.builder.appName(app_name)
+    for name, value in REQUIRED.items():
+        builder = builder.config(name, value)
+    local = local_master(master)
+    if local is not None:
+        builder = builder.master(local)
+    if local is not None or (master or "").startswith("local"):
+        for name, value in LOCAL.items():
+            if not given.contains(name):
+                builder = builder.config(name, value)
+    session = builder.getOrCreate()
+    session.sparkContext.setLogLevel("ERROR")
+    _let_java_ignore_interrupts(session)
+    return session
+
+
+def _submitted() -> SparkConf:
+    """What spark-submit was given. It is in the JVM that spark-submit started, where `SparkConf()` looks only once the
+    connection is there: before, it is empty, and a cluster's master would be overlooked. Without spark-submit there
+    is no JVM yet, and nothing was given."""
+    if "PYSPARK_GATEWAY_PORT" in os.environ:
+        SparkContext._ensure_initialized()
+    return SparkConf()
+
+
+def _let_java_ignore_interrupts(session: SparkSession) -> None:
+    """Under spark-submit the terminal sends Ctrl-C to the JVM as well, which would end in the middle of everything.
+    Ignored signals are inherited, so the Python daemon that the JVM starts later ignores it too."""
+    jvm: Any = session.sparkContext._jvm
+    jvm.sun.misc.Signal.handle(jvm.sun.misc.Signal("INT"), jvm.sun.misc.SignalHandler.SIG_IGN)
+
+
+def is_local(session: SparkSession) -> bool:
+    return bool(str(session.sparkContext.master).startswith("local"))
+
+
+@contextmanager
+def interruptible(on_first: Callable[[], bool], say: Callable[[str], None]) -> Iterator[None]:
+    """The first Ctrl-C calls `on_first`, which says whether the work ends by itself (True), else Interrupted is raised;
+    a second one ends the process at once."""
+    seen = threading.Event()
+
+    def handle(_number: int, _frame: FrameType | None) -> None:
+        if seen.is_set():
+            os._exit(EXIT_AT_ONCE)
+        seen.set()
+        say("Stopping: what is in flight is finished and written down. Ctrl-C again ends at once.")
+        if not on_first():
+            raise Interrupted("stopped by Ctrl-C; the same command goes on from here")
+
+    before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def listening_host(session: SparkSession) -> str:
+    """Where the driver listens for its workers: where Spark's own driver does, and nowhere else."""
+    conf = session.sparkContext.getConf()
+    return str(conf.get("spark.driver.bindAddress", None) or advertised_host(session))
+
+
+def advertised_host(session: SparkSession) -> str:
+    """The name by which executors reach the driver."""
+    return str(session.sparkContext.getConf().get("spark.driver.host", "127.0.0.1"))
