@@ -75,6 +75,8 @@ class CheckSummary:
     | verdicts                  | objects and bytes by verdict, each of them named                                |
     | tally                     | `CheckTally`: what the report's pictures are drawn from                         |
     | requests, read_bytes      | requests by S3 operation, listings included; bytes of bodies that were read     |
+    | retries, throttled        | repeats; answers that asked to slow down                                        |
+    | requeued                  | objects sent to the dead-letter queue; null where none were to be sent          |
     | accept_unprovable         | whether unprovable objects were accepted                                        |
     | what_next                 | sentences for a person                                                          |
     """

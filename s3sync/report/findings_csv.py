@@ -30,7 +30,9 @@ def findings_csv(findings: pa.Table) -> bytes:
 
 def _cells(column: pa.ChunkedArray) -> pa.ChunkedArray:
     if pa.types.is_timestamp(column.type):
-        return pc.strftime(column, format="%Y-%m-%dT%H:%M:%SZ", locale="C")
+        return pc.strftime(
+            column.cast(pa.timestamp("s", tz="UTC"), safe=False), format="%Y-%m-%dT%H:%M:%SZ", locale="C"
+        )
     if not pa.types.is_string(column.type):
         return column
     is_formula = pc.match_substring_regex(column, _FORMULA)

@@ -4,6 +4,8 @@ What comes from a bucket is hostile: keys are printed without control characters
 and the page's own policy forbids scripts and requests, should anything get through.
 """
 
+from functools import cache
+
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
@@ -33,6 +35,7 @@ def sentence(text: str) -> Markup:
     return Markup("").join(Markup("<code>{}</code>").format(p) if at % 2 else escape(p) for at, p in enumerate(pieces))
 
 
+@cache
 def _environment() -> Environment:
     made = Environment(
         loader=PackageLoader("s3sync.report", "templates"),
