@@ -1,6 +1,7 @@
 """After a drain: which runs it touched, what is said of it, and the exit code."""
 
 from collections.abc import Iterator, Sequence
+from datetime import datetime
 
 from rich.console import Console
 
@@ -10,11 +11,20 @@ from s3sync.model.outcome import Status
 from s3sync.report.console import summary_view
 from s3sync.report.summary import State, Summary
 from s3sync.runs.drain import DrainTally
+from s3sync.runs.finish import finish_again
+from s3sync.runs.folder import RunFolder
 
 
 def drained_runs(store: Store, drain_id: str) -> Iterator[str]:
     """The runs that got outcomes, read back from the marks of the workers (C3)."""
     return (name.rpartition("/")[2] for name in store.names(f"drains/{drain_id}/"))
+
+
+def finish_drained(store: Store, drain_id: str, began: datetime) -> list[Summary]:
+    """The runs that the drain touched, finished anew. A run without a plan (tasks that a check found) has no summary:
+    its outcomes lie in `retries/` only. Raises InvariantBroken."""
+    folders = [RunFolder(store, run_id) for run_id in drained_runs(store, drain_id)]
+    return [finish_again(folder, began) for folder in folders if folder.manifest("plan") is not None]
 
 
 def exit_code_of(told: DrainTally, summaries: Sequence[Summary]) -> int:

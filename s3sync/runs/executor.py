@@ -12,9 +12,7 @@ from s3sync.aws.store import open_store
 from s3sync.config.model import Config
 from s3sync.errors import EXIT_DONE, S3SyncError
 from s3sync.runs.drain import DrainContext, drain_context
-from s3sync.runs.drained import drained_runs, exit_code_of, say_drained
-from s3sync.runs.finish import finish_again
-from s3sync.runs.folder import RunFolder
+from s3sync.runs.drained import exit_code_of, finish_drained, say_drained
 from s3sync.runs.retry import Drain
 
 
@@ -39,8 +37,7 @@ def execute(config: Config, console: Console) -> int:
         for number, handler in before.items():
             signal.signal(number, handler)
     store = open_store(config.run.work_uri, config.access.work)
-    runs = list(drained_runs(store, context.drain_id)) if _is_last(context) else []
-    summaries = [finish_again(RunFolder(store, run_id), began) for run_id in runs]
+    summaries = finish_drained(store, context.drain_id, began) if _is_last(context) else []
     say_drained(console, told, summaries)
     return EXIT_DONE if stop.is_set() and not told.went_wrong else exit_code_of(told, summaries)
 
