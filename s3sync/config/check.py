@@ -62,6 +62,8 @@ def check_migrate(config: Config) -> None:
 
 def check_comparable(config: Config) -> None:
     """What a check can't do without. Raises ConfigError that names the option to give."""
+    if config.check.requeue and config.sqs.dead_queue_name is None:
+        raise ConfigError(_option("check.requeue"), "needs the dead-letter queue; give --dead-queue-name")
     if config.run.run_id is not None:
         return  # the run names both buckets
     if config.source.bucket is None and not config.inventory.manifests:

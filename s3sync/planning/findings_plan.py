@@ -1,4 +1,4 @@
-"""The findings of a check as a listing of what is to be copied again."""
+"""The findings of a check that a copy settles, and as a listing of what is to be copied again."""
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -16,19 +16,22 @@ _COLUMNS = {
 }
 
 
-def as_listing(findings: pa.Table) -> pa.Table:
-    """The source objects (schema LISTING) of the findings that a copy settles.
+def copied_again(findings: pa.Table) -> pa.Table:
+    """The rows of findings (schema FINDINGS) that a copy of the source settles.
 
     | verdict                                            | the source was there | then     |
     |----------------------------------------------------|----------------------|----------|
-    | missing_on_target, ..._differs, changed_since      | yes                  | a row    |
+    | missing_on_target, ..._differs, changed_since      | yes                  | kept     |
     | changed_since (deleted on the source), any of them | no                   | left out |
     | match, missing_on_source, unprovable, error        |                      | left out |
     """
-    was_there = pc.or_(pc.is_valid(findings["source_etag"]), pc.is_valid(findings["source_last_modified"]))
-    wanted = pc.and_(
-        pc.is_in(findings["verdict"], _COPIED_AGAIN), pc.or_(was_there, pc.is_valid(findings["source_size"]))
-    )
-    rows = findings.filter(wanted)
+    size, etag, modified = (pc.is_valid(findings[f"source_{name}"]) for name in ("size", "etag", "last_modified"))
+    was_there = pc.or_(size, pc.or_(etag, modified))
+    return findings.filter(pc.and_(pc.is_in(findings["verdict"], _COPIED_AGAIN), was_there))
+
+
+def as_listing(findings: pa.Table) -> pa.Table:
+    """The source objects (schema LISTING) of the findings that a copy settles."""
+    rows = copied_again(findings)
     columns = [rows[_COLUMNS[f.name]] if f.name in _COLUMNS else pa.nulls(rows.num_rows, f.type) for f in LISTING]
     return pa.table(columns, schema=LISTING)

@@ -29,6 +29,7 @@ from s3sync.runs.folder import RunFolder, find_or_create, new_run_id
 from s3sync.runs.followed import CHECK, FINDINGS, findings_of_check
 from s3sync.runs.judged import Judged
 from s3sync.runs.reports import report_store, write_check_report, write_findings_part
+from s3sync.runs.requeue import requeue
 from s3sync.runs.submissions import announce_run
 from s3sync.spark.check_look import look_at_open
 from s3sync.spark.check_prepare import CheckPreparation, prepare_check
@@ -39,8 +40,11 @@ STALE_AFTER = timedelta(hours=12)  # listings of an unfinished check that is old
 FILES_BY_DRIVER = 8
 
 
-def check(config: Config, console: Console) -> int:
-    """Run the check, or go on with it, and return its exit code. Raises S3SyncError where it ends before its end."""
+def check(config: Config, console: Console, *, is_mode: bool = False) -> int:
+    """Run the check, or go on with it, and return its exit code. Raises S3SyncError where it ends before its end.
+
+    `is_mode`: asked for as `--mode check`, which sends findings to the dead-letter queue, as the tool of old did.
+    """
     began = datetime.now(UTC)
 
     def say(text: str) -> None:
@@ -61,6 +65,9 @@ def check(config: Config, console: Console) -> int:
         if not look_at_open(run, found, console, say):
             raise Interrupted("stopped; the same command goes on from here")
     summary = _finished(run, found, began)
+    if config.check.requeue or is_mode:
+        summary = _requeued(run, summary, say)
+    run.folder.put("summary.json", summary.to_json().encode())
     where = _reported(run, summary)
     console.print(check_view(summary))
     say(f"The report is {where}/report.html")
@@ -137,8 +144,18 @@ def _finished(run: CheckRun, found: Judged, began: datetime) -> CheckSummary:
         accept_unprovable=prepared.config.check.accept_unprovable,
     )
     run.folder.commit(FINDINGS, {"files": files})
-    run.folder.put("summary.json", summary.to_json().encode())
     return summary
+
+
+def _requeued(run: CheckRun, summary: CheckSummary, say: Callable[[str], None]) -> CheckSummary:
+    """Send what a copy settles, before the summary ends the check: a driver that dies in between sends it again."""
+    config = run.prepared.config
+    if config.sqs.dead_queue_name is None:
+        say("Findings are sent to no queue: none is named; see --dead-queue-name")
+        return summary
+    sent = requeue(run.folder, config, run.prepared.of_run, run.prepared.target.server_time)
+    say(f"Sent {sent.tasks:,} findings to {sent.queue}; `s3sync retry -n -1 -d` copies them")
+    return replace(summary, requeued=sent.tasks)
 
 
 def _reported(run: CheckRun, summary: CheckSummary) -> str:

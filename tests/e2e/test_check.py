@@ -16,6 +16,7 @@ from s3sync.demo.inventory_writer import ALL_FIELDS, InventoryObject, OptionalFi
 from s3sync.inventory.manifest import FileFormat
 from s3sync.model.limits import PART_MIN_BYTES
 from tests.e2e.jobs import Ended, Job
+from tests.e2e.queues import Wired
 from tests.servers import Server
 
 Listed = Callable[[str], dict[str, dict[str, Any]]]
@@ -323,23 +324,39 @@ def test_an_inventory_without_etags(job: Job, s3: Any, fill: Fill, listed: Liste
     assert looked.summary["requests"]["HeadObject"] == 24
 
 
-def test_a_budget_for_bodies_and_the_mode_of_migrate(job: Job, s3: Any, pair: Pair) -> None:
+def test_a_budget_for_bodies(job: Job, pair: Pair) -> None:
     first, second = LARGE[:PART_MIN_BYTES], LARGE[PART_MIN_BYTES:]
     for name in ("a", "b"):
         pair.upload(pair.source, name, first, second)
         pair.upload(pair.target, name, LARGE[: PART_MIN_BYTES + 1], LARGE[PART_MIN_BYTES + 1 :])
     budget = str(3 * len(LARGE))  # one pair is 2 x LARGE
 
-    checked = check(
-        job, "-s", pair.source, "-t", pair.target, "--mode", "check", "--deep", "--max-deep-bytes", budget,
-        script="migrate.py",
-    )  # fmt: skip
+    checked = check(job, "-s", pair.source, "-t", pair.target, "--deep", "--max-deep-bytes", budget)
 
     assert checked.ended.code == 4, checked.ended.output
     assert list(checked.verdicts.values()) == ["unprovable"]
     assert "--max-deep-bytes" in checked.rows[0]["detail"]
     assert checked.summary["verdicts"]["match"]["objects"] == 1
     assert checked.summary["read_bytes"] == 2 * len(LARGE)
+
+
+def test_mode_check_of_migrate_fills_the_dead_letter_queue_and_retry_empties_it(
+    job: Job, wired: Wired, pair: Pair, listed: Listed
+) -> None:
+    """C8."""
+    for n in range(30):
+        pair.put(f"{n:02d} +%", b"body %d" % n, *((pair.source,) if n < 20 else ()))
+    pair.put("extra", b"x", pair.target)
+
+    checked = check(job, "-s", pair.source, "-t", pair.target, "--mode", "check", *wired.options, script="migrate.py")
+
+    assert checked.ended.code == 4, checked.ended.output
+    assert "Sent 20 findings to" in checked.ended.output
+    assert checked.summary["requeued"] == 20
+    retried = job.run("-n", "-1", "-d", *wired.options, "--visibility", "10s", script="retry.py")
+    assert retried.code == 0, retried.output
+    assert listed(pair.target).keys() == {*listed(pair.source), "extra"}
+    assert wired.left == 0
 
 
 @pytest.mark.parametrize(

@@ -1,48 +1,15 @@
 """Failures go through the queues and back as a user runs it: migrate, then retry, or enqueue and executors (C1, C8)."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from typing import Any
-from uuid import uuid4
 
-import pytest
-
-from s3sync.aws.queue_setup import delete_queue, set_up_queues
-from s3sync.aws.queues import Queues, depth_of, find_queues, sqs_client
-from s3sync.config.model import QueueConfig
-from tests.contract.queueing import access_to
 from tests.e2e.jobs import Job
-from tests.servers import Server
+from tests.e2e.queues import Wired
 from tests.servers.faults import Action, Fault, Faults
 
 Listed = Callable[[str], dict[str, dict[str, Any]]]
 Fill = Callable[[str, int], dict[str, bytes]]
-
-
-@dataclass(frozen=True)
-class Wired:
-    sqs: Any
-    queues: Queues
-    options: tuple[str, ...]
-
-    @property
-    def left(self) -> int:
-        return sum(depth_of(self.sqs, queue).total for queue in self.queues.work)
-
-
-@pytest.fixture
-def wired(server: Server) -> Iterator[Wired]:
-    """Two work queues and a dead-letter queue, and the options that name them."""
-    mark = f"s3sync-e2e-{uuid4().hex[:8]}"
-    config = QueueConfig(rf"{mark}-\d+", 2, f"{mark}-dead", visibility_seconds=10, wait_seconds=1)
-    sqs = sqs_client(access_to(server).queue)
-    set_up_queues(sqs, config)
-    queues = find_queues(sqs, config.queue_name_pattern, config.dead_queue_name)
-    names = ("--queue-name-pattern", config.queue_name_pattern, "--dead-queue-name", config.dead_queue_name)
-    yield Wired(sqs, queues, names)
-    for queue in (*queues.work, queues.dead):
-        delete_queue(sqs, queue)
 
 
 def denied(times: int) -> Fault:

@@ -168,6 +168,7 @@ BAD = [
     opt("--listings-only --deep", "--listings-only:", "--deep needs", command="check"),
     opt("--listings-only --metadata", "--listings-only:", "--metadata needs", command="check"),
     opt("--deep", "--deep:", "belongs to a check", "--mode check"),
+    opt("--requeue", "--requeue:", "--dead-queue-name", command="check"),
     opt("--target-manifest-path s3://reports/m/", "--target-manifest-path:", "belongs to a check"),
     opt("--target-manifest-path m/", "--target-manifest-path:", "is not an S3 URI", command="check"),
     opt("--report-uri ftp://x/", "--report-uri:", "neither an S3 URI nor a folder", command="check"),
