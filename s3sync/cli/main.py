@@ -53,7 +53,7 @@ def _job(invocation: Invocation, console: Console) -> int:
 
 
 def _work(invocation: Invocation, console: Console) -> int:
-    if invocation.command == "demo":
+    if invocation.command is Command.DEMO:
         from s3sync.demo.run import demo  # noqa: PLC0415  (needs the extra `local`)
 
         return demo(console)
@@ -66,8 +66,8 @@ def _work(invocation: Invocation, console: Console) -> int:
     if invocation.config.copy.mode is Mode.CHECK:
         from s3sync.spark.check import check  # noqa: PLC0415
 
-        return check(invocation.config, console)
-    job = plan_only if invocation.command == "plan" else migrate
+        return check(invocation.config, console, is_mode=invocation.command is Command.MIGRATE)
+    job = plan_only if invocation.command is Command.PLAN else migrate
     return job(invocation.config, console)
 
 
