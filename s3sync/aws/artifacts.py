@@ -3,14 +3,16 @@
 from collections.abc import Callable
 from typing import Any
 
+from boto3.exceptions import Boto3Error
 from botocore.exceptions import BotoCoreError, ClientError
 
-from s3sync.aws.calls import asking, code_of
+from s3sync.aws.calls import code_of
 from s3sync.aws.clients import client
+from s3sync.aws.messages import one_line
 from s3sync.config.model import Access
 from s3sync.config.values import split_s3_uri
 from s3sync.deploy.archives import Artifact
-from s3sync.errors import ConfigError
+from s3sync.errors import ConfigError, ServiceError
 
 _ABSENT = ("404", "NoSuchKey", "NotFound")
 
@@ -21,10 +23,12 @@ def upload(access: Access, artifact: Artifact, artifacts_uri: str, say: Callable
     if not is_there(access, artifact, artifacts_uri):
         bucket, key = split_s3_uri(uri)
         say(f"Uploading {uri} ({artifact.size_bytes:,} bytes)")
-        with asking(f"uploading {uri}"):
+        try:
             client("s3", access).upload_file(
                 str(artifact.path), bucket, key, ExtraArgs={"Metadata": {"sha256": artifact.sha256}}
             )
+        except (Boto3Error, BotoCoreError, ClientError) as error:
+            raise ServiceError(f"{uri} cannot be uploaded: {one_line(str(error))}") from error
     return uri
 
 

@@ -12,6 +12,7 @@ from s3sync.aws.clients import client
 from s3sync.config.model import Access
 
 SERVICE = "scheduler"
+_NOT_THERE = "ResourceNotFoundException"
 # What UpdateSchedule sets: an update replaces all of it, and what is not given falls back to its default.
 _OURS = (
     "Description",
@@ -63,7 +64,7 @@ def schedules(access: Access, group: str) -> Iterator[Schedule]:
             pages = scheduler.get_paginator("list_schedules").paginate(GroupName=group)
             names = sorted(each["Name"] for page in pages for each in page["Schedules"])
         except ClientError as error:
-            if code_of(error) != "ResourceNotFoundException":
+            if code_of(error) != _NOT_THERE:
                 raise
             return
         for name in names:
@@ -84,25 +85,27 @@ def remove_schedule(access: Access, group: str, name: str) -> bool:
         try:
             client(SERVICE, access).delete_schedule(GroupName=group, Name=name)
         except ClientError as error:
-            if code_of(error) != "ResourceNotFoundException":
+            if code_of(error) != _NOT_THERE:
                 raise
             return False
     return True
 
 
 def _make_group(access: Access, group: str) -> None:
+    scheduler = client(SERVICE, access)
     with asking(f"Scheduler CreateScheduleGroup {group}"):
         try:
-            client(SERVICE, access).create_schedule_group(Name=group)
+            scheduler.get_schedule_group(Name=group)
         except ClientError as error:
-            if code_of(error) != "ConflictException":
+            if code_of(error) != _NOT_THERE:
                 raise
+            scheduler.create_schedule_group(Name=group)
 
 
 def _get(scheduler: Any, group: str, name: str) -> dict[str, Any] | None:
     try:
         return dict(scheduler.get_schedule(GroupName=group, Name=name))
     except ClientError as error:
-        if code_of(error) != "ResourceNotFoundException":
+        if code_of(error) != _NOT_THERE:
             raise
         return None
