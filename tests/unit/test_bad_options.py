@@ -198,6 +198,13 @@ BAD = [
         "$SOURCE_AWS_SECRET_ACCESS_KEY:",
         "white space",
     ),
+    env(
+        {"SOURCE_PROFILE_NAME": "p", "SOURCE_CREDENTIALS_URI": "ssm:/keys"},
+        "$SOURCE_CREDENTIALS_URI:",
+        "$SOURCE_PROFILE_NAME both say whose credentials",
+    ),
+    opt("--source-credentials-uri s3://x", "--source-credentials-uri:", "secretsmanager:NAME"),
+    opt("--if-locked wait", "--if-locked:", "not one of fail or skip"),
     env({"INVENTORY_ROLE_ARN": "arn:aws:iam::12:role/x"}, "$INVENTORY_ROLE_ARN:", "ARN of a role"),
     env({"TARGET_REGION_NAME": "eu west"}, "$TARGET_REGION_NAME:", "the name of a region"),
     env({"QUEUE_NUM": "-1"}, "$QUEUE_NUM:", "whole number from 1"),
