@@ -13,9 +13,9 @@ from obstore.store import S3Store
 
 from benchmarks.own_report import WorkClock
 from benchmarks.s3_server import ACCESS_KEY, REGION, SECRET_KEY, SOURCE_BUCKET
-from s3sync.aws.clients import client
 from s3sync.aws.listing import ListOptions, list_range
-from s3sync.config.model import Access, Secret
+from s3sync.aws.workers import EngineOptions, engine_for
+from s3sync.config.model import Access, AccessConfig, Secret
 from s3sync.model.ranges import KeyRange
 
 
@@ -27,9 +27,8 @@ def by_s3sync(endpoint_url: str) -> Iterator[Any]:
         endpoint_url=endpoint_url,
         addressing_style="path",
     )
-    s3 = client("s3", access)
-    s3.head_bucket(Bucket=SOURCE_BUCKET)
-    return list_range(s3, ListOptions(SOURCE_BUCKET, ""), KeyRange("", None))
+    engine = engine_for(AccessConfig(source=access, target=access), EngineOptions(in_flight=1))
+    return list_range(engine, ListOptions(SOURCE_BUCKET, ""), KeyRange("", None))
 
 
 def by_obstore(endpoint_url: str) -> Iterator[Any]:

@@ -1,8 +1,10 @@
 """The transport over boto3: threads, a queue in and a queue out. Slow, and the reference for faster ones."""
 
+import re
 import threading
 import time
 from collections.abc import Sequence
+from http import HTTPStatus
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any
 
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 _NO_BODY = frozenset({204, 304})
+_ERROR = re.compile(rb"\s*(?:<\?xml[^>]*\?>)?\s*<Error[\s>]")
 
 # The first line that fits decides; what fits none keeps boto3's own name (and is `unknown` to `classify`).
 _OWN_CODES: tuple[tuple[tuple[type[BaseException], ...], str], ...] = (
@@ -54,6 +57,7 @@ class BotoTransport:
         self._clients = {Side.SOURCE: source_client, Side.TARGET: target_client}
         for each in (source_client, target_client):
             each.meta.events.register("before-parse.s3", _refuse_short_body, unique_id="s3sync-short-body")
+            each.meta.events.register_last("before-parse.s3", _keep_raw_body, unique_id="s3sync-raw-body")
         self._threads: list[threading.Thread] = []
         self._most_threads = threads
         self._waiting = 0
@@ -102,9 +106,12 @@ class BotoTransport:
     def _reply(self, request: Request) -> Reply:
         call = getattr(self._clients[request.side], xform_name(request.operation))
         began = time.monotonic()
+        _RAW.body = b"" if request.is_raw else None
         try:
             values = call(**request.params)
-            if "Body" in values:
+            if request.is_raw:
+                values = {"Body": _RAW.body, "ResponseMetadata": values["ResponseMetadata"]}
+            elif "Body" in values:
                 values["Body"] = values["Body"].read()
         except ClientError as error:
             return _refused(request, error, time.monotonic() - began)
@@ -133,6 +140,18 @@ def _ended_early(cause: object) -> bool:
     if isinstance(cause, (IncompleteRead, InvalidChunkLength)):
         return True
     return isinstance(cause, Exception) and any(_ended_early(inner) for inner in cause.args)
+
+
+_RAW = threading.local()  # `body`: None, or what the answer to this thread's raw request held
+
+
+def _keep_raw_body(response_dict: dict[str, Any], **_: Any) -> None:
+    """Takes the body away before botocore parses it, which costs most of a listing's time. Errors are parsed."""
+    body = response_dict["body"]
+    if getattr(_RAW, "body", None) is None or not isinstance(body, bytes):
+        return
+    if response_dict["status_code"] < HTTPStatus.MULTIPLE_CHOICES and not _ERROR.match(body):
+        _RAW.body, response_dict["body"] = body, b"<Raw/>"
 
 
 def _refuse_short_body(operation_model: Any, response_dict: dict[str, Any], **_: Any) -> None:

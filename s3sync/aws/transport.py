@@ -25,13 +25,15 @@ class Side(StrEnum):
 class Request:
     """One S3 request: `operation` is S3's name (`CopyObject`), `params` what boto3's method of that name takes.
 
-    `note` belongs to whoever submits the request; a transport never looks at it.
+    `is_raw`: the answer's body is wanted as it came, as bytes under `Body`, and nothing else of it; an error is told
+    as ever. `note` belongs to whoever submits the request; a transport never looks at it.
     """
 
     operation: str
     side: Side
     params: dict[str, Any]
     note: Any = field(default=None, repr=False, compare=False)
+    is_raw: bool = False
 
 
 @dataclass(slots=True)

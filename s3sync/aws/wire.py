@@ -51,6 +51,8 @@ def wire_of(request: Request) -> Wire:
     """Raises MalformedRequest."""
     if request.operation == "CopyObject":
         return _copy_object(request.params)
+    if request.operation in _LISTINGS:
+        return _listing(request.operation, request.params)
     return _modelled(request.operation, request.params)
 
 
@@ -81,6 +83,38 @@ def _copy_object(params: Mapping[str, Any]) -> Wire:
         elif name not in _NOT_HEADERS:
             return _modelled("CopyObject", params)
     return Wire("PUT", f"/{quote(params['Key'], safe='/~')}", "", headers)
+
+
+# The parameters of a page of a listing; what begins with x- is a header.
+_LISTINGS = {"ListObjectsV2": "list-type=2", "ListObjectVersions": "versions="}
+_LISTING_PARAMETERS = {
+    "ContinuationToken": "continuation-token",
+    "EncodingType": "encoding-type",
+    "ExpectedBucketOwner": "x-amz-expected-bucket-owner",
+    "FetchOwner": "fetch-owner",
+    "KeyMarker": "key-marker",
+    "MaxKeys": "max-keys",
+    "Prefix": "prefix",
+    "RequestPayer": "x-amz-request-payer",
+    "StartAfter": "start-after",
+    "VersionIdMarker": "version-id-marker",
+}
+
+
+def _listing(operation: str, params: Mapping[str, Any]) -> Wire:
+    query, headers = [_LISTINGS[operation]], []
+    for given, value in params.items():
+        name = _LISTING_PARAMETERS.get(given)
+        text = str(value).lower() if isinstance(value, bool) else str(value)
+        if given == "Bucket":
+            continue
+        if name is None:
+            return _modelled(operation, params)
+        if name.startswith("x-"):
+            headers.append((name, _header_value(given, text)))
+        else:
+            query.append(f"{name}={quote(text, safe='-_.~')}")
+    return Wire("GET", "/", "&".join(sorted(query)), headers)
 
 
 def copy_source(source: Mapping[str, str] | str) -> str:
@@ -153,6 +187,8 @@ def reply_of(request: Request, status: int, headers: bytes, body: bytes, seconds
     if status < 300 and not (body and operation not in _STREAMED and _ERROR.match(body)):  # noqa: PLR2004
         if operation == "CopyObject":
             return _copied(request, status, headers, body, seconds)
+        if request.is_raw:
+            return Reply(request, status, values={"Body": body}, seconds=seconds)
         return _parsed(request, status, headers, body, seconds)
     return _refused(request, status, body, seconds)
 

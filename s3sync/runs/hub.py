@@ -44,6 +44,8 @@ class Report:
     failed: int = 0
     throttled: int = 0
     hopeless: dict[str, int] = field(default_factory=dict)
+    pages_left: int = 0  # of a listing: what the worker thinks is left
+    is_ended: bool = False  # nothing more is sent for this piece of work
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +98,10 @@ class Hub:
     def settled_before(self, reports: list[Report]) -> None:
         """Count work that was done before this driver started."""
         self._latest.update({report.work: report for report in reports})
+
+    def reports(self) -> list[Report]:
+        """The latest one of each piece of work."""
+        return list(self._latest.values())
 
     def progress(self) -> Progress:
         latest = list(self._latest.values())
