@@ -21,12 +21,14 @@ class Failed(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """`peak_rss_bytes` is of the largest process. `own` is what the benchmark's own Python clients report: CPU and time
-    of the work alone, without the start of the interpreter and the first connections."""
+    """`unwaited_seconds` is CPU that the kernel did not pass on, see `measured`. `peak_rss_bytes` is of the largest
+    process. `own` is what the benchmark's own Python clients report: CPU and time of the work alone, without the start
+    of the interpreter and the first connections."""
 
     wall_seconds: float
     user_seconds: float
     system_seconds: float
+    unwaited_seconds: float
     peak_rss_bytes: int
     peak_rss_bytes_by_name: dict[str, int]
     own: dict[str, Any] = field(default_factory=dict)
@@ -34,7 +36,7 @@ class Usage:
 
     @property
     def cpu_seconds(self) -> float:
-        return self.user_seconds + self.system_seconds
+        return self.user_seconds + self.system_seconds + self.unwaited_seconds
 
     @property
     def work_cpu_seconds(self) -> float:

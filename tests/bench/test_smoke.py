@@ -59,12 +59,31 @@ def test_a_client_that_fails_is_no_result() -> None:
         run_trial(trial(lambda _: [sys.executable, "-c", "raise SystemExit(3)"]), turn())
 
 
-def test_an_orphans_cpu_is_counted() -> None:
-    """The kernel forgets processes whose parent did not wait for them; `measured` takes them in."""
-    work = "import time\nbegan = time.process_time()\nwhile time.process_time() - began < 0.4: pass"
-    parent = f"import subprocess, sys; subprocess.Popen([sys.executable, '-c', {work!r}])"
-    usage = run_measured([sys.executable, "-c", parent], {})
-    assert usage.cpu_seconds > 0.4
+BURN = "import time\nwhile time.process_time() < 0.6: pass\n"
+START = "import signal, subprocess, sys\nchild = subprocess.Popen([sys.executable, '-c', sys.argv[1]])\n"
+IGNORE = "import signal; signal.signal(signal.SIGCHLD, signal.SIG_IGN)\n"
+
+
+def test_the_cpu_of_orphans_is_counted() -> None:
+    """The kernel forgets processes whose parent ended before them; `measured` takes them in."""
+    usage = run_measured([sys.executable, "-c", START, BURN], {})
+    assert usage.cpu_seconds > 0.6
+    assert usage.unwaited_seconds == 0
+
+
+def test_the_cpu_of_children_that_nobody_waits_for_is_counted() -> None:
+    """So PySpark's daemon starts its workers: ignoring SIGCHLD, which makes the kernel drop their CPU."""
+    usage = run_measured([sys.executable, "-c", IGNORE + START + "child.wait()", BURN + "time.sleep(1)"], {})
+    assert usage.user_seconds + usage.system_seconds < 0.6
+    assert usage.unwaited_seconds >= 0.5
+
+
+def test_no_cpu_is_counted_twice() -> None:
+    """Once its parent is gone, such a child is waited for after all."""
+    parent = IGNORE + START + "import time; time.sleep(1)"
+    usage = run_measured([sys.executable, "-c", parent, BURN + "time.sleep(1.5)"], {})
+    assert usage.user_seconds + usage.system_seconds > 0.6
+    assert usage.unwaited_seconds == 0
 
 
 def test_the_copy_suite_is_for_all_clients_plain_and_tls() -> None:

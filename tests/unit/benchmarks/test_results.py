@@ -52,7 +52,7 @@ def test_what_is_saved_is_loaded(tmp_path: Path) -> None:
 
 
 def usage(output: str = "", **own: Any) -> Usage:
-    return Usage(1, 1, 1, 1, {}, own, output)
+    return Usage(1, 1, 1, 0, 1, {}, own, output)
 
 
 @pytest.mark.parametrize(
@@ -84,7 +84,8 @@ FOUND = {
     "exit_code": 0,
     "wall_seconds": 9.0,
     "user_seconds": 2.0,
-    "system_seconds": 1.0,
+    "system_seconds": 0.7,
+    "unwaited_seconds": 0.3,
     "peak_rss_bytes": 5,
     "peak_rss_bytes_by_name": {},
     "left_running": 0,
