@@ -33,7 +33,7 @@ on = --server $(1) --forbid-skips $$($(PY) -c "$(LACKS)" $(1))
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-unit test-radosgw test-spark40 bench bench-smoke lint format lock clean
+.PHONY: help demo test test-unit test-radosgw contract-localstack test-spark40 bench bench-smoke lint format lock clean
 
 help: ## This list
 	@echo "make TARGET [SPARK=3.5|4.0] [PYTHON=python3.11] [ARGS=...]"
@@ -52,6 +52,10 @@ test-unit: $(VENV)/.installed ## Only the unit tests: no server, no Spark, secon
 test-radosgw: $(VENV)/.installed ## The contract and e2e tests on a radosgw, which is started for them (Debian, Ubuntu)
 	@$(PY) -m tests.servers.radosgw -- \
 		$(PY) -m pytest $(IN_PARALLEL) tests/contract tests/e2e $(call on,radosgw) $(ARGS)
+
+contract-localstack: $(VENV)/.installed ## The tests of the queues on LocalStack, which is installed for them; needs Python 3.12 or later
+	@$(PY) -m tests.servers.localstack -- \
+		$(PY) -m pytest $(IN_PARALLEL) tests/contract/test_queues.py tests/contract/test_retry.py $(call on,localstack) $(ARGS)
 
 test-spark40: ## The spark and e2e tests on Spark 4.0, on the embedded server
 	@$(MAKE) --no-print-directory SPARK=4.0 test-on-spark

@@ -2,6 +2,7 @@
 
     pytest                        the embedded server, one in each process of pytest
     pytest --server radosgw       the radosgw at $S3SYNC_TEST_ENDPOINT (python -m tests.servers.radosgw -- pytest ...)
+    pytest --server localstack    the LocalStack at $S3SYNC_TEST_ENDPOINT (make contract-localstack)
     pytest --server s3            any server that should behave as S3 does, at $S3SYNC_TEST_ENDPOINT
 
 What is asked for and can't be reached ends the run with exit code 1: nothing falls back, nothing is skipped.
@@ -16,6 +17,7 @@ from urllib.parse import urlsplit
 from uuid import uuid4
 
 import boto3
+import hypothesis
 import pytest
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
@@ -24,6 +26,7 @@ from s3sync.demo.server import EmbeddedServer
 from tests.servers import Server
 from tests.servers.capabilities import TABLE, require
 from tests.servers.faults import Faults
+from tests.servers.proxy import proxy_to
 
 ENDPOINT, ACCESS_KEY, SECRET_KEY, REGION = (
     "S3SYNC_TEST_ENDPOINT",
@@ -34,6 +37,10 @@ ENDPOINT, ACCESS_KEY, SECRET_KEY, REGION = (
 SIDES = ("SOURCE", "TARGET", "INVENTORY", "QUEUE", "WORK")
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _FAULTS = pytest.StashKey[Faults]()
+
+# A slow machine is no failure: how long an example takes says nothing about what is tested.
+hypothesis.settings.register_profile("s3sync", deadline=None)
+hypothesis.settings.load_profile("s3sync")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -81,7 +88,18 @@ def _embedded(request: pytest.FixtureRequest) -> Iterator[EmbeddedServer]:
 
 
 @pytest.fixture(scope="session")
-def server(request: pytest.FixtureRequest, _embedded: EmbeddedServer) -> Server:
+def _faulty_front(request: pytest.FixtureRequest, _embedded: EmbeddedServer) -> Iterator[str | None]:
+    """LocalStack checks no signatures, so what makes faults can stand before it; None for other servers."""
+    if request.config.getoption("--server") != "localstack" or ENDPOINT not in os.environ:
+        yield None
+        return
+    behind = proxy_to(os.environ[ENDPOINT])
+    with EmbeddedServer(wrap=lambda _: request.config.stash[_FAULTS].wrap(behind)) as front:
+        yield front.endpoint_url
+
+
+@pytest.fixture(scope="session")
+def server(request: pytest.FixtureRequest, _embedded: EmbeddedServer, _faulty_front: str | None) -> Server:
     """The server asked for. Where it has no SQS, the embedded one serves the queues."""
     name = request.config.getoption("--server")
     if name == "embedded":
@@ -97,6 +115,8 @@ def server(request: pytest.FixtureRequest, _embedded: EmbeddedServer) -> Server:
     except (BotoCoreError, ClientError, ValueError) as error:
         pytest.exit(f"--server {name}: {endpoint} can't be used: {error}", returncode=1)
     sqs_endpoint = endpoint if TABLE[name].sqs else _embedded.endpoint_url
+    if _faulty_front is not None:
+        endpoint = sqs_endpoint = _faulty_front
     return Server(name, endpoint, sqs_endpoint, access_key, secret_key, region, TABLE[name])
 
 
