@@ -81,7 +81,7 @@ def corrupt(pair: Pair, server: Server) -> dict[str, str]:
     pair.upload(pair.target, "one_part", b"original")
     pair.put("kms", LARGE, pair.source)
     if can.sse_kms_put:
-        pair.upload(pair.target, "kms", first, second, ServerSideEncryption="aws:kms")
+        pair.upload(pair.target, "kms", first, second, ServerSideEncryption="aws:kms", SSEKMSKeyId="testkey-1")
     else:
         pair.upload(pair.target, "kms", first, second)
     return expected

@@ -45,6 +45,7 @@ def metadata(wheel: ZipFile) -> PathDistribution:
 def test_the_wheel_holds_all_modules_and_the_configuration(wheel: ZipFile) -> None:
     modules = {path.relative_to(ROOT).as_posix() for path in (ROOT / "s3sync").rglob("*.py")}
     settings = {f"s3sync/conf/{path.name}" for path in (ROOT / "conf").glob("*.yml")}
+    settings |= {path.relative_to(ROOT).as_posix() for path in (ROOT / "s3sync/report/templates").glob("*")}
     held = {name for name in wheel.namelist() if ".dist-info/" not in name}
     assert held >= modules | settings
     assert {name.partition("/")[0] for name in held} == {"s3sync"}
