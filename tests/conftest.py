@@ -46,6 +46,7 @@ hypothesis.settings.load_profile("s3sync")
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("s3sync")
     group.addoption("--server", choices=tuple(TABLE), default="embedded", help="the server for contract and e2e tests")
+    group.addoption("--browser", metavar="PROGRAM", help="the browser for the tests of the report, such as chromium")
     group.addoption("--forbid-skips", action="store_true", help="count a skipped test as failed")
     group.addoption(
         "--allow-skip",
