@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from rich.console import Console
 
+from s3sync.cli.doctor import doctor
 from s3sync.cli.options import QUEUE_COMMANDS, Invocation, parse
 from s3sync.cli.queue_commands import queue_command
 from s3sync.cli.remote_config import config_on_disk
@@ -15,6 +16,8 @@ from s3sync.config.setting import Command
 from s3sync.errors import EXIT_DONE, EXIT_OTHER, LockHeld, S3SyncError
 from s3sync.report.console import console_for
 from s3sync.runs.submissions import with_ending_told
+
+_WITHOUT_SPARK = {Command.DOCTOR: doctor, Command.REPORT: report}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -59,8 +62,12 @@ def _work(invocation: Invocation, console: Console) -> int:
         return demo(console)
     if invocation.command in QUEUE_COMMANDS:
         return queue_command(invocation, console)
-    if invocation.command is Command.REPORT:
-        return report(invocation, console)
+    if invocation.command in _WITHOUT_SPARK:
+        return _WITHOUT_SPARK[invocation.command](invocation, console)
+    if invocation.command is Command.LIST:
+        from s3sync.spark.list_job import list_bucket  # noqa: PLC0415  (pyspark is slow to import)
+
+        return list_bucket(invocation.config, console)
     from s3sync.spark.migrate import migrate, plan_only  # noqa: PLC0415  (pyspark is slow to import)
 
     if invocation.config.copy.mode is Mode.CHECK:

@@ -13,10 +13,12 @@ from datetime import UTC, datetime
 
 from rich.console import Console
 
+from s3sync.aws.probes.examine import examine
 from s3sync.aws.store import Store, open_store
 from s3sync.config.load import describe
 from s3sync.config.model import Config
 from s3sync.errors import EXIT_DONE, CircuitOpen, Interrupted
+from s3sync.model.health import Health
 from s3sync.report.console import plan_view, summary_view
 from s3sync.report.summary import State
 from s3sync.runs.enqueue import enqueue_run
@@ -42,6 +44,8 @@ def migrate(config: Config, console: Console) -> int:
     if work.folder.is_finished:
         return work.finished_before()
     with work.begun() as (run, lock):
+        if not work.is_known:
+            _look_first(run)
         plan = _planned(run)
         acts, skips = plan.counts.planned_total.objects - plan.counts.skips.objects, plan.counts.skips.objects
         run.say(f"The plan: {acts:,} objects to copy in {len(plan.batches):,} batches, {skips:,} to skip")
@@ -53,6 +57,14 @@ def migrate(config: Config, console: Console) -> int:
         if reason is not None and summary.counts.remaining:
             raise reason
         return summary.exit_code
+
+
+def _look_first(run: RunContext) -> None:
+    """The quick part of `s3sync doctor`, for those who never call it. What is wrong is said, and the run goes on: what
+    would really fail, fails with its own words."""
+    for symptom in examine(run.config, quick=True):
+        if symptom.health in (Health.WARNING, Health.PROBLEM):
+            run.say(f"{symptom.health.capitalize()}: {symptom.topic}: {symptom.found}; {symptom.todo}")
 
 
 def plan_only(config: Config, console: Console) -> int:
