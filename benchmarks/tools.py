@@ -138,13 +138,13 @@ def raw_copy(signed: str) -> Command:
     return command
 
 
-def s3sync_worker(method: Method) -> Command:
-    """The worker's path, with a plan that asks for this method."""
+def s3sync_worker(method: Method, *, tags: bool = True) -> Command:
+    """The worker's path, with a plan that asks for this method; without `tags` as with --no-tags."""
 
     def command(setting: Setting) -> list[str]:
         plan = write_plan(setting.server.options, setting.folder / "work", method)
         spec = setting.folder / "spec.json"
-        WorkerSpec.of(setting.server.endpoint_url, plan, setting.in_flight, setting.transport).write(spec)
+        WorkerSpec.of(setting.server.endpoint_url, plan, setting.in_flight, setting.transport, tags=tags).write(spec)
         return [PYTHON, "-m", "benchmarks.worker", str(spec)]
 
     return command

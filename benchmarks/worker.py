@@ -37,11 +37,14 @@ class WorkerSpec:
     in_flight: int
     transport: str
     batches: list[list[Any]]
+    tags: bool = True
 
     @classmethod
-    def of(cls, endpoint_url: str, plan: WrittenPlan, in_flight: int, transport: str) -> "WorkerSpec":
+    def of(
+        cls, endpoint_url: str, plan: WrittenPlan, in_flight: int, transport: str, *, tags: bool = True
+    ) -> "WorkerSpec":
         batches = [[batch.batch_id, batch.file, batch.tasks, batch.size_bytes] for batch in plan.batches]
-        return cls(endpoint_url, str(plan.folder), in_flight, transport, batches)
+        return cls(endpoint_url, str(plan.folder), in_flight, transport, batches, tags)
 
     def write(self, path: Path) -> None:
         path.write_text(json.dumps(dataclasses.asdict(self)))
@@ -56,7 +59,7 @@ def context(spec: WorkerSpec) -> CopyContext:
         addressing_style="path",
     )
     return CopyContext(
-        settings=CopySettings(SOURCE_BUCKET, TARGET_BUCKET, planned_at=datetime.now(UTC)),
+        settings=CopySettings(SOURCE_BUCKET, TARGET_BUCKET, planned_at=datetime.now(UTC), tags=spec.tags),
         access=AccessConfig(source=side, target=side),
         store_uri=spec.folder,
         run_id=RUN_ID,

@@ -224,6 +224,14 @@ static void answer_bucket(const struct request *request, struct answer *answer) 
     }
 }
 
+/* No object has tags. */
+static void answer_tags(struct answer *answer) {
+    struct text body = {0};
+    text_print(&body, "<Tagging xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"><TagSet/></Tagging>");
+    answer_xml(answer, "200 OK", &body);
+    free(body.at);
+}
+
 static void answer_upload(const struct request *request, struct answer *answer, enum kind kind) {
     struct text body = {0};
     const char *element = kind == CREATE_UPLOAD ? "InitiateMultipartUploadResult" : "CompleteMultipartUploadResult";
@@ -244,6 +252,7 @@ static void answer_upload(const struct request *request, struct answer *answer, 
  * | PUT    |                  | no          | PUT_OBJECT       |
  * | POST   | uploads          |             | CREATE_UPLOAD    |
  * | POST   | uploadId         |             | COMPLETE_UPLOAD  |
+ * | GET    | tagging          |             | GET_TAGS         |
  * | DELETE | uploadId         |             | ABORT_UPLOAD     |
  * | DELETE |                  |             | DELETE_OBJECT    |
  * | any    | no key           |             | LIST or BUCKET   |
@@ -258,7 +267,7 @@ static enum kind kind_of(const struct request *request) {
     case HEAD:
         return HEAD_OBJECT;
     case GET:
-        return request->query[0] && request_parameter(request, "tagging", value, sizeof value) ? OTHER : GET_OBJECT;
+        return request->query[0] && request_parameter(request, "tagging", value, sizeof value) ? GET_TAGS : GET_OBJECT;
     case PUT:
         return in_upload ? (is_copy ? UPLOAD_PART_COPY : UPLOAD_PART) : (is_copy ? COPY : PUT_OBJECT);
     case POST:
@@ -273,7 +282,8 @@ static enum kind kind_of(const struct request *request) {
 static void answer_stats(struct s3 *s3, const struct request *request, struct answer *answer) {
     static const char *const names[KINDS] = {
         "CopyObject", "HeadObject", "GetObject", "PutObject", "ListObjectsV2", "DeleteObject", "CreateMultipartUpload",
-        "UploadPart", "UploadPartCopy", "CompleteMultipartUpload", "AbortMultipartUpload", "Bucket", "Other"};
+        "UploadPart", "UploadPartCopy", "CompleteMultipartUpload", "AbortMultipartUpload", "GetObjectTagging", "Bucket",
+        "Other"};
     struct text body = {0};
     if (request->method == POST) {
         memset(s3->requests, 0, sizeof s3->requests);
@@ -351,6 +361,9 @@ void s3_answer(struct s3 *s3, const struct request *request, struct answer *answ
         /* fall through */
     case ABORT_UPLOAD:
         answer_head(answer, "204 No Content", 0, "");
+        break;
+    case GET_TAGS:
+        answer_tags(answer);
         break;
     case BUCKET:
         answer_bucket(request, answer);

@@ -7,7 +7,7 @@
 
 enum kind {
     COPY, HEAD_OBJECT, GET_OBJECT, PUT_OBJECT, LIST, DELETE_OBJECT, CREATE_UPLOAD, UPLOAD_PART, UPLOAD_PART_COPY,
-    COMPLETE_UPLOAD, ABORT_UPLOAD, BUCKET, OTHER, KINDS
+    COMPLETE_UPLOAD, ABORT_UPLOAD, GET_TAGS, BUCKET, OTHER, KINDS
 };
 
 /* Buckets: names that begin with `source` hold the key space; `files` holds the files of `folder`; every other one is

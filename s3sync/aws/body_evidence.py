@@ -91,7 +91,9 @@ def _get(pair: PairLook, side: Side, head: Head, piece: Range) -> Request:
     params = {"Range": f"bytes={piece[0]}-{piece[1]}"}
     if head.etag is not None:
         params["IfMatch"] = f'"{head.etag}"'
-    return pair.on(side, "GetObject", **params)
+    request = pair.on(side, "GetObject", **params)
+    request.memory_bytes = piece[1] - piece[0] + 1
+    return request
 
 
 def _bodies(pair: PairLook, replies: Sequence[Reply], piece: Range) -> list[bytes]:

@@ -28,6 +28,7 @@ from urllib3.exceptions import IncompleteRead, InvalidChunkLength
 
 from s3sync.aws.clients import error_text
 from s3sync.aws.messages import one_line
+from s3sync.aws.retry_after import retry_after_seconds
 from s3sync.aws.transport import Reply, Request, Side
 
 if TYPE_CHECKING:
@@ -57,7 +58,9 @@ class BotoTransport:
         self._clients = {Side.SOURCE: source_client, Side.TARGET: target_client}
         for each in (source_client, target_client):
             each.meta.events.register("before-parse.s3", _refuse_short_body, unique_id="s3sync-short-body")
-            each.meta.events.register_last("before-parse.s3", _keep_raw_body, unique_id="s3sync-raw-body")
+            for listing in ("ListObjectsV2", "ListObjectVersions"):
+                # Before botocore's own look at every answer, which takes what is no XML for an error of the server.
+                each.meta.events.register(f"before-parse.s3.{listing}", _take_body, unique_id=f"s3sync-{listing}")
         self._threads: list[threading.Thread] = []
         self._most_threads = threads
         self._waiting = 0
@@ -102,10 +105,14 @@ class BotoTransport:
                 self._out.put(self._reply(request))
             except Exception as defect:  # noqa: BLE001  (raised again by `wait`, in the caller's thread)
                 self._out.put(defect)
+            del request  # an idle thread must not keep what it sent
 
     def _reply(self, request: Request) -> Reply:
         call = getattr(self._clients[request.side], xform_name(request.operation))
         began = time.monotonic()
+        body = request.params.get("Body")
+        if body is not None and not isinstance(body, bytes):
+            body.seek(0)  # boto3 sends a file from where it stands
         _RAW.body = b"" if request.is_raw else None
         try:
             values = call(**request.params)
@@ -126,7 +133,8 @@ def _refused(request: Request, error: ClientError, seconds: float) -> Reply:
     code, message = error_text(error)
     status = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
     told = {name: value for name, value in error.response.get("Error", {}).items() if name not in ("Code", "Message")}
-    return Reply(request, status, code, message, told, seconds)
+    pause = retry_after_seconds(error.response.get("ResponseMetadata", {}).get("HTTPHeaders", {}))
+    return Reply(request, status, code, message, told, seconds, retry_after_seconds=pause)
 
 
 def _own_code(error: Exception) -> str:
@@ -145,19 +153,22 @@ def _ended_early(cause: object) -> bool:
 _RAW = threading.local()  # `body`: None, or what the answer to this thread's raw request held
 
 
-def _keep_raw_body(response_dict: dict[str, Any], **_: Any) -> None:
-    """Takes the body away before botocore parses it, which costs most of a listing's time. Errors are parsed."""
+def _take_body(operation_model: Any, response_dict: dict[str, Any], **_: Any) -> None:
+    """Takes the body of a raw request away before botocore parses it, which costs most of a listing's time and fails
+    where a server echoes what no XML may hold. Errors are parsed."""
+    _refuse_short_body(operation_model, response_dict)
     body = response_dict["body"]
     if getattr(_RAW, "body", None) is None or not isinstance(body, bytes):
         return
     if response_dict["status_code"] < HTTPStatus.MULTIPLE_CHOICES and not _ERROR.match(body):
-        _RAW.body, response_dict["body"] = body, b"<Raw/>"
+        _RAW.body, response_dict["body"] = body, b""
 
 
 def _refuse_short_body(operation_model: Any, response_dict: dict[str, Any], **_: Any) -> None:
     """Botocore takes a body shorter than its Content-Length for a whole one; an empty 200 would be a success."""
     body, length = response_dict["body"], response_dict["headers"].get("Content-Length")
-    if length is None or not isinstance(body, bytes) or response_dict["status_code"] in _NO_BODY:
+    is_taken = bool(getattr(_RAW, "body", None))
+    if length is None or is_taken or not isinstance(body, bytes) or response_dict["status_code"] in _NO_BODY:
         return
     if operation_model.http.get("method") != "HEAD" and len(body) != int(length):
         raise ResponseStreamingError(error=f"{len(body)} of {length} bytes came")

@@ -4,21 +4,24 @@ Handles are kept, and their connections with them. Everything is made in the pro
 workers, and a connection does not survive that.
 """
 
+import os
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from io import BytesIO
+from typing import BinaryIO
 
 import pycurl
 
 from s3sync import __version__
 from s3sync.aws.endpoints import Endpoint, Endpoints
+from s3sync.aws.http_text import MalformedRequest, Wire
 from s3sync.aws.messages import one_line
 from s3sync.aws.pumps import pump_for
 from s3sync.aws.sigv4 import EMPTY_SHA256, UNSIGNED, Signer
 from s3sync.aws.transport import Reply, Request, Side
-from s3sync.aws.wire import MalformedRequest, Wire, reply_of, wire_of
+from s3sync.aws.wire import reply_of, wire_of
 from s3sync.config.model import Access
 from s3sync.errors import S3SyncError
 
@@ -30,6 +33,11 @@ _COPIES = frozenset({"CopyObject", "UploadPartCopy", "CompleteMultipartUpload"})
 # libcurl sends a request again by itself where a kept connection turns out to be dead. That is as good as one request,
 # but not for one that would open a second upload.
 _ONCE = frozenset({"CreateMultipartUpload"})
+# A handle that is set up for another shape costs as much as a small request: so a relay, which reads as often as it
+# writes, has handles for both.
+HANDLES_A_REQUEST = 2
+# A body is put together as it comes: a list of pieces that is joined in the end needs its memory twice.
+_BODIES = frozenset({"GetObject"})
 _AGENT = f"s3sync/{__version__}"
 
 _OWN_CODES = {pycurl.E_OPERATION_TIMEDOUT: "Timeout", pycurl.E_PARTIAL_FILE: "Truncated"}
@@ -48,13 +56,14 @@ class _Shape:
 class _Exchange:
     """A handle and what goes through it."""
 
-    __slots__ = ("began", "body", "handle", "headers", "request", "shape")
+    __slots__ = ("began", "body", "handle", "headers", "request", "shape", "whole")
 
     def __init__(self) -> None:
         self.handle = pycurl.Curl()
         self.handle.exchange = self
         self.headers: list[bytes] = []
         self.body: list[bytes] = []
+        self.whole: BytesIO | None = None
         self.shape: _Shape | None = None
         self.request: Request
         self.began = 0.0
@@ -63,6 +72,24 @@ class _Exchange:
         if shape != self.shape:
             self._set_up(shape)
             self.shape = shape
+
+    def take_body(self) -> None:
+        self.whole = BytesIO()
+        self.handle.setopt(pycurl.WRITEFUNCTION, self.whole.write)
+
+    def end(self) -> tuple[bytes, bytes]:
+        """Headers and body of the answer. An idle handle must keep nothing of what it sent and got."""
+        headers, body = b"".join(self.headers), b"".join(self.body)
+        self.headers.clear()
+        self.body.clear()
+        if self.whole is not None:
+            body, self.whole = self.whole.getvalue(), None
+            self.handle.setopt(pycurl.WRITEFUNCTION, self.body.append)
+        if self.shape is not None and self.shape.has_body:
+            self.handle.setopt(pycurl.READFUNCTION, _nothing)
+            self.handle.setopt(pycurl.SEEKFUNCTION, _nowhere)
+        del self.request
+        return headers, body
 
     def _set_up(self, shape: _Shape) -> None:
         handle = self.handle
@@ -86,6 +113,33 @@ class _Exchange:
             handle.setopt(pycurl.CUSTOMREQUEST, shape.method)
         elif shape.method != "GET":
             handle.setopt(pycurl.CUSTOMREQUEST, shape.method)
+
+
+def _stream(body: bytes | BinaryIO) -> tuple[BinaryIO, int]:
+    """The body from its beginning, and how long it is."""
+    if isinstance(body, bytes):
+        return BytesIO(body), len(body)
+    size_bytes = body.seek(0, os.SEEK_END)
+    body.seek(0)
+    return body, size_bytes
+
+
+def _nothing(_most: int) -> bytes:
+    return b""
+
+
+def _nowhere(_offset: int, _whence: int) -> int:
+    return int(pycurl.SEEKFUNC_FAIL)
+
+
+def _rewinder(stream: BinaryIO) -> Callable[[int, int], int]:
+    """For libcurl, which begins anew where a kept connection turns out to be dead."""
+
+    def seek(offset: int, whence: int) -> int:
+        stream.seek(offset, whence)
+        return int(pycurl.SEEKFUNC_OK)
+
+    return seek
 
 
 class CurlTransport:
@@ -125,6 +179,8 @@ class CurlTransport:
         silence_seconds = self._copy_silence_seconds if request.operation in _COPIES else self._silence_seconds
         exchange = self._exchange(_Shape(endpoint, wire.method, wire.body is not None, silence_seconds))
         exchange.request = request
+        if request.operation in _BODIES:
+            exchange.take_body()
         exchange.handle.setopt(pycurl.FRESH_CONNECT, request.operation in _ONCE)
         self._address(exchange.handle, request.side, endpoint, wire)
         exchange.began = time.monotonic()
@@ -138,8 +194,10 @@ class CurlTransport:
             payload = UNSIGNED
         signed = self._signer(side, endpoint).sign(wire.method, path, wire.query, headers, payload)
         if wire.body is not None:
-            handle.setopt(pycurl.READFUNCTION, BytesIO(wire.body).read)
-            handle.setopt(pycurl.INFILESIZE_LARGE, len(wire.body))
+            stream, size_bytes = _stream(wire.body)
+            handle.setopt(pycurl.READFUNCTION, stream.read)
+            handle.setopt(pycurl.SEEKFUNCTION, _rewinder(stream))
+            handle.setopt(pycurl.INFILESIZE_LARGE, size_bytes)
             signed.append("Expect:")
         elif wire.method not in ("GET", "HEAD"):
             signed.append("Content-Length: 0")
@@ -157,7 +215,7 @@ class CurlTransport:
         if idle:
             return idle.pop()
         exchange = None
-        if self._made >= self._capacity:
+        if self._made >= HANDLES_A_REQUEST * self._capacity:
             exchange = next((others.pop() for others in self._idle.values() if others), None)
         if exchange is None:
             exchange = _Exchange()
@@ -175,17 +233,13 @@ class CurlTransport:
         exchange: _Exchange = handle.exchange
         request = exchange.request
         seconds = time.monotonic() - exchange.began
-        if error_number:
-            code = _OWN_CODES.get(error_number, "ConnectionError")
-            reply = Reply(request, 0, code, one_line(error_text), seconds=seconds)
-        else:
-            status = handle.getinfo(pycurl.RESPONSE_CODE)
-            reply = reply_of(request, status, b"".join(exchange.headers), b"".join(exchange.body), seconds)
-        exchange.headers.clear()
-        exchange.body.clear()
+        headers, body = exchange.end()
         assert exchange.shape is not None  # noqa: S101  (set when it was taken)
         self._idle.setdefault(exchange.shape, deque()).append(exchange)
-        return reply
+        if error_number:
+            code = _OWN_CODES.get(error_number, "ConnectionError")
+            return Reply(request, 0, code, one_line(error_text), seconds=seconds)
+        return reply_of(request, handle.getinfo(pycurl.RESPONSE_CODE), headers, body, seconds)
 
     def close(self) -> None:
         self._pump.close()

@@ -17,7 +17,7 @@ them: S3's order at first; a page that it does not fit is read by expat, which a
 
 import operator
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from xml.parsers import expat
@@ -35,6 +35,7 @@ _OPENING = rb"\s*(?:\xef\xbb\xbf)?\s*(?:<\?xml[^>]*\?>)?\s*<%s(?:\s[^>]*)?>"
 _TRUNCATED = re.compile(rb"<IsTruncated>\s*(\w+)\s*</IsTruncated>")
 _KEY_COUNT = re.compile(rb"<KeyCount>\s*(\d+)\s*</KeyCount>")
 _TOKEN = re.compile(rb"<NextContinuationToken>([^<]*)</NextContinuationToken>")
+_VERSION_MARKER = re.compile(rb"<NextVersionIdMarker>([^<]+)</NextVersionIdMarker>")
 _ENCODED = re.compile(rb"<EncodingType>\s*url\s*</EncodingType>")
 _ESCAPES = re.compile(rb"(?:%[0-9A-Fa-f]{2})+|%")
 _BETWEEN = b"\xff"  # no UTF-8 holds it, so it separates keys
@@ -46,11 +47,13 @@ class PageRefused(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """`objects` in order, with the schema LISTING. `token` continues a page that is empty though more follow."""
+    """`objects` in order, with the schema LISTING. `token` continues a page that is empty though more follow;
+    `version_marker` is what the server says to continue with, within the page's last key."""
 
     objects: pa.RecordBatch
     is_truncated: bool
     token: str | None = None
+    version_marker: str | None = None
 
 
 class PageReader:
@@ -76,8 +79,17 @@ class PageReader:
             token = _TOKEN.search(head) or _TOKEN.search(tail)
             return Page(_NO_OBJECTS, is_truncated, _text(token[1]) if token else None)
         keys = _decoded(columns.key, is_encoded=bool(_ENCODED.search(head) or _ENCODED.search(tail)))
-        self._check_order(keys, after, prefix)
-        return Page(_batch(columns, keys, versions=self._versions), is_truncated)
+        if not self._versions:
+            _check_order(keys, operator.lt)
+            self._check_place(keys, after, prefix)
+            return Page(_batch(columns, keys, versions=False), is_truncated)
+        objects = _batch(columns, keys, versions=True)
+        order = _order_of_versions(columns.kind, keys, objects)
+        if order is not None:
+            keys, objects = [keys[at] for at in order], objects.take(pa.array(order))
+        self._check_place(keys, after, prefix)
+        marker = _VERSION_MARKER.search(head) or _VERSION_MARKER.search(tail)
+        return Page(objects, is_truncated, version_marker=_text(marker[1]) if marker else None)
 
     def _parts(self, body: bytes) -> tuple[bytes, bytes, bytes]:
         opening = self._opening.match(body)
@@ -101,17 +113,30 @@ class PageReader:
             raise PageRefused(f"the page says {int(counts[0])} keys and holds {count}")
         return bool(told[0] == b"true")
 
-    def _check_order(self, keys: Sequence[bytes], after: str, prefix: str) -> None:
+    def _check_place(self, keys: Sequence[bytes], after: str, prefix: str) -> None:
         begin, start = prefix.encode(), after.encode()
         is_behind = operator.ge if self._versions else operator.gt
         if not is_behind(keys[0], start):
             raise PageRefused(f"the page begins with {_shown(keys[0])}, which is not behind where it was to start")
         if not (keys[0].startswith(begin) and keys[-1].startswith(begin)):
             raise PageRefused("the page holds keys outside of the prefix")
-        in_order = operator.le if self._versions else operator.lt
-        if not all(map(in_order, keys, keys[1:])):
-            at = next(right for left, right in pairwise(keys) if not in_order(left, right))
-            raise PageRefused(f"keys are not in order at {_shown(at)}; is it a directory bucket?")
+
+
+def _check_order(keys: Sequence[bytes], in_order: Callable[[bytes, bytes], bool]) -> None:
+    if not all(map(in_order, keys, keys[1:])):
+        at = next(right for left, right in pairwise(keys) if not in_order(left, right))
+        raise PageRefused(f"keys are not in order at {_shown(at)}; is it a directory bucket?")
+
+
+def _order_of_versions(kinds: Sequence[bytes], keys: Sequence[bytes], objects: pa.RecordBatch) -> list[int] | None:
+    """How to bring the page into order; None where it is. Some servers send the delete markers behind the versions,
+    each of the two in order."""
+    if all(map(operator.le, keys, keys[1:])):
+        return None
+    for kind in set(kinds):
+        _check_order([key for key, its in zip(keys, kinds, strict=True) if its == kind], operator.le)
+    latest, modified = objects.column("is_latest").to_pylist(), objects.column("last_modified").to_pylist()
+    return sorted(range(len(keys)), key=lambda at: (keys[at], not latest[at], -modified[at].timestamp()))
 
 
 _NO_OBJECTS = pa.record_batch([pa.array([], each.type) for each in LISTING], schema=LISTING)

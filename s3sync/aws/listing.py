@@ -7,6 +7,7 @@ error then; it is never an empty page (s5cmd #564).
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 import pyarrow as pa
@@ -20,6 +21,7 @@ from s3sync.model.keys import printable
 from s3sync.model.ranges import KeyRange
 
 REFUSALS_MAX = 3
+_IDENTITY = ("key", "version_id")
 EMPTY_PAGES_MAX = 1000  # in a row, each saying that more follow: S3 may step over deleted keys so
 
 
@@ -78,6 +80,7 @@ class Pager:
     _last: str = field(default="", init=False)
     _token: str | None = field(default=None, init=False)
     _empty: int = field(default=0, init=False)
+    _version: str = field(default="", init=False)
     _tail: pa.RecordBatch | None = field(default=None, init=False)  # versions of a key that may have more
 
     def request(self) -> Request:
@@ -86,7 +89,7 @@ class Pager:
             given["ContinuationToken"] = self._token
         elif self._tail is not None:
             given["KeyMarker"] = self._last
-            given["VersionIdMarker"] = self._tail.column("version_id")[-1].as_py()
+            given["VersionIdMarker"] = self._version
         elif self.after:
             given["KeyMarker" if self.options.versions else "StartAfter"] = self.after
         return Request(self.options.operation, Side.SOURCE, given, is_raw=True)
@@ -132,6 +135,9 @@ class Pager:
             return Progress(objects, None, is_last=True)
         begin = pc.index(pc.equal(objects.column("key"), last), True).as_py()
         self._last, self._tail = last, objects.slice(begin)
+        names = self._tail.column("version_id").to_pylist()
+        told = page.version_marker
+        self._version = told if told is not None and told in names else names[-1]
         if begin:
             self.after = objects.column("key")[begin - 1].as_py()
         return Progress(objects.slice(0, begin), self.after if begin else None, is_last=False)
@@ -173,6 +179,20 @@ def _next_page(pager: Pager) -> Operation[Progress]:
 def _failed(pager: Pager, cause: str) -> str:
     where = f"s3://{pager.options.bucket}/{printable(pager.options.prefix)}"
     return f"{where}: cannot be listed after {printable(pager.after)!r}: {cause}"
+
+
+def starts_at_any_place(engine: Engine, options: ListOptions) -> bool:
+    """Whether a listing of versions starts right behind a marker where no key lies, as S3's does: only then may it be
+    cut. Some servers leave out the first key then. Costs two requests. Raises ServiceError."""
+    first = next(list_range(engine, options, KeyRange()), None)
+    rows = [] if first is None else list(zip(*(first.column(name).to_pylist() for name in _IDENTITY), strict=True))
+    for (left, _), right in pairwise(rows):
+        between = next((left + each for each in ("!", "\x01") if left + each < right[0]), None)
+        if left != right[0] and between is not None:
+            behind = next(list_range(engine, options, KeyRange(between)), None)
+            found = None if behind is None else tuple(behind.column(name)[0].as_py() for name in _IDENTITY)
+            return found == right
+    return True  # too few keys to tell, or to be cut
 
 
 def list_range(engine: Engine, options: ListOptions, key_range: KeyRange) -> Iterator[pa.RecordBatch]:

@@ -6,21 +6,21 @@ operations go through botocore's own serializer and parser, so that names and fo
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cache
 from typing import Any
 from urllib.parse import quote
 from xml.sax.saxutils import unescape
 
 import botocore.session
-from botocore.awsrequest import HeadersDict
 from botocore.exceptions import ParamValidationError
 from botocore.model import OperationModel
 from botocore.parsers import ResponseParserError, create_parser
 from botocore.serialize import create_serializer
 
+from s3sync.aws import object_wire
+from s3sync.aws.http_text import MalformedRequest, Wire, header_map, header_value
 from s3sync.aws.messages import one_line
-from s3sync.aws.sigv4 import Header
+from s3sync.aws.retry_after import retry_after_seconds
 from s3sync.aws.transport import Reply, Request
 from s3sync.model import keys
 
@@ -31,28 +31,16 @@ _STREAMED = frozenset({"GetObject"})
 NO_BODY_STATUSES = frozenset({204, 304})
 
 
-@dataclass(slots=True)
-class Wire:
-    """A request ready to be signed: `path` begins behind the bucket's and is encoded, so is `query`; header names are
-    lower-case; `body` None means none at all."""
-
-    method: str
-    path: str
-    query: str
-    headers: list[Header]
-    body: bytes | None = None
-
-
-class MalformedRequest(ValueError):
-    """A parameter that no request can carry."""
-
-
 def wire_of(request: Request) -> Wire:
     """Raises MalformedRequest."""
     if request.operation == "CopyObject":
         return _copy_object(request.params)
     if request.operation in _LISTINGS:
         return _listing(request.operation, request.params)
+    if request.operation in object_wire.METHODS:
+        wire = object_wire.wire_of_object(request.operation, request.params)
+        if wire is not None:
+            return wire
     return _modelled(request.operation, request.params)
 
 
@@ -82,7 +70,7 @@ def _copy_object(params: Mapping[str, Any]) -> Wire:
             headers.append(("x-amz-server-side-encryption-bucket-key-enabled", "true" if value else "false"))
         elif name not in _NOT_HEADERS:
             return _modelled("CopyObject", params)
-    return Wire("PUT", f"/{quote(params['Key'], safe='/~')}", "", headers)
+    return Wire("PUT", f"/{keys.to_path(params['Key'])}", "", headers)
 
 
 # The parameters of a page of a listing; what begins with x- is a header.
@@ -111,7 +99,7 @@ def _listing(operation: str, params: Mapping[str, Any]) -> Wire:
         if name is None:
             return _modelled(operation, params)
         if name.startswith("x-"):
-            headers.append((name, _header_value(given, text)))
+            headers.append((name, header_value(given, text)))
         else:
             query.append(f"{name}={quote(text, safe='-_.~')}")
     return Wire("GET", "/", "&".join(sorted(query)), headers)
@@ -142,7 +130,7 @@ def _parser() -> Any:
 
 
 def _modelled(operation: str, params: Mapping[str, Any]) -> Wire:
-    given = dict(params)
+    given = {name: value for name, value in params.items() if name != "Body"}
     if "CopySource" in given:
         given["CopySource"] = copy_source(given["CopySource"])
     model = _model(operation)
@@ -152,23 +140,18 @@ def _modelled(operation: str, params: Mapping[str, Any]) -> Wire:
         raise MalformedRequest(one_line(str(error))) from error
     path, _, fixed = found["url_path"].partition("?")
     path = path.removeprefix(f"/{quote(given['Bucket'], safe='')}")
-    body = found["body"]
-    headers = [(name.lower(), _header_value(name, value)) for name, value in found["headers"].items()]
+    body = params.get("Body", found["body"])
+    headers = [(name.lower(), header_value(name, value)) for name, value in found["headers"].items()]
     has_body = bool(body) or found["method"] in ("PUT", "POST")
+    if isinstance(body, (str, bytearray)):
+        body = body.encode() if isinstance(body, str) else bytes(body)
     return Wire(
         found["method"],
         path or "/",
         _query(fixed, found["query_string"]),
         headers,
-        (body.encode() if isinstance(body, str) else bytes(body)) if has_body else None,
+        body if has_body else None,
     )
-
-
-def _header_value(name: str, value: Any) -> str:
-    text = value if isinstance(value, str) else str(value)
-    if not text.isascii() or not text.replace("\t", " ").isprintable():
-        raise MalformedRequest(f"{name}: a header can't carry this value")
-    return text
 
 
 def _query(fixed: str, given: Mapping[str, Any]) -> str:
@@ -189,8 +172,12 @@ def reply_of(request: Request, status: int, headers: bytes, body: bytes, seconds
             return _copied(request, status, headers, body, seconds)
         if request.is_raw:
             return Reply(request, status, values={"Body": body}, seconds=seconds)
+        if operation in object_wire.METHODS:
+            reply = object_wire.reply_of_object(request, status, headers, body, seconds)
+            if reply is not None:
+                return reply
         return _parsed(request, status, headers, body, seconds)
-    return _refused(request, status, body, seconds)
+    return _refused(request, status, headers, body, seconds)
 
 
 def _copied(request: Request, status: int, headers: bytes, body: bytes, seconds: float) -> Reply:
@@ -208,22 +195,11 @@ def _headers_of(headers: bytes, names: Mapping[str, str]) -> dict[str, str]:
     return {wanted: found[name] for name, wanted in names.items() if name in found}
 
 
-def header_map(headers: bytes) -> HeadersDict:
-    """The headers of the final answer; what a proxy or a `100 Continue` said before is left out."""
-    last = headers.rstrip().rpartition(b"\r\n\r\n")[2]
-    found = HeadersDict()
-    for line in last.split(b"\r\n")[1:]:
-        name, colon, value = line.partition(b":")
-        if colon:
-            found[name.decode("latin-1")] = value.strip().decode("latin-1")
-    return found
-
-
 def _parsed(request: Request, status: int, headers: bytes, body: bytes, seconds: float) -> Reply:
     found = header_map(headers)
     if request.operation in _STREAMED:
-        values = _parser().parse(
-            {"status_code": status, "headers": found, "body": body}, _model(request.operation).output_shape
+        values = _parser().parse(  # botocore takes bytes for text here, so it gets none
+            {"status_code": status, "headers": found, "body": b""}, _model(request.operation).output_shape
         )
         values["Body"] = body
     else:
@@ -237,8 +213,9 @@ def _parsed(request: Request, status: int, headers: bytes, body: bytes, seconds:
     return Reply(request, status, values=values, seconds=seconds)
 
 
-def _refused(request: Request, status: int, body: bytes, seconds: float) -> Reply:
+def _refused(request: Request, status: int, headers: bytes, body: bytes, seconds: float) -> Reply:
     members = {name.decode(): unescape(value.decode(errors="replace")) for name, value in _MEMBER.findall(body)}
     code = members.pop("Code", "") or str(status)
     message = members.pop("Message", "") or ("" if request.operation.startswith("Head") else one_line(code))
-    return Reply(request, status, code, one_line(message), members, seconds)
+    pause = retry_after_seconds(header_map(headers)) if b"\nretry-after:" in headers.lower() else 0.0
+    return Reply(request, status, code, one_line(message), members, seconds, retry_after_seconds=pause)

@@ -64,6 +64,10 @@ def _work(invocation: Invocation, console: Console) -> int:
         return queue_command(invocation, console)
     if invocation.command in _WITHOUT_SPARK:
         return _WITHOUT_SPARK[invocation.command](invocation, console)
+    if invocation.command is Command.LIST:
+        from s3sync.spark.list_job import list_bucket  # noqa: PLC0415  (pyspark is slow to import)
+
+        return list_bucket(invocation.config, console)
     from s3sync.spark.migrate import migrate, plan_only  # noqa: PLC0415  (pyspark is slow to import)
 
     if invocation.config.copy.mode is Mode.CHECK:

@@ -17,6 +17,7 @@ from s3sync.config.check import (
     check_comparable,
     check_enqueue,
     check_executor,
+    check_list,
     check_migrate,
     check_queues,
     check_ready,
@@ -125,6 +126,12 @@ COMMANDS: Mapping[Command, CommandSpec] = {
         (Extra(("run",), "the run's id", {"metavar": "RUN"}),),
         "RUN [options]",
     ),
+    Command.LIST: CommandSpec(
+        "list a bucket, as fast as it answers, into files",
+        check_list,
+        (Extra(("place",), "what to list", {"nargs": "?", "metavar": "s3://BUCKET/FOLDER/"}),),
+        "s3://BUCKET/FOLDER/ -o OUTPUT [options]",
+    ),
     Command.SUBMIT: CommandSpec(
         "run a job on EMR: upload the package, add the step",
         _any,
@@ -203,6 +210,10 @@ def parse(argv: Sequence[str], environ: Mapping[str, str], folder: Path = Path()
     for each in COMMANDS[command].extras:
         name = each.strings[-1].lstrip("-").replace("-", "_")
         setattr(extra, name, options.pop(name))
+    if command is Command.LIST and extra.place is not None:
+        if "source.bucket" in options:
+            raise ConfigError("-s/--source-bucket", f"and {shown(extra.place)} both say what to list; leave one away")
+        options["source.bucket"] = extra.place
     extra.options = _without_uris(options)
     config = load({**extra.options, **_FIXED.get(command, {})}, environ, config_file, env_file)
     _refuse_check_options(command, config, extra.options)

@@ -106,6 +106,14 @@ def check_enqueue(config: Config) -> None:
         check_ready(config)
 
 
+def check_list(config: Config) -> None:
+    """What `list` can't do without. Raises ConfigError that names the option to give."""
+    if config.source.bucket is None:
+        raise ConfigError("s3sync list", "say what to list: s3sync list s3://BUCKET/FOLDER/ -o OUTPUT")
+    if config.listing.output is None:
+        raise ConfigError(_option("listing.output"), "is missing; say where the listing goes: -o OUTPUT")
+
+
 def _option(name: str) -> str:
     return option_title(BY_NAME[name])
 

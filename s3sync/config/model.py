@@ -149,11 +149,30 @@ class CopyConfig:
     tags: bool = True
     multipart_threshold_bytes: int = COPY_OBJECT_MAX_BYTES
     part_size_bytes: int = 512 * MIB
+    relay_memory_bytes: int = 64 * MIB
     in_flight: int = 64
     max_attempts: int = 6
     max_requests_per_second: int | None = None
     transport: Transport = Transport.CURL
     circuit_after: int = 2_000
+
+
+class ListFormat(StrEnum):
+    PARQUET = "parquet"
+    CSV = "csv"
+    JSONL = "jsonl"
+
+
+@dataclass(frozen=True, slots=True)
+class ListingConfig:
+    """`in_flight` pages a worker. The rest but `hint` is of `s3sync list` alone."""
+
+    in_flight: int = 16
+    hint: str | None = None
+    output: str | None = None
+    format: ListFormat = ListFormat.PARQUET
+    all_versions: bool = False
+    owners: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,6 +279,7 @@ class Config:
     plan: PlanConfig = PlanConfig()
     copy: CopyConfig = CopyConfig()
     run: RunConfig = RunConfig()
+    listing: ListingConfig = ListingConfig()
     check: CheckConfig = CheckConfig()
     report: ReportConfig = ReportConfig()
     sqs: QueueConfig = QueueConfig()

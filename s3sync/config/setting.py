@@ -15,6 +15,7 @@ class Command(StrEnum):
     PLAN = "plan"
     CHECK = "check"
     REPORT = "report"
+    LIST = "list"
     SUBMIT = "submit"
     SCHEDULE = "schedule"
     DOCTOR = "doctor"

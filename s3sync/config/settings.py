@@ -10,11 +10,12 @@ from typing import Any
 
 from s3sync.config import kinds, values
 from s3sync.config.check_settings import CHECK, FROM_FINDINGS, REPORT, TARGET_MANIFESTS, also_checked_by
+from s3sync.config.list_settings import LISTING, also_listed_by
 from s3sync.config.model import IfLocked, Mode, OnFailure, Owner, Processor, Transport
 from s3sync.config.queue_settings import QUEUES, RETRY, also_read_by
 from s3sync.config.setting import Command, Option, Setting, on, one, run
 from s3sync.config.values import choice, duration, integer, member, size
-from s3sync.model.limits import COPY_OBJECT_MAX_BYTES, PART_MAX_BYTES, PART_MIN_BYTES
+from s3sync.model.limits import COPY_OBJECT_MAX_BYTES, MIB, PART_MAX_BYTES, PART_MIN_BYTES
 from s3sync.model.task import Overwrite
 
 __all__ = ["BY_ENV", "BY_NAME", "SECTIONS", "SETTINGS", "Command", "Option", "Setting"]
@@ -145,6 +146,7 @@ _PLAN = (
     run("plan.batch_size", size(1), "bytes in one batch at most", field="plan.batch_size_bytes"),
     FROM_FINDINGS,
 )
+RELAY_MEMORY_MIN_BYTES = 32 * MIB  # two parts of 16 MiB: one comes while the other goes
 _COPY = (
     run("copy.mode", member(Mode), "copy: S3 copies; downup: the workers download and upload", "--mode"),
     run("copy.preserve_etags", values.BOOL, "keep part boundaries, and so multipart ETags", on("--preserve-etags")),
@@ -162,6 +164,13 @@ _COPY = (
         "size of a part",
         "--part-size",
         field="copy.part_size_bytes",
+    ),
+    one(
+        "copy.relay_memory",
+        size(RELAY_MEMORY_MIN_BYTES),
+        "bytes of bodies that one worker holds at most where bytes go through the workers",
+        "--relay-memory",
+        field="copy.relay_memory_bytes",
     ),
     one("copy.in_flight", integer(1, 4096), "requests in flight in one worker", "--in-flight"),
     one("copy.max_attempts", integer(1, 100), "tries for one request, the first included", "--max-attempts"),
@@ -256,7 +265,8 @@ _SCHEDULE = (
 
 
 def _widened(setting: Setting) -> Setting:
-    return replace(setting, commands=setting.commands | also_read_by(setting.name) | also_checked_by(setting.name))
+    readers = (also_read_by, also_checked_by, also_listed_by)
+    return replace(setting, commands=setting.commands.union(*(readers_of(setting.name) for readers_of in readers)))
 
 
 _ALL = (
@@ -267,6 +277,7 @@ _ALL = (
     *_PLAN,
     *_COPY,
     *_RUN,
+    *LISTING,
     *CHECK,
     *REPORT,
     *QUEUES,
@@ -286,6 +297,7 @@ SECTIONS = {
     "plan": "planning",
     "copy": "copying",
     "run": "the run",
+    "listing": "listing",
     "check": "checking",
     "report": "the report",
     "sqs": "queues",

@@ -15,13 +15,13 @@ ROUND_COST_SECONDS = 0.4  # what a slot loses between two rounds
 FIRST_RANGES_PER_SLOT = 2
 
 
-def share_out(ranges: Iterable[Lane], slots: int) -> list[list[Lane]]:
+def share_out(ranges: Iterable[Lane], slots: int, *, may_cut: bool = True) -> list[list[Lane]]:
     """The ranges as one list a task, at most `slots` of them, with about the same number of pages each.
 
     While there are fewer ranges than slots, the largest are cut, but only where it is known how their rest is spread.
     """
     lanes = list(ranges)
-    while 0 < len(lanes) < slots:
+    while may_cut and 0 < len(lanes) < slots:
         part = _cut_one(lanes)
         if part is None:
             break

@@ -32,12 +32,16 @@ class SharingCounts:
 
 class Sharing:
     """`lanes` is how many requests may be in flight. `enough`: close by itself once so many ranges could be handed
-    back, for a worker that only finds out where the work is while others wait for it."""
+    back, for a worker that only finds out where the work is while others wait for it. Without `may_cut` each range
+    stays in one piece."""
 
-    def __init__(self, ranges: Iterable[Lane], lanes: int, alphabet: Alphabet, enough: int | None = None) -> None:
+    def __init__(
+        self, ranges: Iterable[Lane], lanes: int, alphabet: Alphabet, enough: int | None = None, *, may_cut: bool = True
+    ) -> None:
         self.counts = SharingCounts()
         self.is_closed = False
         self._lanes = lanes
+        self._may_cut = may_cut
         self._enough = enough
         self.alphabet = alphabet
         self._misses_free = MISSES_FREE + (0 if enough is None else MISSES_FREE_PER_LANE * lanes)
@@ -88,7 +92,7 @@ class Sharing:
         return len(self._waiting) + len(self._active) - len(self._on_trial)
 
     def _cut(self) -> Lane | None:
-        if self.counts.misses > self._misses_free + MISSES_PER_PAGE * self.counts.pages:
+        if not self._may_cut or self.counts.misses > self._misses_free + MISSES_PER_PAGE * self.counts.pages:
             return None
         tried = {id(lane) for lane in self._on_trial.values()} | self._on_trial.keys()
         for lane in sorted(self._active.values(), key=lambda lane: -lane.estimated_pages):

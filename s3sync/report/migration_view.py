@@ -98,6 +98,16 @@ class MigrationView:
         ]
 
     @property
+    def throttled_bars(self) -> list[Bar]:
+        """Answers that asked to slow down, by prefix, the most first."""
+        found = sorted(self.summary.throttled_by_prefix.items(), key=lambda item: -item[1])
+        most = found[0][1] if found else 1
+        return [
+            Bar(prefix or "(no prefix)", f"{count:,}", charts.stacked([("throttled", count / most)]))
+            for prefix, count in found[: charts.BARS_MAX]
+        ]
+
+    @property
     def errors(self) -> list[tuple[str, str, int, str, str, bool]]:
         found = sorted(self.summary.errors.items(), key=lambda item: -item[1].count)
         return [

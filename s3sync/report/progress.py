@@ -8,6 +8,8 @@ from rich.console import Console
 from rich.filesize import decimal
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from s3sync.model.keys import printable
+
 LINE_SECONDS = 5.0
 
 
@@ -20,6 +22,7 @@ class Standing:
     size_bytes: int
     failed: int
     throttled: int
+    hottest: tuple[str, int] | None = None  # the prefix that was throttled most
 
 
 def line(standing: Standing, began: Standing, seconds: float) -> str:
@@ -35,7 +38,8 @@ def line(standing: Standing, began: Standing, seconds: float) -> str:
     if standing.total is not None or standing.failed:
         parts.append(f"{standing.failed:,} failed")
     if standing.throttled:
-        parts.append(f"{standing.throttled:,} throttled")
+        where = f", {standing.hottest[1]:,} of them in {printable(standing.hottest[0])}" if standing.hottest else ""
+        parts.append(f"{standing.throttled:,} throttled{where}")
     if left is not None:
         parts.append(f"{_duration(left)} left")
     return ", ".join(parts)

@@ -38,6 +38,7 @@ class Summary:
     | statuses                             | objects and bytes by status, with what the plan skips                  |
     | remaining                            | planned objects without an outcome                                     |
     | requests, retries, throttled         | requests by S3 operation; repeats; answers that asked to slow down     |
+    | throttled_by_prefix                  | those answers by `BUCKET/FOLDER/`, the ones with the most              |
     | errors                               | by error code: error_class, count, example_key, example_message        |
     | sent, unsent                         | tasks that went to the queues; those that did not, by the reason       |
     | pinned, unpinned                     | copies by how they were tied to what was listed; those not at all (C4) |
@@ -59,6 +60,7 @@ class Summary:
     requests: Mapping[str, int] = field(default_factory=dict)
     retries: int = 0
     throttled: int = 0
+    throttled_by_prefix: Mapping[str, int] = field(default_factory=dict)
     sent: int = 0
     unsent: Mapping[str, int] = field(default_factory=dict)
     errors: Mapping[str, ErrorTally] = field(default_factory=dict)
@@ -101,6 +103,7 @@ class Summary:
             "requests": dict(self.requests),
             "retries": self.retries,
             "throttled": self.throttled,
+            "throttled_by_prefix": dict(self.throttled_by_prefix),
             "sent": self.sent,
             "unsent": dict(self.unsent),
             "errors": {code: asdict(error) for code, error in self.errors.items()},
@@ -126,6 +129,7 @@ class Summary:
             started_at=datetime.fromisoformat(value["started_at"]),
             ended_at=datetime.fromisoformat(value["ended_at"]),
             counts=Counts.from_json(value["counts"]),
+            throttled_by_prefix=value.get("throttled_by_prefix", {}),
             sent=value.get("sent", 0),
             unsent=value.get("unsent", {}),
             errors={code: ErrorTally(**error) for code, error in value["errors"].items()},
@@ -181,6 +185,7 @@ def summarize(
         requests=dict(tally.requests),
         retries=tally.retries,
         throttled=tally.throttled,
+        throttled_by_prefix=dict(tally.throttled_by_prefix.most_common()),
         sent=tally.sent,
         unsent=dict(tally.unsent),
         errors=dict(tally.errors),

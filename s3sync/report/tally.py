@@ -7,16 +7,18 @@ do not hold (requests by kind, throttles) is counted by the engine and travels i
 import json
 from collections import Counter
 from dataclasses import asdict, dataclass, field, fields
+from datetime import UTC, datetime
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from s3sync.model.hot_prefixes import merge
 from s3sync.model.outcome import Status
 
 ENGINE_KEY = b"s3sync.engine"
 
-_OF_THE_ENGINE = ("requests", "retries", "throttled", "engine_seconds", "sent", "unsent")
+_OF_THE_ENGINE = ("requests", "retries", "throttled", "throttled_by_prefix", "engine_seconds", "sent", "unsent")
 _OF_ROWS = ("objects", "size_bytes", "reasons", "pinned", "verified")
 
 
@@ -44,6 +46,7 @@ class Tally:
     requests: Counter[str] = field(default_factory=Counter)
     retries: int = 0
     throttled: int = 0
+    throttled_by_prefix: Counter[str] = field(default_factory=Counter)
     engine_seconds: float = 0.0
     sent: int = 0
     unsent: Counter[str] = field(default_factory=Counter)
@@ -68,6 +71,7 @@ class Tally:
                 mine.count += error.count
         self.retries += other.retries
         self.throttled += other.throttled
+        merge(self.throttled_by_prefix, other.throttled_by_prefix)
         self.engine_seconds += other.engine_seconds
         self.sent += other.sent
 
@@ -82,6 +86,7 @@ class Tally:
             errors={code: ErrorTally(**error) for code, error in value["errors"].items()},
             retries=value["retries"],
             throttled=value["throttled"],
+            throttled_by_prefix=Counter(value.get("throttled_by_prefix", {})),
             engine_seconds=value["engine_seconds"],
             sent=value.get("sent", 0),
             unsent=Counter(value.get("unsent", {})),
@@ -103,8 +108,10 @@ def without(whole: Tally, removed: Tally) -> Tally:
 
 
 def with_engine_counts(table: pa.Table, engine: Tally) -> pa.Table:
-    """The table with what the engine and the queues counted while its rows were made, in the schema's metadata."""
+    """The table with what the engine and the queues counted while its rows were made, and when that ended, in the
+    schema's metadata."""
     counts = {name: getattr(engine, name) for name in _OF_THE_ENGINE}
+    counts["ended_at"] = datetime.now(UTC).isoformat()
     return table.replace_schema_metadata({ENGINE_KEY: json.dumps(counts).encode()})
 
 
@@ -123,6 +130,7 @@ def tally(outcomes: pa.Table) -> Tally:
         requests=Counter(counts.get("requests", {})),
         retries=counts.get("retries", 0),
         throttled=counts.get("throttled", 0),
+        throttled_by_prefix=Counter(counts.get("throttled_by_prefix", {})),
         engine_seconds=counts.get("engine_seconds", 0.0),
         sent=counts.get("sent", 0),
         unsent=Counter(counts.get("unsent", {})),

@@ -20,7 +20,7 @@ from s3sync.aws.engine import Engine
 from s3sync.aws.evidence import Looked, look
 from s3sync.aws.pair_look import LookSettings
 from s3sync.aws.store import Store
-from s3sync.aws.workers import EngineOptions, engine_for
+from s3sync.aws.workers import EngineOptions, engine_for, rate_for
 from s3sync.config.model import AccessConfig, CheckConfig
 from s3sync.model.finding import Evidence, Finding, Verdict
 from s3sync.model.tables import FINDINGS
@@ -31,8 +31,6 @@ from s3sync.runs.folder import RunFolder
 from s3sync.runs.hub import HubAddress, HubClient, Report
 from s3sync.runs.outcome_log import parquet_bytes, read_parquet
 from s3sync.runs.plan import Batch
-
-BODIES_IN_FLIGHT = 8  # requests for bodies at once: each holds a piece of a body in memory
 
 NOT_SAMPLED = "not in the sample that --deep-sample reads"
 OVER_BUDGET = "not read: --max-deep-bytes is used up"
@@ -62,6 +60,26 @@ class LookBatch:
 
     batch: Batch
     budget_bytes: int | None = None
+
+
+def budgeted(batches: Iterable[Batch], check: CheckConfig) -> list[LookBatch]:
+    """The batches with what each may read of the bodies: in their order, as long as the budget lasts.
+
+    | max_deep_bytes | sizes of the batch known | budget of the batch                                     |
+    |----------------|--------------------------|---------------------------------------------------------|
+    | none           |                          | no limit                                                |
+    | given          | yes                      | what it needs at most (both sides), of what is left     |
+    | given          | no                       | half of what is left                                    |
+    """
+    left, result = check.max_deep_bytes, []
+    for batch in batches:
+        if left is None:
+            result.append(LookBatch(batch))
+            continue
+        given = min(left, batch.size_bytes) if batch.size_bytes else left // 2
+        left -= given
+        result.append(LookBatch(batch, given))
+    return result
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +121,7 @@ def looked_batches(folder: RunFolder) -> dict[str, BatchLooked]:
 def check_batch(context: CheckContext, store: Store, work: LookBatch, attempt: str) -> BatchLooked | None:
     """Settle each object of the batch, as far as the evidence goes; None where it was told to stop."""
     batch = work.batch
-    hub = HubClient(context.hub)
+    hub = HubClient(context.hub, rate_for(context.engine))
     try:
         if hub.report(Report(batch.batch_id, attempt)):
             return None
@@ -134,7 +152,7 @@ class _Look:
         context = self._context
         still_open: list[tuple[int, Looked]] = []
         looks = ((place, look(finding, context.settings)) for place, finding in enumerate(findings))
-        for place, looked in self._carried_out(context.engine, looks):
+        for place, looked in self._carried_out(looks):
             if looked.is_open and context.reads_bodies:
                 still_open.append((place, looked))
             else:
@@ -142,15 +160,14 @@ class _Look:
         if still_open and not self._must_stop():
             chosen = self._chosen(sorted(still_open, key=lambda item: item[0]))
             bodies = ((place, read_bodies(looked, context.settings)) for place, looked in chosen)
-            engine = replace(context.engine, in_flight=min(BODIES_IN_FLIGHT, context.engine.in_flight))
-            for place, finding in self._carried_out(engine, bodies):
+            for place, finding in self._carried_out(bodies):
                 self._settle(place, finding)
         if self._circuit.open_code is not None:
             self._give_up(findings)
         return self._finished(len(findings))
 
-    def _carried_out(self, options: EngineOptions, operations: Iterable[tuple[int, Any]]) -> Iterator[tuple[int, Any]]:
-        engine = engine_for(self._context.access, options)
+    def _carried_out(self, operations: Iterable[tuple[int, Any]]) -> Iterator[tuple[int, Any]]:
+        engine = engine_for(self._context.access, self._context.engine)
         before = engine.counts.copy()
         yield from engine.run(operations, self._must_stop, self._ticker(engine))
         spent = engine.counts.since(before)

@@ -20,8 +20,9 @@ from s3sync.aws.copy_settings import CopySettings
 from s3sync.aws.engine import Engine
 from s3sync.aws.operations import copy_task
 from s3sync.aws.store import Store
-from s3sync.aws.workers import EngineOptions, engine_for
+from s3sync.aws.workers import EngineOptions, engine_for, rate_for
 from s3sync.config.model import AccessConfig
+from s3sync.model.hot_prefixes import most_of
 from s3sync.model.outcome import Outcome, Status
 from s3sync.model.tables import TIMESTAMP
 from s3sync.model.task import Action, Method, Task
@@ -30,7 +31,7 @@ from s3sync.report.tally import Tally
 from s3sync.runs.failures import FailureQueues, FailureSender
 from s3sync.runs.folder import RunFolder
 from s3sync.runs.hub import HubAddress, HubClient, Report
-from s3sync.runs.outcome_log import BatchDone, OutcomeLog, read_parquet
+from s3sync.runs.outcome_log import BatchDone, OutcomeLog, engine_tally, read_parquet
 from s3sync.runs.plan import Batch
 
 FLUSH_SECONDS = 15.0
@@ -119,7 +120,8 @@ class BatchWatch:
         self._unseen_settled = 0
         self._circuit = Circuit(context.circuit_after)
         self._flushed_at = clock()
-        self._flushed_counts = engine.counts.copy()  # the engine counts for all batches of the process
+        self._began_counts = engine.counts.copy()  # the engine counts for all batches of the process
+        self._flushed_counts = self._reported_counts = self._began_counts
         self.stop = False
 
     @property
@@ -137,16 +139,29 @@ class BatchWatch:
             if outcome.error_class in HOPELESS and outcome.error_code:
                 self._unseen[outcome.error_code] += 1
 
-    def tick(self) -> None:
-        """Called about once a second while requests are in flight."""
+    def tick(self, *, is_ended: bool = False) -> None:
+        """Called about once a second while requests are in flight, and once when none will follow."""
         self._circuit.observe(self._unseen_settled, self._unseen)
         self._hopeless.update(self._unseen)
         self._unseen_settled, self._unseen = 0, Counter()
         batch_id, attempt = self._work
-        throttled = self._engine.counts.throttled
+        counts = self._engine.counts.copy()
         told_to_stop = self._hub.report(
-            Report(batch_id, attempt, self._settled, self._size_bytes, self._failed, throttled, dict(self._hopeless))
+            Report(
+                batch_id,
+                attempt,
+                self._settled,
+                self._size_bytes,
+                self._failed,
+                counts.throttled - self._began_counts.throttled,
+                dict(self._hopeless),
+                is_ended=is_ended,
+                throttled_by_prefix=most_of(counts.since(self._reported_counts).throttled_by_prefix),
+            )
         )
+        self._reported_counts = counts
+        if self._hub.moves:
+            self._engine.note_headway()
         orphaned = os.getppid() != self._parent
         self.stop = self.stop or told_to_stop or orphaned or self.circuit_code is not None
         if self._log.pending >= FLUSH_ROWS or self._clock() - self._flushed_at >= FLUSH_SECONDS:
@@ -155,15 +170,7 @@ class BatchWatch:
     def flush(self, keep_back: Callable[[Outcome], bool] = lambda _: False) -> None:
         counts = self._engine.counts.since(self._flushed_counts)
         seconds = self._clock() - self._flushed_at
-        self._log.flush(
-            Tally(
-                requests=Counter(counts.requests),
-                retries=counts.retries,
-                throttled=counts.throttled,
-                engine_seconds=seconds,
-            ),
-            keep_back,
-        )
+        self._log.flush(engine_tally(counts, seconds), keep_back)
         self._flushed_counts = self._engine.counts.copy()
         self._flushed_at = self._clock()
 
@@ -178,7 +185,7 @@ def _is_hopeless(outcome: Outcome) -> bool:
 
 def copy_batch(context: CopyContext, store: Store, batch: Batch, attempt: str) -> BatchDone | Stopped:
     """Settle each task of the batch once, whatever earlier attempts did; safe to call again at any point (C2)."""
-    hub = HubClient(context.hub)
+    hub = HubClient(context.hub, rate_for(context.engine))
     if hub.report(Report(batch.batch_id, attempt)):
         return Stopped(batch.batch_id, None)
     folder = RunFolder(store, context.run_id)
@@ -203,7 +210,7 @@ def copy_batch(context: CopyContext, store: Store, batch: Batch, attempt: str) -
             sender.note(task, outcome)
             watch.settle(outcome)
             settled += 1
-    watch.tick()
+    watch.tick(is_ended=True)
     watch.close()
     if watch.circuit_code is not None:
         watch.flush(keep_back=_is_hopeless)

@@ -35,13 +35,15 @@ REPORT_SECONDS = 0.25
 class ListContext:
     """What a worker needs for any task of a listing. It travels in the task's closure (C12).
 
-    `options` is without a prefix: each range has its own. `make_format` is called in the worker.
+    `options` is without a prefix: each range has its own. `make_format` is called in the worker. Without `may_cut` no
+    range is cut or handed back: the server can't start a page anywhere.
     """
 
     options: ListOptions
     access: Access
     engine: EngineOptions
     make_format: Callable[[], SegmentFormat]
+    may_cut: bool = True
     hub: HubAddress | None = None
 
 
@@ -124,7 +126,8 @@ class _TaskRun:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.error: str | None = None
-        self.sharing = Sharing(ranges, context.engine.in_flight, task.alphabet.copy(), task.enough)
+        lanes, alphabet = context.engine.in_flight, task.alphabet.copy()
+        self.sharing = Sharing(ranges, lanes, alphabet, task.enough, may_cut=context.may_cut)
         self._context = context
         self._task = task
         self._attempt = attempt
@@ -132,7 +135,7 @@ class _TaskRun:
         self._clock = clock
         self._engine = engine_for(AccessConfig(source=context.access, target=context.access), context.engine)
         self._counts = self._engine.counts.copy()
-        self._hub = HubClient(context.hub) if context.hub is not None else None
+        self._hub = HubClient(context.hub, self._engine.rate) if context.hub is not None else None
         self._reader = PageReader(versions=context.options.versions)
         self._parent = os.getppid()
         self._reported_at = 0.0
@@ -197,7 +200,8 @@ class _TaskRun:
     def _look_up(self) -> None:
         """Tell the driver how it goes; close where it says so, or the time is up, or it is gone."""
         told_to_stop = self._report()
-        if told_to_stop or self._clock() >= self._ends_at or os.getppid() != self._parent:
+        is_over = self._clock() >= self._ends_at and self._context.may_cut
+        if told_to_stop or is_over or os.getppid() != self._parent:
             self.sharing.close()
 
     def _report(self, *, is_ended: bool = False) -> bool:

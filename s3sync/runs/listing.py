@@ -10,6 +10,7 @@ comes later lists what no row covers, and nothing else: at most what was held in
 """
 
 import json
+import secrets
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
@@ -247,9 +248,10 @@ class ListingFolder:
         return file
 
     def segment_files(self) -> Iterator[str]:
-        """All segments that lie there, whether they count or not, as they are told."""
-        for path in self.store.names(f"{self.base}{self.folder}"):
-            if not path.startswith(self.state) or path.count("/") == f"{self.base}{self.folder}".count("/"):
+        """All files that lie where the segments do, whether they count or not, as they are told."""
+        top = f"{self.base}{self.folder}"
+        for path in self.store.names(top):
+            if path.count("/") == top.count("/"):
                 yield path[len(self.base) :]
 
     def drop_segment(self, file: str) -> None:
@@ -286,6 +288,21 @@ class ListingFolder:
 
     def commit(self, manifest: dict[str, Any]) -> None:
         self._put("manifest.json", {"schema_version": SCHEMA_VERSION, **manifest})
+
+    def options(self) -> dict[str, Any] | None:
+        """What the listing was begun with, where that is kept here."""
+        body = self.store.get(f"{self.state}options.json")
+        return None if body is None else self._parsed(f"{self.state}options.json", body)
+
+    def put_options(self, options: dict[str, Any]) -> None:
+        self._put("options.json", options)
+
+    def begin_epoch(self) -> int:
+        """Count this driver's start: no two drivers get the same number."""
+        epoch = 1 + sum(1 for _ in self.store.names(f"{self.state}starts/"))
+        while not self.store.put_new(f"{self.state}starts/{epoch:04d}", secrets.token_hex(8).encode()):
+            epoch += 1
+        return epoch
 
     def _put(self, name: str, value: dict[str, Any]) -> None:
         self.store.put(f"{self.state}{name}", json.dumps(value).encode())

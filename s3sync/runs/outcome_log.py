@@ -44,7 +44,11 @@ def outcome_table(outcomes: list[Outcome]) -> pa.Table:
 def engine_tally(counts: EngineCounts, seconds: float) -> Tally:
     """What an engine counted in so many seconds, to be written with the rows that it made."""
     return Tally(
-        requests=Counter(counts.requests), retries=counts.retries, throttled=counts.throttled, engine_seconds=seconds
+        requests=Counter(counts.requests),
+        retries=counts.retries,
+        throttled=counts.throttled,
+        throttled_by_prefix=Counter(counts.throttled_by_prefix),
+        engine_seconds=seconds,
     )
 
 

@@ -73,7 +73,7 @@ def redo_file(context: RedoContext, name: str, attempt: str) -> DrainTally:
     worker = f"{name.rpartition('/')[2].removesuffix('.json')}-{attempt}"
     log = RetryLog(folder, context.drain_id, worker)
     engine = engine_for(context.access, context.engine)
-    hub = HubClient(context.hub) if context.hub is not None else None
+    hub = HubClient(context.hub, engine.rate) if context.hub is not None else None
     told = DrainTally(messages=1)
     pending: list[Outcome] = []
     counted, flushed_at, size_bytes, stop = engine.counts.copy(), time.monotonic(), 0, False

@@ -89,7 +89,7 @@ class Drain:
         self._engine: Engine = engine_for(context.access, context.engine)
         self._intake = Intake(self._sqs, context, self.tally.troubles, clock)
         self._runs: dict[str, RunInWork | None] = {}
-        self._hub = HubClient(context.hub) if context.hub is not None else None
+        self._hub = HubClient(context.hub, self._engine.rate) if context.hub is not None else None
         self._size_bytes = 0
         self._held: list[Received] = []
         self._held_at = self._committed_at = clock()

@@ -9,18 +9,16 @@ from rich.console import Console
 from s3sync.aws.copy_settings import CopySettings
 from s3sync.aws.pair_look import LookSettings
 from s3sync.aws.store import open_store
-from s3sync.aws.workers import EngineOptions
-from s3sync.config.model import CheckConfig
+from s3sync.aws.workers import EngineOptions, shares_of
 from s3sync.planning.circuit import Circuit
 from s3sync.report.progress import ProgressView
-from s3sync.runs.check_batch import CheckContext, LookBatch, check_batch, looked_batches
+from s3sync.runs.check_batch import CheckContext, LookBatch, budgeted, check_batch, looked_batches
 from s3sync.runs.hub import Hub, HubAddress, Report
 from s3sync.runs.judged import Judged
-from s3sync.runs.plan import Batch
 from s3sync.spark.attempts import this_attempt
 from s3sync.spark.check_stage import CheckRun
 from s3sync.spark.copying import CopyWatch, carry_out
-from s3sync.spark.session import advertised_host, interruptible, listening_host
+from s3sync.spark.session import advertised_host, interruptible, listening_host, workers
 
 
 def look_at_open(run: CheckRun, judged: Judged, console: Console, say: Callable[[str], None]) -> bool:
@@ -30,7 +28,8 @@ def look_at_open(run: CheckRun, judged: Judged, console: Console, say: Callable[
     left = [each for each in work if each.batch.batch_id not in done]
     interrupted = threading.Event()
     with ExitStack() as stack:
-        hub = stack.enter_context(Hub(listening_host(run.spark), advertised_host(run.spark)))
+        engine = EngineOptions.of(run.prepared.config.copy, workers(run.spark, len(left)))
+        hub = stack.enter_context(Hub(listening_host(run.spark), advertised_host(run.spark), shares_of(engine)))
         hub.settled_before([Report(each.batch_id, each.attempt, each.objects) for each in done.values()])
         view = stack.enter_context(ProgressView(console, "Looking"))
         circuit = Circuit(run.prepared.config.copy.circuit_after)  # each batch has its own; nothing is told to this one
@@ -42,31 +41,11 @@ def look_at_open(run: CheckRun, judged: Judged, console: Console, say: Callable[
             return True
 
         stack.enter_context(interruptible(stop_cleanly, say))
-        carry_out(run.spark, left, _task(_context(run, judged, hub.address), run.epoch), watch)
+        carry_out(run.spark, left, _task(_context(run, judged, engine, hub.address), run.epoch), watch)
     return not interrupted.is_set()
 
 
-def budgeted(batches: Iterable[Batch], check: CheckConfig) -> list[LookBatch]:
-    """The batches with what each may read of the bodies: in their order, as long as the budget lasts.
-
-    | max_deep_bytes | sizes of the batch known | budget of the batch                                     |
-    |----------------|--------------------------|---------------------------------------------------------|
-    | none           |                          | no limit                                                |
-    | given          | yes                      | what it needs at most (both sides), of what is left     |
-    | given          | no                       | half of what is left                                    |
-    """
-    left, result = check.max_deep_bytes, []
-    for batch in batches:
-        if left is None:
-            result.append(LookBatch(batch))
-            continue
-        given = min(left, batch.size_bytes) if batch.size_bytes else left // 2
-        left -= given
-        result.append(LookBatch(batch, given))
-    return result
-
-
-def _context(run: CheckRun, judged: Judged, hub: HubAddress) -> CheckContext:
+def _context(run: CheckRun, judged: Judged, engine: EngineOptions, hub: HubAddress) -> CheckContext:
     config = run.prepared.config
     moment = judged.moments.changed_after or run.prepared.source.server_time
     copying = CopySettings.of(config, planned_at=moment, preconditions=True)
@@ -74,7 +53,7 @@ def _context(run: CheckRun, judged: Judged, hub: HubAddress) -> CheckContext:
         settings=LookSettings(copying, judged.moments.changed_after, config.check.metadata),
         check=config.check,
         access=config.access,
-        engine=EngineOptions.of(config.copy),
+        engine=engine,
         store_uri=config.run.work_uri,
         run_id=run.folder.run_id,
         circuit_after=config.copy.circuit_after,

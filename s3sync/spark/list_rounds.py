@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from pyspark.sql import SparkSession
 
 from s3sync.aws.store import open_store
+from s3sync.aws.workers import shares_of
 from s3sync.config.model import Access
 from s3sync.errors import Interrupted, InvariantBroken, ServiceError
 from s3sync.model.ranges import KeyRange
@@ -70,11 +71,12 @@ class ListingStage:
         folder = self.place.open()
         self.listing, number = folder.resume()
         slots = self.spark.sparkContext.defaultParallelism
+        may_cut = self.context.may_cut
         rests = self._left(slots)
         idle_rounds = 0
         while rests:
             before = self.listing.calls.pages
-            ends = self._round(number, share_out(rests, slots), slots, is_first=not number)
+            ends = self._round(number, share_out(rests, slots, may_cut=may_cut), slots, is_first=may_cut and not number)
             folder.put_round(number, self._accept(ends))
             rests = [lane for end in ends for lane in end.rests]
             self._raise_if_over(ends, is_left=bool(rests))
@@ -89,7 +91,7 @@ class ListingStage:
             lane
             for prefix in self.prefixes
             for part in self.listing.left_of(prefix, KeyRange())
-            for lane in self.hints.lanes(prefix, part, slots)
+            for lane in (self.hints if self.context.may_cut else Hints()).lanes(prefix, part, slots)
         ]
 
     def _accept(self, ends: Iterable[TaskEnd]) -> Listed:
@@ -116,7 +118,7 @@ class ListingStage:
         ]
         sc = self.spark.sparkContext
         ended = threading.Event()
-        with Hub(listening_host(self.spark), advertised_host(self.spark)) as hub:
+        with Hub(listening_host(self.spark), advertised_host(self.spark), shares_of(self.context.engine)) as hub:
             listed = self.listing
             hub.settled_before([Report("before", "", listed.objects, listed.size_bytes, is_ended=True)])
             watch = threading.Thread(
@@ -140,7 +142,8 @@ class ListingStage:
             reports = {report.work: report for report in hub.reports() if report.work in expected}
             running = [name for name in expected if name not in reports or not reports[name].is_ended]
             left = sum(reports[name].pages_left if name in reports else expected[name] for name in running)
-            if self.stopping.is_set() or idle.should_end(time.monotonic(), len(running), left):
+            is_uneven = idle.should_end(time.monotonic(), len(running), left) and self.context.may_cut
+            if self.stopping.is_set() or is_uneven:
                 hub.stop_workers()
             self._show(hub)
         self._show(hub)

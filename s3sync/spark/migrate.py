@@ -26,6 +26,7 @@ from s3sync.runs.finish import finish_run
 from s3sync.runs.folder import RunFolder, find_or_create
 from s3sync.runs.lock import TargetLock
 from s3sync.runs.plan import Plan
+from s3sync.runs.reports import report_store, write_migration_report
 from s3sync.runs.submissions import announce_run
 from s3sync.spark.context import Preparation, RunContext, prepare
 from s3sync.spark.copy_stage import copy, written_recipe
@@ -54,6 +55,10 @@ def migrate(config: Config, console: Console) -> int:
         summary = finish_run(run.folder, plan, prepared.source_place, prepared.target_place, began, stopped)
         console.print(summary_view(summary))
         run.say(f"The run's tables and summary.json lie in {run.folder.uri}/")
+        if run.config.report.uri is not None:
+            report = report_store(run.config, run.folder)
+            write_migration_report(report, run.folder, summary)
+            run.say(f"The report is {report.uri}/report.html")
         if reason is not None and summary.counts.remaining:
             raise reason
         return summary.exit_code

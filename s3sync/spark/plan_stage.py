@@ -43,7 +43,7 @@ def _plan_job(run: RunContext, sources: Sources) -> PlanJob:
     return PlanJob(
         read=_read_job(run, sources),
         write=WriteJob(
-            resolve=ResolveOptions.of(config, target_hides_md5=_target_hides_md5(run)),
+            resolve=ResolveOptions.of(config, target_hides_md5=_target_hides_md5(run), is_relayed=run.is_relayed),
             limits=limits,
             cost=CostOptions.of(config),
             work_access=config.access.work,

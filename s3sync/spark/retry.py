@@ -12,12 +12,12 @@ from pyspark.sql import SparkSession
 from rich.console import Console
 
 from s3sync.aws.store import Store, open_store
-from s3sync.aws.workers import EngineOptions
+from s3sync.aws.workers import EngineOptions, shares_of
 from s3sync.config.model import Config
 from s3sync.errors import Interrupted
 from s3sync.runs.drain import DrainContext, DrainTally, drain_context, how_of
-from s3sync.runs.drained import drained_runs, exit_code_of, say_drained
-from s3sync.runs.finish import accounts_of, finish_again
+from s3sync.runs.drained import exit_code_of, finish_drained, say_drained
+from s3sync.runs.finish import accounts_of
 from s3sync.runs.folder import RunFolder, new_run_id
 from s3sync.runs.hub import Hub
 from s3sync.runs.lock import TargetLock
@@ -39,6 +39,7 @@ class _Crew:
 
     spark: SparkSession
     hub: Hub
+    engine: EngineOptions
     console: Console
 
     def say(self, text: str) -> None:
@@ -86,8 +87,8 @@ def retry(config: Config, console: Console) -> int:
     minutes = config.retry.max_minutes
     context = drain_context(config, follow=False, deadline=began + timedelta(minutes=minutes) if minutes else None)
     store = open_store(config.run.work_uri, config.access.work)
-    with _crew("s3sync retry", console) as (crew, stopped):
-        at_work = replace(context, hub=crew.hub.address)
+    with _crew("s3sync retry", config, console) as (crew, stopped):
+        at_work = replace(context, hub=crew.hub.address, engine=crew.engine)
         workers = [f"w{number:04d}" for number in range(crew.spark.sparkContext.defaultParallelism)]
         crew.say(f"Draining {', '.join(queue.name for queue in context.take[:20])} by {len(workers)} workers")
         told = crew.carry_out(workers, lambda worker, attempt: _drain(at_work, worker, attempt))
@@ -115,13 +116,13 @@ def _retry_from_tables(config: Config, run_id: str, console: Console) -> int:
         told = DrainTally()
         is_stopped = False
         if files:
-            with _crew(f"s3sync retry of {run_id}", console) as (crew, stopped):
+            with _crew(f"s3sync retry of {run_id}", config, console) as (crew, stopped):
                 context = RedoContext(
                     drain_id,
                     run_id,
                     config.access,
                     config.run.work_uri,
-                    EngineOptions.of(config.copy),
+                    crew.engine,
                     how_of(config),
                     settings,
                     crew.hub.address,
@@ -141,13 +142,14 @@ def _lock_target(folder: RunFolder) -> str:
 
 
 @contextmanager
-def _crew(app_name: str, console: Console) -> Iterator[tuple[_Crew, threading.Event]]:
+def _crew(app_name: str, config: Config, console: Console) -> Iterator[tuple[_Crew, threading.Event]]:
     """Spark, the hub, and Ctrl-C that ends the workers cleanly; the event tells that it came."""
     spark = open_session(app_name)
     stopped = threading.Event()
     with ExitStack() as stack:
-        hub = stack.enter_context(Hub(listening_host(spark), advertised_host(spark)))
-        crew = _Crew(spark, hub, console)
+        engine = EngineOptions.of(config.copy, spark.sparkContext.defaultParallelism)
+        hub = stack.enter_context(Hub(listening_host(spark), advertised_host(spark), shares_of(engine)))
+        crew = _Crew(spark, hub, engine, console)
 
         def stop_cleanly() -> bool:
             stopped.set()
@@ -161,7 +163,7 @@ def _crew(app_name: str, console: Console) -> Iterator[tuple[_Crew, threading.Ev
 def _finish(
     store: Store, drain_id: str, began: datetime, told: DrainTally, console: Console, *, is_stopped: bool
 ) -> int:
-    summaries = [finish_again(RunFolder(store, run_id), began) for run_id in drained_runs(store, drain_id)]
+    summaries = finish_drained(store, drain_id, began)
     say_drained(console, told, summaries)
     if is_stopped:
         raise Interrupted("stopped; what was not tried is in the queues, or in the tables, as before")

@@ -1,6 +1,6 @@
 """Where a plan's rows come from: inventory reports, or live listings that are committed first."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import ceil
 
 from pyspark.sql import SparkSession
@@ -9,6 +9,7 @@ from s3sync.aws.clients import client
 from s3sync.aws.inventory_source import find_manifest
 from s3sync.aws.listing import ListOptions
 from s3sync.aws.store import Store
+from s3sync.aws.workers import EngineOptions
 from s3sync.config.model import Access, Config, Owner
 from s3sync.errors import InventoryError
 from s3sync.inventory.manifest import FileFormat, Manifest
@@ -17,6 +18,7 @@ from s3sync.model.finding import Verdict
 from s3sync.planning.mapping import KeyMapping
 from s3sync.runs.folder import RunFolder
 from s3sync.runs.followed import findings_of_check
+from s3sync.runs.given_hints import given_hints
 from s3sync.spark.listing import ListingJob, list_side, outermost
 from s3sync.spark.rows import FindingsFile, InventoryFile, Segment, Source
 
@@ -109,7 +111,11 @@ def _listed(
     access: Access,
 ) -> Sources:
     stage = "listing-source" if side == SIDE_SOURCE else "listing-target"
-    job = ListingJob(stage, options, access, config.access.work, config.run.work_uri, folder.run_id, epoch)
+    workers = spark.sparkContext.defaultParallelism
+    engine = replace(EngineOptions.of(config.copy, workers), in_flight=config.listing.in_flight)
+    job = ListingJob(stage, options, access, config.access.work, config.run.work_uri, folder.run_id, epoch, engine)
+    if side == SIDE_SOURCE:
+        job = replace(job, hints=given_hints(config))
     list_side(spark, folder, job)
     ranges = (folder.manifest(stage) or {})["ranges"]
     segments = tuple(Segment(side, path) for listed in ranges for path in listed["segments"])

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from s3sync.aws.engine import Engine
+from s3sync.aws.engine import Engine, Operation
 from s3sync.aws.operations import CopySettings, copy_task
 from s3sync.aws.retries import RetryPolicy
 from s3sync.aws.transport import Transport
@@ -63,8 +63,11 @@ class Migration:
         }
         return Task(**{**given, **changes})
 
+    def operation(self, task: Task, *, look_first: bool = False) -> Operation[Outcome]:
+        return copy_task(task, self.settings, 1, look_first)
+
     def copy(self, *tasks: Task, look_first: bool = False) -> list[Outcome]:
-        operations = [(task.task_id, copy_task(task, self.settings, 1, look_first)) for task in tasks]
+        operations = [(task.task_id, self.operation(task, look_first=look_first)) for task in tasks]
         found = dict(self.engine.run(operations))
         return [found[task.task_id] for task in tasks]
 

@@ -26,7 +26,11 @@ def test_a_run_is_checked_mended_and_checked_again(job: Job, s3: Any, fill: Fill
     source, target = bucket_factory(), bucket_factory()
     bodies = fill(source, 30)
     s3.put_object(Bucket=target, Key="to/not of the run", Body=b"x")
-    assert job.run("-s", source, "-t", target, "--target-prefix", "to/").code == 0
+    ended = job.run("-s", source, "-t", target, "--target-prefix", "to/", "--report-uri", str(job.folder / "moved"))
+    assert ended.code == 0, ended.output
+    page = (job.folder / "moved" / "report.html").read_text()
+    assert "All 30 objects are done" in page
+    assert "Objects over time" in page
     run_id = job.run_folder().name
     lost, broken, changed, gone = sorted(bodies)[:4]
     s3.delete_object(Bucket=target, Key=f"to/{lost}")

@@ -127,6 +127,18 @@ def test_versions_and_delete_markers() -> None:
     ]
 
 
+def test_delete_markers_behind_all_versions_are_put_into_order() -> None:
+    """As the embedded server sends them; each of the two must be in order by itself."""
+    versions = [version("a", "v0", is_latest=False), version("b", "v0", is_latest=True)]
+    markers = [version("a", "v1", is_latest=True, is_marker=True), version("c", "v0", is_latest=True, is_marker=True)]
+    body = page_xml([*versions, *markers], truncated=False).replace(b"ListBucketResult", b"ListVersionsResult")
+    rows = read(body, reader=PageReader(versions=True))
+    assert [(row["key"], row["version_id"]) for row in rows] == [("a", "v1"), ("a", "v0"), ("b", "v0"), ("c", "v0")]
+    body = page_xml([*versions, *markers[::-1]], truncated=False).replace(b"ListBucketResult", b"ListVersionsResult")
+    with pytest.raises(PageRefused, match="not in order"):
+        read(body, reader=PageReader(versions=True))
+
+
 def test_echoed_fields_are_not_read() -> None:
     """radosgw writes StartAfter and Prefix as they are: no XML parser would take this page."""
     body = page_xml([contents("a\x01")], truncated=False, more="<StartAfter>\x02\x03</StartAfter>")

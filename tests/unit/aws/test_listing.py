@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from s3sync.aws.engine import Engine
-from s3sync.aws.listing import EMPTY_PAGES_MAX, REFUSALS_MAX, ListOptions, list_range
+from s3sync.aws.listing import EMPTY_PAGES_MAX, REFUSALS_MAX, ListOptions, list_range, starts_at_any_place
 from s3sync.aws.retries import RetryPolicy
 from s3sync.aws.transport import Reply, Request
 from s3sync.errors import ServiceError
@@ -178,3 +178,20 @@ def test_c5_a_version_that_comes_twice_is_an_error() -> None:
     bucket.fault = stuck
     with pytest.raises(ServiceError, match="twice"):
         list(list_range(engine(bucket), ListOptions("b", "", versions=True), KeyRange()))
+
+
+@pytest.mark.parametrize(("keys", "skips", "exact"), [("abc", False, True), ("abc", True, False), ("a", True, True)])
+def test_c5_a_server_that_leaves_out_a_key_behind_a_marker_is_found_out(keys: str, skips: bool, exact: bool) -> None:
+    """The embedded server does so where no key lies at the marker."""
+    bucket = ListedBucket(list(keys))
+
+    def skipping(request: Request, reply: Reply) -> Reply:
+        if "KeyMarker" not in request.params:
+            return reply
+        body = reply.values["Body"]
+        begin, end = body.index(b"<Version>"), body.index(b"</Version>") + len(b"</Version>")
+        return Reply(request, 200, values={"Body": body[:begin] + body[end:]})
+
+    if skips:
+        bucket.fault = skipping
+    assert starts_at_any_place(engine(bucket), ListOptions("b", "", versions=True)) is exact

@@ -11,6 +11,7 @@ from s3sync.model.message import Message, PoisonError, QueuedTask, from_text, to
 from s3sync.model.outcome import ErrorClass, Status
 from s3sync.model.task import Action, Method, Task, task_id
 
+
 def _is_utf8(text: str) -> bool:
     try:
         text.encode()

@@ -156,6 +156,7 @@ def a_migration(*pieces, troubles=()):
         errors={"SlowDown": ErrorTally("throttled", 2, HOSTILE[0], HOSTILE[1])},
         requests=Counter(CopyObject=12),
         throttled=4,
+        throttled_by_prefix=Counter({HOSTILE[3]: 3, "b/": 1}),
     )
     counts = Counts(listed=10, planned={"copy/copy_object": Amount(10, 1000)}) + Counts.of_outcomes(tally)
     summary = summarize(
@@ -183,6 +184,7 @@ def test_the_page_of_a_migration():
     ):
         assert words in text
     assert view.summary.state is State.INCOMPLETE
+    assert "slow down, by answers" in text
     for status in Status:
         assert f".{status.value} {{ fill" in html or f" .{status.value} {{ fill" in html
 
