@@ -7,19 +7,14 @@ do not hold (requests by kind, throttles) is counted by the engine and travels i
 import json
 from collections import Counter
 from dataclasses import asdict, dataclass, field, fields
-from datetime import UTC, datetime
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from s3sync.model.hot_prefixes import merge
 from s3sync.model.outcome import Status
 
 ENGINE_KEY = b"s3sync.engine"
-
-_OF_THE_ENGINE = ("requests", "retries", "throttled", "throttled_by_prefix", "engine_seconds", "sent", "unsent")
-_OF_ROWS = ("objects", "size_bytes", "reasons", "pinned", "verified")
 
 
 @dataclass(slots=True)
@@ -32,10 +27,7 @@ class ErrorTally:
 
 @dataclass(slots=True)
 class Tally:
-    """Objects and bytes by status, and why; requests by operation; `engine_seconds` is time spent copying.
-
-    `sent` counts the tasks that went to the queues, `unsent` those that did not, by the reason.
-    """
+    """Objects and bytes by status, and why; requests by S3 operation; `engine_seconds` is time spent copying."""
 
     objects: Counter[str] = field(default_factory=Counter)
     size_bytes: Counter[str] = field(default_factory=Counter)
@@ -46,10 +38,7 @@ class Tally:
     requests: Counter[str] = field(default_factory=Counter)
     retries: int = 0
     throttled: int = 0
-    throttled_by_prefix: Counter[str] = field(default_factory=Counter)
     engine_seconds: float = 0.0
-    sent: int = 0
-    unsent: Counter[str] = field(default_factory=Counter)
 
     @property
     def settled(self) -> int:
@@ -61,7 +50,7 @@ class Tally:
         return Counter({code: e.count for code, e in self.errors.items() if e.error_class in names})
 
     def add(self, other: "Tally") -> None:
-        for name in (*_OF_ROWS, "requests", "unsent"):
+        for name in ("objects", "size_bytes", "reasons", "pinned", "verified", "requests"):
             getattr(self, name).update(getattr(other, name))
         for code, error in other.errors.items():
             mine = self.errors.get(code)
@@ -71,9 +60,7 @@ class Tally:
                 mine.count += error.count
         self.retries += other.retries
         self.throttled += other.throttled
-        merge(self.throttled_by_prefix, other.throttled_by_prefix)
         self.engine_seconds += other.engine_seconds
-        self.sent += other.sent
 
     def to_json(self) -> dict[str, Any]:
         errors = {code: asdict(error) for code, error in self.errors.items()}
@@ -81,37 +68,21 @@ class Tally:
 
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> "Tally":
+        counters = ("objects", "size_bytes", "reasons", "pinned", "verified", "requests")
         return cls(
-            **{name: Counter(value[name]) for name in (*_OF_ROWS, "requests")},
+            **{name: Counter(value[name]) for name in counters},
             errors={code: ErrorTally(**error) for code, error in value["errors"].items()},
             retries=value["retries"],
             throttled=value["throttled"],
-            throttled_by_prefix=Counter(value.get("throttled_by_prefix", {})),
             engine_seconds=value["engine_seconds"],
-            sent=value.get("sent", 0),
-            unsent=Counter(value.get("unsent", {})),
         )
 
 
-def without(whole: Tally, removed: Tally) -> Tally:
-    """The tally without some of its rows; requests, seconds and what was sent are history and stay."""
-    rest = Tally()
-    rest.add(whole)
-    for name in _OF_ROWS:
-        setattr(rest, name, +(getattr(rest, name) - getattr(removed, name)))
-    for code, error in removed.errors.items():
-        mine = rest.errors.get(code)
-        if mine is not None:
-            mine.count -= error.count
-    rest.errors = {code: error for code, error in rest.errors.items() if error.count > 0}
-    return rest
-
-
-def with_engine_counts(table: pa.Table, engine: Tally) -> pa.Table:
-    """The table with what the engine and the queues counted while its rows were made, and when that ended, in the
-    schema's metadata."""
-    counts = {name: getattr(engine, name) for name in _OF_THE_ENGINE}
-    counts["ended_at"] = datetime.now(UTC).isoformat()
+def with_engine_counts(
+    table: pa.Table, requests: Counter[str], retries: int, throttled: int, seconds: float
+) -> pa.Table:
+    """The table with what the engine counted while its rows were made, in the schema's metadata."""
+    counts = {"requests": requests, "retries": retries, "throttled": throttled, "engine_seconds": seconds}
     return table.replace_schema_metadata({ENGINE_KEY: json.dumps(counts).encode()})
 
 
@@ -119,21 +90,17 @@ def tally(outcomes: pa.Table) -> Tally:
     """The counts of an outcomes table (schema `model.tables.OUTCOMES`), which may carry the engine's metadata."""
     counts = json.loads((outcomes.schema.metadata or {}).get(ENGINE_KEY, b"{}"))
     by_status = outcomes.group_by("status").aggregate([("task_id", "count"), ("size", "sum")]).to_pylist()
-    copied = outcomes.filter(pc.equal(outcomes["status"], str(Status.COPIED)))
     return Tally(
         objects=Counter({row["status"]: row["task_id_count"] for row in by_status}),
         size_bytes=Counter({row["status"]: row["size_sum"] or 0 for row in by_status}),
         reasons=counted(outcomes, "reason"),
-        pinned=counted(copied, "pinned"),
+        pinned=counted(outcomes, "pinned"),
         verified=counted(outcomes, "verified"),
         errors=_errors(outcomes),
         requests=Counter(counts.get("requests", {})),
         retries=counts.get("retries", 0),
         throttled=counts.get("throttled", 0),
-        throttled_by_prefix=Counter(counts.get("throttled_by_prefix", {})),
         engine_seconds=counts.get("engine_seconds", 0.0),
-        sent=counts.get("sent", 0),
-        unsent=Counter(counts.get("unsent", {})),
     )
 
 

@@ -3,7 +3,6 @@
 from s3sync.aws.buckets import own_owner_id
 from s3sync.config.files import conf_file
 from s3sync.config.model import Owner
-from s3sync.model import etag
 from s3sync.planning.batches import BatchLimits, partition_count
 from s3sync.planning.cost import CostOptions
 from s3sync.planning.filters import Filters
@@ -16,7 +15,7 @@ from s3sync.spark.context import RunContext
 from s3sync.spark.plan_files import WriteJob
 from s3sync.spark.planning import PlanJob, make_plan
 from s3sync.spark.rows import ReadJob
-from s3sync.spark.sources import Sources, findings_sources, inventory_sources, listed_source, listed_target
+from s3sync.spark.sources import Sources, inventory_sources, listed_source, listed_target
 
 
 def planned(run: RunContext) -> Plan:
@@ -24,9 +23,7 @@ def planned(run: RunContext) -> Plan:
     committed = run.folder.manifest("plan")
     if committed is not None:
         return Plan.from_json(committed)
-    if run.config.plan.from_findings is not None:
-        sources = findings_sources(run.folder.store, run.config.plan.from_findings)
-    elif run.prepared.manifests:
+    if run.prepared.manifests:
         sources = inventory_sources(run.prepared.manifests)
     else:
         sources = listed_source(run.spark, run.folder, run.config, run.epoch)
@@ -43,7 +40,7 @@ def _plan_job(run: RunContext, sources: Sources) -> PlanJob:
     return PlanJob(
         read=_read_job(run, sources),
         write=WriteJob(
-            resolve=ResolveOptions.of(config, target_hides_md5=_target_hides_md5(run), is_relayed=run.is_relayed),
+            resolve=ResolveOptions.of(config, target_hides_md5=run.prepared.target.hides_md5),
             limits=limits,
             cost=CostOptions.of(config),
             work_access=config.access.work,
@@ -58,11 +55,6 @@ def _plan_job(run: RunContext, sources: Sources) -> PlanJob:
         planned_at=run.prepared.target.server_time,
         listing_pages=sources.pages,
     )
-
-
-def _target_hides_md5(run: RunContext) -> bool:
-    """True where copies get ETags that are no MD5s, by the bucket's default or by what this run asks for."""
-    return run.prepared.target.hides_md5 or etag.hides_md5(run.config.target.encryption)
 
 
 def _read_job(run: RunContext, sources: Sources) -> ReadJob:

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
-from pyspark import SparkConf, SparkContext
+from pyspark import SparkConf
 from pyspark.sql import SparkSession
 
 from s3sync.errors import Interrupted
@@ -48,7 +48,7 @@ def local_master(master: str | None) -> str | None:
 def open_session(app_name: str) -> SparkSession:
     provide_java()
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
-    given = _submitted()
+    given = SparkConf()
     master = given.get("spark.master", None) or os.environ.get("MASTER")
     builder = SparkSession.builder.appName(app_name)
     for name, value in REQUIRED.items():
@@ -66,15 +66,6 @@ def open_session(app_name: str) -> SparkSession:
     return session
 
 
-def _submitted() -> SparkConf:
-    """What spark-submit was given. It is in the JVM that spark-submit started, where `SparkConf()` looks only once the
-    connection is there: before, it is empty, and a cluster's master would be overlooked. Without spark-submit there
-    is no JVM yet, and nothing was given."""
-    if "PYSPARK_GATEWAY_PORT" in os.environ:
-        SparkContext._ensure_initialized()
-    return SparkConf()
-
-
 def _let_java_ignore_interrupts(session: SparkSession) -> None:
     """Under spark-submit the terminal sends Ctrl-C to the JVM as well, which would end in the middle of everything.
     Ignored signals are inherited, so the Python daemon that the JVM starts later ignores it too."""
@@ -84,11 +75,6 @@ def _let_java_ignore_interrupts(session: SparkSession) -> None:
 
 def is_local(session: SparkSession) -> bool:
     return bool(str(session.sparkContext.master).startswith("local"))
-
-
-def workers(session: SparkSession, tasks: int) -> int:
-    """How many worker processes so many tasks are likely to begin with: as many as the session has cores now."""
-    return max(1, min(tasks, session.sparkContext.defaultParallelism))
 
 
 @contextmanager
@@ -111,12 +97,6 @@ def interruptible(on_first: Callable[[], bool], say: Callable[[str], None]) -> I
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-
-
-def listening_host(session: SparkSession) -> str:
-    """Where the driver listens for its workers: where Spark's own driver does, and nowhere else."""
-    conf = session.sparkContext.getConf()
-    return str(conf.get("spark.driver.bindAddress", None) or advertised_host(session))
 
 
 def advertised_host(session: SparkSession) -> str:
