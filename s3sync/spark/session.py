@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
-from pyspark import SparkConf
+from pyspark import SparkConf, SparkContext
 from pyspark.sql import SparkSession
 
 from s3sync.errors import Interrupted
@@ -48,7 +48,7 @@ def local_master(master: str | None) -> str | None:
 def open_session(app_name: str) -> SparkSession:
     provide_java()
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
-    given = SparkConf()
+    given = _submitted()
     master = given.get("spark.master", None) or os.environ.get("MASTER")
     builder = SparkSession.builder.appName(app_name)
     for name, value in REQUIRED.items():
@@ -64,6 +64,15 @@ def open_session(app_name: str) -> SparkSession:
     session.sparkContext.setLogLevel("ERROR")
     _let_java_ignore_interrupts(session)
     return session
+
+
+def _submitted() -> SparkConf:
+    """What spark-submit was given. It is in the JVM that spark-submit started, where `SparkConf()` looks only once the
+    connection is there: before, it is empty, and a cluster's master would be overlooked. Without spark-submit there
+    is no JVM yet, and nothing was given."""
+    if "PYSPARK_GATEWAY_PORT" in os.environ:
+        SparkContext._ensure_initialized()
+    return SparkConf()
 
 
 def _let_java_ignore_interrupts(session: SparkSession) -> None:
