@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import pyarrow as pa
 
 from s3sync.aws.copy_settings import CopySettings
-from s3sync.aws.engine import Engine, EngineCounts
+from s3sync.aws.engine import Engine
 from s3sync.aws.operations import copy_task
 from s3sync.aws.store import Store
 from s3sync.aws.workers import engine_for
@@ -102,7 +102,9 @@ class BatchWatch:
         self._unseen_settled = 0
         self._circuit = Circuit(context.circuit_after)
         self._flushed_at = clock()
-        self._flushed_counts = EngineCounts()
+        # The engine lives through all batches of its process: what it counted before is not this batch's.
+        self._flushed_counts = engine.counts.copy()
+        self._throttled_before = engine.counts.throttled
         self.stop = False
 
     @property
@@ -126,7 +128,7 @@ class BatchWatch:
         self._hopeless.update(self._unseen)
         self._unseen_settled, self._unseen = 0, Counter()
         batch_id, attempt = self._work
-        throttled = self._engine.counts.throttled
+        throttled = self._engine.counts.throttled - self._throttled_before
         told_to_stop = self._hub.report(
             Report(batch_id, attempt, self._settled, self._size_bytes, self._failed, throttled, dict(self._hopeless))
         )
