@@ -1,5 +1,6 @@
 """What must be known of a bucket before a run: that it is there, its server's time, and how it encrypts."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -8,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from s3sync.aws.clients import client, error_text
+from s3sync.aws.copy_settings import CopySettings
 from s3sync.config.model import Access
 from s3sync.errors import ConfigError, ServiceError
 from s3sync.model import etag
@@ -72,23 +74,41 @@ def own_owner_id(access: Access) -> str:
         raise ServiceError(f"--owner/--no-owner: this account's own id cannot be found out: {cause}") from error
 
 
-def honours_preconditions(access: Access, source: tuple[str, str], target: tuple[str, str]) -> bool:
+# | answer to a copy whose condition can't hold  | then                                             |
+# |----------------------------------------------|--------------------------------------------------|
+# | 412                                          | the server honours conditions                    |
+# | done                                         | it ignores them; what was copied is removed      |
+# | any other refusal (gone, archived, denied)   | the next key is tried; after the last: honours   |
+def honours_preconditions(access: Access, settings: CopySettings, source_keys: Iterable[str], probe_key: str) -> bool:
     """Whether the server refuses a copy whose source condition does not hold (C4).
 
-    `source` and `target` are bucket and key; the target key is free and meant for this probe. A server that honours
-    conditions writes nothing; where it ignores them the copy is removed again. Servers of AWS need no probe.
+    `source_keys` are some that can probably be copied, `probe_key` a free key on the target, meant for this probe. A
+    server that honours conditions writes nothing. Servers of AWS need no probe.
     """
     s3 = client("s3", access)
-    wrong = '"00000000000000000000000000000000"'
-    copy_source: CopySourceTypeDef = {"Bucket": source[0], "Key": source[1]}
+    given: Any = {**settings.on_new_target, "Key": probe_key, "CopySourceIfMatch": f'"{"0" * 32}"'}
+    if settings.source_expected_owner is not None:
+        given["ExpectedSourceBucketOwner"] = settings.source_expected_owner
+    for key in source_keys:
+        copy_source: CopySourceTypeDef = {"Bucket": settings.source_bucket, "Key": key}
+        try:
+            s3.copy_object(CopySource=copy_source, **given)
+        except ClientError as error:
+            if error.response["ResponseMetadata"]["HTTPStatusCode"] == 412:  # noqa: PLR2004
+                return True
+        except BotoCoreError as error:
+            raise ServiceError(f"s3://{settings.target_bucket}: no answer to a copy: {error_text(error)[1]}") from error
+        else:
+            _remove_probe(s3, {**settings.on_target, "Key": probe_key})
+            return False
+    return True
+
+
+def _remove_probe(s3: "S3Client", probe: Any) -> None:
+    """On a versioned bucket the version itself, so that nothing is left."""
     try:
-        s3.copy_object(Bucket=target[0], Key=target[1], CopySource=copy_source, CopySourceIfMatch=wrong)
-    except ClientError:
-        return True  # 412; any other refusal is not the condition's, and wrote nothing either
-    except BotoCoreError as error:
-        raise ServiceError(f"s3://{target[0]}: no answer to a copy: {error_text(error)[1]}") from error
-    try:
-        s3.delete_object(Bucket=target[0], Key=target[1])
+        version_id = s3.head_object(**probe).get("VersionId")
+        s3.delete_object(**{**probe, "VersionId": version_id} if version_id else probe)
     except (ClientError, BotoCoreError) as error:
-        raise ServiceError(f"s3://{target[0]}/{target[1]}: the probe object cannot be removed") from error
-    return False
+        where = f"s3://{probe['Bucket']}/{probe['Key']}"
+        raise ServiceError(f"{where}: the probe object cannot be removed: {': '.join(error_text(error))}") from error

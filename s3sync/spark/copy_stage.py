@@ -22,6 +22,7 @@ from s3sync.spark.copying import CopyWatch, copy_batches, report_of
 from s3sync.spark.session import advertised_host, interruptible, is_local
 
 LATE_AFTER = timedelta(minutes=5)
+PROBES_MAX = 20
 LISTEN_LOCAL = "127.0.0.1"
 LISTEN_CLUSTER = "0.0.0.0"  # noqa: S104  (executors are other machines)
 
@@ -69,13 +70,14 @@ def _copy_context(run: RunContext, plan: Plan, hub: Hub) -> CopyContext:
 
 
 def _preconditions(run: RunContext, plan: Plan) -> bool:
-    """AWS honours conditions on copies; another server is asked, once, with the plan's first object (C4)."""
+    """AWS honours conditions on copies; another server is asked, once, with the plan's first objects (C4)."""
     access = run.config.access.target
     if access.endpoint_url is None or not plan.batches:
         return True
-    first = read_parquet(run.folder.get(plan.batches[0].file), ["source_key"])["source_key"][0].as_py()
-    probe = f"{run.config.target.prefix}.s3sync-probe-{run.folder.run_id}"
-    return honours_preconditions(access, (plan.source_bucket, first), (plan.target_bucket, probe))
+    first = read_parquet(run.folder.get(plan.batches[0].file), ["source_key"])["source_key"][:PROBES_MAX].to_pylist()
+    settings = CopySettings.of(run.config, planned_at=plan.planned_at, preconditions=True)
+    probe_key = f"{run.config.target.prefix}.s3sync-probe-{run.folder.run_id}"
+    return honours_preconditions(access, settings, first, probe_key)
 
 
 def _why_stopped(circuit: Circuit, *, is_interrupted: bool, is_lock_lost: bool) -> S3SyncError | None:
