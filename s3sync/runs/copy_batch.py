@@ -121,6 +121,8 @@ class BatchWatch:
             self._failed += 1
             if outcome.error_class in HOPELESS and outcome.error_code:
                 self._unseen[outcome.error_code] += 1
+                if self._unseen.total() >= self._circuit.window:
+                    self.tick()  # a fast worker would send thousands more within the second
 
     def tick(self) -> None:
         """Called about once a second while requests are in flight."""
@@ -157,7 +159,8 @@ class BatchWatch:
 
 
 def _is_hopeless(outcome: Outcome) -> bool:
-    """Failures that may be everybody's: held back until the batch ends, so that an open circuit leaves them planned."""
+    """Failures that may be everybody's: held back until the batch ends, so that one that is stopped, by its own circuit
+    or from outside, leaves them planned."""
     return outcome.status is Status.FAILED and outcome.error_class in HOPELESS
 
 
@@ -187,12 +190,9 @@ def copy_batch(context: CopyContext, store: Store, batch: Batch, attempt: str) -
             settled += 1
     watch.tick()
     watch.close()
-    if watch.circuit_code is not None:
+    if watch.circuit_code is not None or settled < batch.tasks:
         watch.flush(keep_back=_is_hopeless)
         log.drop_pending()
         return Stopped(batch.batch_id, watch.circuit_code)
-    if settled < batch.tasks:
-        watch.flush()
-        return Stopped(batch.batch_id, None)
     watch.flush()
     return log.finish(batch.tasks)
