@@ -1,6 +1,7 @@
 """Errors that workers raise on purpose, brought back to the driver as what they were."""
 
 import re
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -9,7 +10,7 @@ from pyspark.errors import PySparkException
 
 from s3sync import errors
 
-_RAISED = re.compile(r"^(?:Caused by: .*?)?s3sync\.errors\.(\w+): (.*)$", re.MULTILINE)
+_RAISED = re.compile(r"^(?:Caused by: .*?)?(s3sync[\w.]*)\.(\w+): (.*)$", re.MULTILINE)
 
 
 @contextmanager
@@ -27,11 +28,10 @@ def workers_errors() -> Iterator[None]:
 
 def revived(text: str) -> errors.S3SyncError | None:
     """The last S3SyncError that a Python traceback within `text` tells of, with its message."""
-    found = _RAISED.findall(text)
-    if not found:
-        return None
-    name, message = found[-1]
-    kind = getattr(errors, name, errors.S3SyncError)
-    revival = kind.__new__(kind)
-    revival.args = (message.strip(),)
-    return revival
+    for module, name, message in reversed(_RAISED.findall(text)):
+        kind = getattr(sys.modules.get(module), name, None)
+        if isinstance(kind, type) and issubclass(kind, errors.S3SyncError):
+            revival = kind.__new__(kind)
+            revival.args = (message.strip(),)
+            return revival
+    return None

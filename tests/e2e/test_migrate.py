@@ -2,35 +2,18 @@
 
 import json
 from collections.abc import Callable
-from datetime import UTC, datetime
 from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
 
 from s3sync.demo.bucket import fill_source_bucket
-from s3sync.demo.inventory_writer import write_inventory
-from s3sync.inventory.manifest import FileFormat
 from tests.e2e.jobs import Job
+from tests.inventories import put_inventory
 from tests.servers import Server
 
 Listed = Callable[[str], dict[str, dict[str, Any]]]
 Fill = Callable[[str, int], dict[str, bytes]]
-
-
-def put_inventory(s3: Any, rows: Any, source: str, home: str, file_format: FileFormat = FileFormat.CSV) -> str:
-    report = write_inventory(
-        rows,
-        file_format=file_format,
-        source_bucket=source,
-        destination_bucket=home,
-        prefix="inv",
-        config_id="all",
-        created_at=datetime.now(UTC),
-    )
-    for key, body in report.items():
-        s3.put_object(Bucket=home, Key=key, Body=body)
-    return f"s3://{home}/inv/{source}/all/"
 
 
 def test_c1_an_inventory_goes_in_and_each_object_is_on_the_target_once(

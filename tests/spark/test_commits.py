@@ -1,0 +1,281 @@
+"""What no manifest names does not exist; an unfinished run is found again and gone on with; one run at a time."""
+
+import json
+import shutil
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+
+from s3sync.aws.store import LocalStore
+from s3sync.runs.lock import TargetLock
+from tests.inventories import put_inventory
+from tests.servers import Server
+from tests.servers.capabilities import require
+from tests.servers.faults import Action, Fault, Faults
+from tests.spark.workplace import Ended, Workplace
+
+Objects = Callable[[str], dict[str, bytes]]
+BODIES = {f"{'ab'[n % 2]}/{n:02}": f"body {n}".encode() for n in range(20)}
+
+
+@pytest.fixture
+def filled(s3: Any, pair: tuple[str, str]) -> tuple[str, ...]:
+    """The options of a run over twenty objects."""
+    source, target = pair
+    for key, body in BODIES.items():
+        s3.put_object(Bucket=source, Key=key, Body=body)
+    return ("-s", source, "-t", target)
+
+
+def uncommit(run: Path | None, *names: str) -> Path:
+    """The run as if its driver had died before it wrote these files."""
+    assert run is not None
+    for name in names:
+        (run / name).unlink()
+    return run
+
+
+def parts_of(run: Path, pattern: str) -> list[Path]:
+    found = sorted(run.glob(pattern))
+    assert found, pattern
+    return found
+
+
+def test_a_listing_without_records_is_made_again(
+    workplace: Workplace, s3: Any, filled: tuple[str, ...], pair: tuple[str, str], objects: Objects
+) -> None:
+    """C5: segments that no record names are no listing, whatever they hold."""
+    run = uncommit(workplace.plan(*filled).folder, "listing-source/manifest.json", "plan/manifest.json")
+    for records in ("rounds", "tasks"):
+        shutil.rmtree(run / "listing-source" / records, ignore_errors=True)
+    old = parts_of(run, "listing-source/*.parquet")
+    (run / "listing-source" / "0001-9999-99999999-00000.parquet").write_bytes(b"half")
+    s3.delete_object(Bucket=pair[0], Key="a/00")
+    ended = workplace.run(*filled)
+    assert (ended.code, ended.folder) == (0, run)
+    assert ended.summary["counts"]["listed"] == len(BODIES) - 1
+    assert objects(pair[1]) == {key: body for key, body in BODIES.items() if key != "a/00"}
+    manifest = (run / "listing-source/manifest.json").read_text()
+    assert not [path for path in old if path.name in manifest]
+
+
+def test_ranges_that_are_recorded_are_not_listed_again(
+    workplace: Workplace, s3: Any, filled: tuple[str, ...], pair: tuple[str, str]
+) -> None:
+    """C5: a driver that died before it committed leaves rows that prove what was listed."""
+    run = uncommit(workplace.plan(*filled).folder, "listing-source/manifest.json", "plan/manifest.json")
+    s3.delete_object(Bucket=pair[0], Key="a/00")
+    ended = workplace.run(*filled)
+    assert (ended.folder, ended.summary["counts"]["listed"]) == (run, len(BODIES))
+    assert ended.statuses == {"copied": len(BODIES) - 1, "vanished": 1}
+
+
+def test_a_committed_listing_is_not_made_again(
+    workplace: Workplace, s3: Any, filled: tuple[str, ...], pair: tuple[str, str], objects: Objects
+) -> None:
+    uncommit(workplace.plan(*filled).folder, "plan/manifest.json")
+    s3.put_object(Bucket=pair[0], Key="b/new", Body=b"since the listing")
+    ended = workplace.run(*filled)
+    assert (ended.code, ended.summary["counts"]["listed"]) == (0, len(BODIES))
+    assert objects(pair[1]) == BODIES
+
+
+def test_plan_files_that_no_manifest_names_are_not_carried_out(
+    workplace: Workplace, filled: tuple[str, ...], pair: tuple[str, str], objects: Objects
+) -> None:
+    """C2, C3: a driver was killed while planning, and another attempt of a task left a file as well."""
+    planned = workplace.plan(*filled)
+    run = uncommit(planned.folder, "plan/manifest.json")
+    (left,) = parts_of(run, "plan/batch-*.parquet")
+    shutil.copy(left, run / "plan" / "batch-00099-000-0001-00000099.parquet")
+    (run / "plan" / "batch-00098-000-0001-00000099.parquet").write_bytes(b"half")
+    ended = workplace.run(*filled)
+    assert (ended.code, ended.folder, ended.statuses) == (0, run, {"copied": len(BODIES)})
+    assert [batch[1] for batch in ended.plan["batches"]] != [left.relative_to(run).as_posix()]
+    assert ended.summary["requests"]["CopyObject"] == len(BODIES)
+    assert objects(pair[1]) == BODIES
+
+
+def test_a_committed_plan_is_carried_out_as_it_is(
+    workplace: Workplace, s3: Any, filled: tuple[str, ...], pair: tuple[str, str], objects: Objects
+) -> None:
+    planned = workplace.plan(*filled)
+    s3.put_object(Bucket=pair[0], Key="b/new", Body=b"since the plan")
+    ended = workplace.run(*filled)
+    assert (ended.folder, ended.statuses) == (planned.folder, {"copied": len(BODIES)})
+    assert set(objects(pair[1])) == set(BODIES)
+
+
+def half_done(run: Path) -> set[str]:
+    """The batch's outcomes as if its worker had died after half of them were written; the keys it wrote."""
+    uncommit(run, "summary.json", "outcomes/manifest.json")
+    for record in parts_of(run, "outcomes/*/*.done.json"):
+        record.unlink()
+    (part,) = parts_of(run, "outcomes/*/*.parquet")
+    table = pq.read_table(part)
+    pq.write_table(table.slice(0, table.num_rows // 2), part)
+    return set(table["source_key"].to_pylist()[: table.num_rows // 2])
+
+
+def test_c2_settled_tasks_of_a_dead_attempt_are_not_done_again(
+    workplace: Workplace, s3: Any, filled: tuple[str, ...], pair: tuple[str, str], objects: Objects
+) -> None:
+    first = workplace.run(*filled)
+    assert first.folder is not None
+    written = half_done(first.folder)
+    for key in written:
+        s3.delete_object(Bucket=pair[1], Key=key)
+    ended = workplace.run(*filled)
+    assert (ended.code, ended.folder, ended.statuses) == (0, first.folder, {"copied": len(BODIES)})
+    assert set(objects(pair[1])) == set(BODIES) - written
+    attempts = {key: row["attempt"] for key, row in ended.outcomes().items()}
+    assert attempts == {key: 1 if key in written else 2 for key in BODIES}
+
+
+def test_c2_tasks_that_a_dead_attempt_did_not_record_are_looked_at_first(
+    workplace: Workplace, s3: Any, filled: tuple[str, ...], pair: tuple[str, str], objects: Objects
+) -> None:
+    """What it copied is found; what it did not is copied; an object that somebody else wrote since stays."""
+    first = workplace.run(*filled)
+    assert first.folder is not None
+    written = half_done(first.folder)
+    gone, foreign, *_ = sorted(set(BODIES) - written)
+    s3.delete_object(Bucket=pair[1], Key=gone)
+    s3.put_object(Bucket=pair[1], Key=foreign, Body=b"somebody else's")
+    planned = json.loads((first.folder / "plan/manifest.json").read_text())
+    earlier = {**planned, "planned_at": "2025-01-01T00:00:00+00:00"}  # so that the copies are newer, by the second
+    (first.folder / "plan/manifest.json").write_text(json.dumps(earlier))
+    ended = workplace.run(*filled)
+    outcomes = ended.outcomes()
+    assert (ended.code, ended.statuses) == (3, {"copied": len(BODIES) - 1, "failed": 1})
+    assert outcomes[foreign]["error_code"] == "TargetIsNewer"
+    assert objects(pair[1]) == {**BODIES, foreign: b"somebody else's"}
+    found = {key for key, row in outcomes.items() if row["reason"] == "found_on_target"}
+    assert found == set(BODIES) - written - {gone, foreign}
+
+
+def test_parts_that_came_too_late_do_not_count(workplace: Workplace, filled: tuple[str, ...]) -> None:
+    """C1: an attempt that was thought dead writes its rows after the batch was committed."""
+    first = workplace.run(*filled)
+    assert first.folder is not None
+    (part,) = parts_of(first.folder, "outcomes/*/*.parquet")
+    shutil.copy(part, part.with_name("0009-00000099-0000.parquet"))
+    uncommit(first.folder, "summary.json", "outcomes/manifest.json")
+    ended = workplace.run(*filled)
+    assert (ended.code, ended.folder, ended.statuses) == (0, first.folder, {"copied": len(BODIES)})
+    assert len(ended.outcomes()) == len(BODIES)
+
+
+def test_a_finished_run_is_told_by_its_id_and_followed_by_a_new_one_without(
+    workplace: Workplace, filled: tuple[str, ...]
+) -> None:
+    first = workplace.run(*filled, "--run-id", "one")
+    again = workplace.run(*filled, "--run-id", "one")
+    assert (again.code, again.summary) == (0, first.summary)
+    assert "Run one is finished; nothing to do" in again.said
+    new = workplace.run(*filled)
+    assert new.folder != first.folder
+    assert new.code == 0
+
+
+@pytest.mark.parametrize(
+    ("options", "is_same"),
+    [
+        ((), True),
+        (("--in-flight", "7", "--max-attempts", "3", "--progress-interval", "9s"), True),
+        (("--prefix", "a/"), False),
+        (("--target-prefix", "x/"), False),
+        (("-v",), False),
+        (("--batch-objects", "7"), False),
+        (("--no-tags",), False),
+    ],
+    ids=lambda value: " ".join(value) or "nothing" if isinstance(value, tuple) else None,
+)
+def test_options_that_shape_the_run_make_another_one(
+    workplace: Workplace, filled: tuple[str, ...], options: tuple[str, ...], is_same: bool
+) -> None:
+    """Pace and display do not: the unfinished run is gone on with."""
+    first = workplace.plan(*filled, "--run-id", "one")
+    other = workplace.plan(*filled, *options)
+    assert (other.folder == first.folder) is is_same
+    named = workplace.plan(*filled, *options, "--run-id", "one")
+    assert named.code == (0 if is_same else 2)
+    if not is_same:
+        assert named.error is not None
+        assert named.error.startswith("--run-id: run one was begun with other options (")
+
+
+def test_changed_credentials_go_on_with_the_run(workplace: Workplace, server: Server, filled: tuple[str, ...]) -> None:
+    require(server, "faults")  # only the embedded server takes any credentials
+    first = workplace.plan(*filled)
+    other = {"SOURCE_AWS_ACCESS_KEY_ID": "AKIAOTHER", "SOURCE_AWS_SECRET_ACCESS_KEY": "other"}
+    ended = replace(workplace, environ={**workplace.environ, **other}).run(*filled)
+    assert (ended.code, ended.folder) == (0, first.folder)
+
+
+def lock_of(work: Path, server: Server, target: str) -> TargetLock:
+    place = f"{server.s3_endpoint}/{target}/"
+    return TargetLock(LocalStore(work), place, "the other run", 1.0, lambda _: None)
+
+
+def test_a_target_that_another_run_works_on_is_left_alone(
+    workplace: Workplace, server: Server, filled: tuple[str, ...], pair: tuple[str, str], objects: Objects
+) -> None:
+    with lock_of(workplace.work, server, pair[1]):
+        ended = workplace.run(*filled, "--lock-timeout", "1s")
+        assert ended.code == 2
+        assert ended.error is not None
+        assert "the other run" in ended.error
+        assert "is alive and works on this target" in ended.error
+        assert objects(pair[1]) == {}
+        assert workplace.run(*filled, "--lock-timeout", "1s", "--target-prefix", "apart/").code == 0
+    after = workplace.run(*filled, "--lock-timeout", "1s")
+    assert (after.code, after.statuses) == (0, {"copied": len(BODIES)})
+
+
+def test_a_lock_that_is_lost_stops_the_run(
+    workplace: Workplace,
+    server: Server,
+    faults: Faults,
+    filled: tuple[str, ...],
+    pair: tuple[str, str],
+    objects: Objects,
+) -> None:
+    faults.add(Fault(Action.STALL, operation="CopyObject", bucket=pair[1], seconds=0.4))
+    lock = lock_of(workplace.work, server, pair[1])
+    stolen: list[str] = []
+
+    def steal() -> None:
+        locks = workplace.work / "locks"
+        while not faults.requests("CopyObject", bucket=pair[1]):
+            threading.Event().wait(0.05)
+        (held,) = locks.glob("*/*.json")
+        (held.parent / f"{int(held.stem) + 1:08}.json").write_bytes(held.read_bytes())
+        stolen.append(lock._folder)
+
+    thief = threading.Thread(target=steal)
+    thief.start()
+    ended = workplace.run(*filled, "--lock-timeout", "1s", "--in-flight", "1")
+    thief.join()
+    assert stolen
+    assert (ended.code, ended.error) == (1, "another run took over the lock of the target, so this one stopped")
+    assert 0 < len(objects(pair[1])) < len(BODIES)
+    assert ended.summary["statuses"]["copied"]["objects"] == len(objects(pair[1]))
+
+
+def test_runs_over_an_inventory_are_gone_on_with_too(
+    workplace: Workplace, s3: Any, home: str, filled: tuple[str, ...], pair: tuple[str, str], objects: Objects
+) -> None:
+    from s3sync.demo.bucket import list_objects
+
+    manifest = put_inventory(s3, list_objects(s3, pair[0]), pair[0], home)
+    planned: Ended = workplace.plan("-m", manifest, "-t", pair[1])
+    uncommit(planned.folder, "plan/manifest.json")
+    ended = workplace.run("-m", manifest, "-t", pair[1])
+    assert (ended.code, ended.folder) == (0, planned.folder)
+    assert objects(pair[1]) == BODIES
