@@ -73,7 +73,7 @@ bench: $(VENV)/.benches ## All benchmarks, beside other tools, into docs/perform
 	@$(PY) -m benchmarks.run --fresh $(ARGS)
 	@$(PY) -m benchmarks.run copy latency --transport boto3 --client "s3sync (boto3)" $(ARGS)
 
-bench-smoke: $(VENV)/.benches ## Each benchmark once in the small: what was copied is checked, times are not; a minute
+bench-smoke: $(VENV)/.benches ## Each benchmark once in the small: what was copied is checked, times are not; two minutes
 	@$(PY) -m benchmarks.smoke $(ARGS)
 
 lint: $(VENV)/.installed ## ruff and mypy

