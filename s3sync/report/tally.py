@@ -90,11 +90,12 @@ def tally(outcomes: pa.Table) -> Tally:
     """The counts of an outcomes table (schema `model.tables.OUTCOMES`), which may carry the engine's metadata."""
     counts = json.loads((outcomes.schema.metadata or {}).get(ENGINE_KEY, b"{}"))
     by_status = outcomes.group_by("status").aggregate([("task_id", "count"), ("size", "sum")]).to_pylist()
+    copied = outcomes.filter(pc.equal(outcomes["status"], str(Status.COPIED)))
     return Tally(
         objects=Counter({row["status"]: row["task_id_count"] for row in by_status}),
         size_bytes=Counter({row["status"]: row["size_sum"] or 0 for row in by_status}),
         reasons=counted(outcomes, "reason"),
-        pinned=counted(outcomes, "pinned"),
+        pinned=counted(copied, "pinned"),
         verified=counted(outcomes, "verified"),
         errors=_errors(outcomes),
         requests=Counter(counts.get("requests", {})),

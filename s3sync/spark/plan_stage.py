@@ -3,6 +3,7 @@
 from s3sync.aws.buckets import own_owner_id
 from s3sync.config.files import conf_file
 from s3sync.config.model import Owner
+from s3sync.model import etag
 from s3sync.planning.batches import BatchLimits, partition_count
 from s3sync.planning.cost import CostOptions
 from s3sync.planning.filters import Filters
@@ -40,7 +41,7 @@ def _plan_job(run: RunContext, sources: Sources) -> PlanJob:
     return PlanJob(
         read=_read_job(run, sources),
         write=WriteJob(
-            resolve=ResolveOptions.of(config, target_hides_md5=run.prepared.target.hides_md5),
+            resolve=ResolveOptions.of(config, target_hides_md5=_target_hides_md5(run)),
             limits=limits,
             cost=CostOptions.of(config),
             work_access=config.access.work,
@@ -55,6 +56,11 @@ def _plan_job(run: RunContext, sources: Sources) -> PlanJob:
         planned_at=run.prepared.target.server_time,
         listing_pages=sources.pages,
     )
+
+
+def _target_hides_md5(run: RunContext) -> bool:
+    """True where copies get ETags that are no MD5s, by the bucket's default or by what this run asks for."""
+    return run.prepared.target.hides_md5 or etag.hides_md5(run.config.target.encryption)
 
 
 def _read_job(run: RunContext, sources: Sources) -> ReadJob:

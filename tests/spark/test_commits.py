@@ -64,17 +64,6 @@ def test_a_listing_without_records_is_made_again(
     assert not [path for path in old if path.name in manifest]
 
 
-def test_ranges_that_are_recorded_are_not_listed_again(
-    workplace: Workplace, s3: Any, filled: tuple[str, ...], pair: tuple[str, str]
-) -> None:
-    """C5: a driver that died before it committed leaves rows that prove what was listed."""
-    run = uncommit(workplace.plan(*filled).folder, "listing-source/manifest.json", "plan/manifest.json")
-    s3.delete_object(Bucket=pair[0], Key="a/00")
-    ended = workplace.run(*filled)
-    assert (ended.folder, ended.summary["counts"]["listed"]) == (run, len(BODIES))
-    assert ended.statuses == {"copied": len(BODIES) - 1, "vanished": 1}
-
-
 def test_a_committed_listing_is_not_made_again(
     workplace: Workplace, s3: Any, filled: tuple[str, ...], pair: tuple[str, str], objects: Objects
 ) -> None:
