@@ -72,7 +72,11 @@ class LocalStore:
 
     def put(self, path: str, body: bytes) -> None:
         aside, final = self._write_aside(path, body)
-        aside.replace(final)
+        try:
+            aside.replace(final)
+        except OSError as error:
+            aside.unlink(missing_ok=True)
+            raise StoreError(f"{final}: cannot be written: {error.strerror}") from error
 
     def put_new(self, path: str, body: bytes) -> bool:
         aside, final = self._write_aside(path, body)
@@ -80,6 +84,8 @@ class LocalStore:
             final.hardlink_to(aside)  # fails where `final` exists: the one atomic "create only" there is
         except FileExistsError:
             return False
+        except OSError as error:
+            raise StoreError(f"{final}: cannot be made by a hard link: {error.strerror}") from error
         finally:
             aside.unlink()
         return True

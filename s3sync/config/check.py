@@ -50,7 +50,9 @@ def check_ready(config: Config) -> None:
     if config.target.bucket is None:
         raise ConfigError(_option("target.bucket"), "is missing; say where to copy to: -t BUCKET")
     if config.copy.mode is Mode.CHECK:
-        raise ConfigError(_option("copy.mode"), "check copies nothing; give copy or downup")
+        raise ConfigError(_option("copy.mode"), "check copies nothing; give copy")
+    if config.copy.mode is Mode.DOWNUP:
+        raise ConfigError(_option("copy.mode"), "downup is not offered by this version; give copy")
 
 
 def _option(name: str) -> str:

@@ -16,7 +16,7 @@ from rich.console import Console
 from s3sync.aws.store import Store, open_store
 from s3sync.config.load import describe
 from s3sync.config.model import Config
-from s3sync.errors import EXIT_DONE, CircuitOpen, Interrupted
+from s3sync.errors import EXIT_DONE, CircuitOpen, ConfigError, Interrupted, StoreError
 from s3sync.report.console import plan_view, summary_view
 from s3sync.report.summary import State
 from s3sync.runs.finish import finish_run
@@ -37,7 +37,7 @@ def migrate(config: Config, console: Console) -> int:
     began = datetime.now(UTC)
     prepared = prepare(config)
     work = _Work.find(prepared, console)
-    if work.folder.is_finished:
+    if work.is_finished:
         return work.finished_before()
     with work.begun() as (run, lock):
         plan = _planned(run)
@@ -57,7 +57,7 @@ def plan_only(config: Config, console: Console) -> int:
     """Make the plan and show it; `migrate` with the same options carries it out."""
     prepared = prepare(config)
     work = _Work.find(prepared, console)
-    if work.folder.is_finished:
+    if work.is_finished:
         return work.finished_before()
     with work.begun() as (run, _):
         plan = _planned(run)
@@ -77,20 +77,24 @@ def _planned(run: RunContext) -> Plan:
 
 @dataclass(frozen=True, slots=True)
 class _Work:
-    """The run to work on, found by the options; nothing is locked or started yet."""
+    """The run to work on, found by the options; nothing is locked or started yet. `find` raises ConfigError."""
 
     prepared: Preparation
     store: Store
     folder: RunFolder
     is_known: bool
+    is_finished: bool
     console: Console
 
     @classmethod
     def find(cls, prepared: Preparation, console: Console) -> "_Work":
         config = prepared.config
         store = open_store(config.run.work_uri, config.access.work)
-        folder, is_known = find_or_create(store, describe(config), config.run.run_id, datetime.now(UTC))
-        return cls(prepared, store, folder, is_known, console)
+        try:
+            folder, is_known = find_or_create(store, describe(config), config.run.run_id, datetime.now(UTC))
+            return cls(prepared, store, folder, is_known, folder.is_finished, console)
+        except StoreError as error:
+            raise ConfigError("--work-uri", f"cannot be used: {error}") from error
 
     def say(self, text: str) -> None:
         self.console.print(text, highlight=False, markup=False, soft_wrap=True)
