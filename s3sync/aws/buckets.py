@@ -59,9 +59,10 @@ def look_at_bucket(access: Access, bucket: str, option: str, expected_owner: str
 
 def _default_hides_md5(s3: "S3Client", bucket: str) -> bool:
     try:
-        rules = s3.get_bucket_encryption(Bucket=bucket)["ServerSideEncryptionConfiguration"]["Rules"]
+        rules = s3.get_bucket_encryption(Bucket=bucket)["ServerSideEncryptionConfiguration"].get("Rules", [])
     except (ClientError, BotoCoreError):
         return False  # may not be looked at, or the server has no such call; the copies' own answers decide then
+    # radosgw answers an empty configuration where a bucket has none, AWS an error.
     return any(etag.hides_md5(rule.get("ApplyServerSideEncryptionByDefault", {}).get("SSEAlgorithm")) for rule in rules)
 
 
