@@ -3,10 +3,12 @@
 #   PYTHON   the Python to build the virtual environments with: 3.11 or newer
 #   SPARK    3.5 or 4.0: which environment a target runs in (.venv-spark35, .venv-spark40)
 #   ARGS     more arguments for the command or for pytest
+#   BROWSER  the browser of test-browser
 
 SPARK  ?= 3.5
 PYTHON ?= $(shell command -v python3.11 || command -v python3 || echo python3)
 ARGS   ?=
+BROWSER ?= chromium
 
 SPARK_35 := 3.5.9
 SPARK_40 := 4.0.5
@@ -33,7 +35,7 @@ on = --server $(1) --forbid-skips $$($(PY) -c "$(LACKS)" $(1))
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-unit test-radosgw test-spark40 lint format lock clean
+.PHONY: help demo test test-unit test-radosgw contract-localstack test-browser test-spark40 bench bench-smoke lint format lock clean
 
 help: ## This list
 	@echo "make TARGET [SPARK=3.5|4.0] [PYTHON=python3.11] [ARGS=...]"
@@ -44,14 +46,21 @@ demo: $(VENV)/.installed ## A whole migration on this machine, with a server of 
 
 test: $(VENV)/.installed ## The default tests, on the embedded server; under ten minutes
 	@$(PYTEST) tests/unit --forbid-skips $(ARGS)
-	@$(PYTEST) $(IN_PARALLEL) tests --ignore=tests/unit $(call on,embedded) $(ARGS)
+	@$(PYTEST) $(IN_PARALLEL) tests --ignore=tests/unit --ignore=tests/browser $(call on,embedded) $(ARGS)
 
 test-unit: $(VENV)/.installed ## Only the unit tests: no server, no Spark, seconds
 	@$(PYTEST) tests/unit --forbid-skips $(ARGS)
 
-test-radosgw: $(VENV)/.installed ## The contract tests on a radosgw, which is started for them (Debian, Ubuntu)
+test-radosgw: $(VENV)/.installed ## The contract and e2e tests on a radosgw, which is started for them (Debian, Ubuntu)
 	@$(PY) -m tests.servers.radosgw -- \
-		$(PY) -m pytest $(IN_PARALLEL) tests/contract $(call on,radosgw) $(ARGS)
+		$(PY) -m pytest $(IN_PARALLEL) tests/contract tests/e2e $(call on,radosgw) $(ARGS)
+
+contract-localstack: $(VENV)/.installed ## The tests of the queues on LocalStack, which is installed for them; needs Python 3.12 or later
+	@$(PY) -m tests.servers.localstack -- \
+		$(PY) -m pytest $(IN_PARALLEL) tests/contract/test_queues.py tests/contract/test_retry.py $(call on,localstack) $(ARGS)
+
+test-browser: $(VENV)/.installed ## The report in a headless browser: apt-get install chromium, or BROWSER=PROGRAM
+	@$(PYTEST) tests/browser --browser $(BROWSER) --forbid-skips $(ARGS)
 
 test-spark40: ## The spark and e2e tests on Spark 4.0, on the embedded server
 	@$(MAKE) --no-print-directory SPARK=4.0 test-on-spark
@@ -59,6 +68,13 @@ test-spark40: ## The spark and e2e tests on Spark 4.0, on the embedded server
 .PHONY: test-on-spark
 test-on-spark: $(VENV)/.installed
 	@$(PYTEST) $(IN_PARALLEL) tests/spark tests/e2e $(call on,embedded) $(ARGS)
+
+bench: $(VENV)/.benches ## All benchmarks, beside other tools, into docs/performance.md; half an hour on two idle cores
+	@$(PY) -m benchmarks.run --fresh $(ARGS)
+	@$(PY) -m benchmarks.run copy latency --transport boto3 --client "s3sync (boto3)" $(ARGS)
+
+bench-smoke: $(VENV)/.benches ## Each benchmark once in the small: what was copied is checked, times are not; two minutes
+	@$(PY) -m benchmarks.smoke $(ARGS)
 
 lint: $(VENV)/.installed ## ruff and mypy
 	@$(PY) -m ruff check .
@@ -81,6 +97,11 @@ requirements-of-spark:
 		"Made by \`make lock\` from requirements/dev.in; do not edit."; \
 		build/lock/bin/python -m pip freeze --all --exclude pip; } > $(LOCK)
 	@rm -rf build/lock
+
+# The tools that the benchmarks compare with.
+$(VENV)/.benches: $(VENV)/.installed requirements/bench.txt
+	@$(PIP) install -r requirements/bench.txt
+	@touch $@
 
 clean: ## Remove what the other targets made
 	rm -rf .venv-spark35 .venv-spark40 build dist *.egg-info demo-work .mypy_cache .ruff_cache .hypothesis

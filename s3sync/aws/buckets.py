@@ -105,6 +105,26 @@ def honours_preconditions(access: Access, settings: CopySettings, source_keys: I
     return True
 
 
+def honours_conditional_writes(access: Access, settings: CopySettings, probe_key: str) -> bool:
+    """Whether the server refuses to write over an object with If-None-Match. `probe_key` is a free key on the target,
+    meant for this probe; nothing is left there. Servers of AWS need no probe. Raises ServiceError."""
+    s3 = client("s3", access)
+    given: Any = {**settings.on_new_target, "Key": probe_key, "Body": b""}
+    try:
+        s3.put_object(**given)
+        try:
+            s3.put_object(**given, IfNoneMatch="*")
+        except ClientError as error:
+            return bool(error.response["ResponseMetadata"]["HTTPStatusCode"] == 412)  # noqa: PLR2004
+        else:
+            return False
+        finally:
+            _remove_probe(s3, {**settings.on_target, "Key": probe_key})
+    except (ClientError, BotoCoreError) as error:
+        where = f"s3://{settings.target_bucket}/{probe_key}"
+        raise ServiceError(f"{where}: a probe can't be written: {': '.join(error_text(error))}") from error
+
+
 def _remove_probe(s3: "S3Client", probe: Any) -> None:
     """On a versioned bucket the version itself, so that nothing is left."""
     try:

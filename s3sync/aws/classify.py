@@ -37,7 +37,10 @@ _are(ErrorClass.NOT_FOUND, "NoSuchKey NoSuchBucket NoSuchVersion NoSuchUpload No
 _are(ErrorClass.PRECONDITION, "PreconditionFailed TargetIsNewer")
 _are(ErrorClass.ARCHIVED, "InvalidObjectState ObjectNotInActiveTierError")
 _are(ErrorClass.INVALID, "RequestTimeTooSkewed RequestExpired InvalidParameters NotImplemented MissingMetadata")
-_are(ErrorClass.CORRUPT, "ETagMismatch BadDigest InvalidDigest XAmzContentSHA256Mismatch XAmzContentChecksumMismatch")
+_are(
+    ErrorClass.CORRUPT,
+    "ETagMismatch SizeDiffers BadDigest InvalidDigest XAmzContentSHA256Mismatch XAmzContentChecksumMismatch",
+)
 
 _STATUSES = {
     401: ErrorClass.DENIED,

@@ -5,6 +5,7 @@ process makes its own, after the fork.
 """
 
 import os
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal, cast, overload
 
 import boto3
@@ -14,6 +15,7 @@ from botocore.credentials import AssumeRoleCredentialFetcher, DeferredRefreshabl
 from botocore.exceptions import BotoCoreError, ClientError, ProfileNotFound
 
 from s3sync import __version__
+from s3sync.aws.kept_keys import with_kept_keys
 from s3sync.aws.messages import one_line
 from s3sync.config.model import Access
 from s3sync.errors import ConfigError, ServiceError
@@ -78,6 +80,11 @@ def client(service: str, access: Access, *, data_plane: bool = False, connection
     return _clients[key]
 
 
+def with_region(access: Access) -> Access:
+    """The access with the region that its profile or the environment names, where it names none itself."""
+    return access if access.region_name else replace(access, region_name=session(access).region_name)
+
+
 def error_text(error: ClientError | BotoCoreError) -> tuple[str, str]:
     """The code and the message of what boto3 raised, each in one line: S3's own, or the kind of trouble."""
     if isinstance(error, ClientError):
@@ -87,6 +94,8 @@ def error_text(error: ClientError | BotoCoreError) -> tuple[str, str]:
 
 
 def _new_session(access: Access) -> boto3.Session:
+    if access.credentials_uri is not None:
+        access = with_kept_keys(access)
     secret, token = access.aws_secret_access_key, access.aws_session_token
     if (access.aws_access_key_id is None) != (secret is None):
         raise ConfigError("aws_access_key_id", "it and aws_secret_access_key must be given together")

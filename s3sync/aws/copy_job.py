@@ -33,19 +33,26 @@ class CopyJob:
 
     Seconds are those of the steps, the longest request of each, with the pauses between its attempts. The `reason` of
     an outcome is the one it was planned for, but where the copying found a better one: EXISTS, FOUND_ON_TARGET,
-    PART_LAYOUT_UNKNOWN.
+    PART_LAYOUT_UNKNOWN. `is_repeat`: an earlier attempt may have begun the task, and died in the middle of it.
+    `part_size_bytes` is that of parts of our own; `memory_bytes` what of bodies is held at a time; `proved` what is
+    known of the copy beyond what its ETags tell.
     """
 
     task: Task
     settings: CopySettings
     attempt: int
+    is_repeat: bool = False
     requests: int = 0
     seconds: float = 0.0
     size: int | None = None
     pinned: Pinned | None = None
+    part_size_bytes: int = 0
+    memory_bytes: int = 0
+    proved: Verified | None = None
 
     def __post_init__(self) -> None:
         self.size = self.task.size
+        self.part_size_bytes = self.settings.part_size_bytes
 
     def spend(self, replies: Sequence[Reply]) -> None:
         self.requests += sum(reply.attempts for reply in replies)

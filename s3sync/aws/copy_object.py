@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from s3sync.aws.copy_job import EXISTS, CopyJob
+from s3sync.aws.copy_job import CopyJob
 from s3sync.aws.copy_settings import whole_second
 from s3sync.aws.engine import Operation
 from s3sync.aws.multipart_copy import multipart_copy
@@ -15,10 +15,10 @@ from s3sync.aws.source_look import (
     look_at_target,
     what_differs,
 )
-from s3sync.aws.target_look import judge_newer
+from s3sync.aws.target_look import judge_kept
 from s3sync.aws.transport import Reply, Request, Side
 from s3sync.model import etag as etags
-from s3sync.model.outcome import Outcome, Pinned, Status, Verified
+from s3sync.model.outcome import Outcome, Pinned, Verified
 from s3sync.model.task import Overwrite, Task
 
 
@@ -53,7 +53,7 @@ def _request(job: CopyJob) -> Request:
         params["IfNoneMatch"] = "*"
     if not settings.tags:
         params["TaggingDirective"] = "REPLACE"  # by none
-    return Request("CopyObject", Side.TARGET, params)
+    return Request("CopyObject", Side.TARGET, params, size_bytes=task.size or 0)
 
 
 def _condition(pinned: Pinned | None, task: Task) -> dict[str, Any]:
@@ -136,8 +136,4 @@ def _kept_or_changed(job: CopyJob, reply: Reply) -> Operation[Outcome]:
         return target
     if target is None:
         return (yield from after_refusal(job, reply))
-    if reply.attempts > 1 and target.last_modified > job.settings.planned_at:
-        found = yield from judge_newer(job, target)
-        if found.status is Status.COPIED:
-            return found
-    return job.skipped(EXISTS, target.etag)
+    return (yield from judge_kept(job, target, was_sent_again=reply.attempts > 1))

@@ -19,7 +19,8 @@ _DEFAULT_CLASS = "STANDARD"
 class CopySettings:
     """`planned_at` is the target server's time when the plan was begun. `preconditions` is False where the server
     ignores conditions on copies. `storage_class` None keeps each object's own; `encryption` None leaves it to the
-    bucket. The last three are made of the others: the parameters that all requests of a kind share.
+    bucket. Of bodies a worker that relays holds `relay_memory_bytes` at most; with `tmp_dir` parts that are larger go
+    through files there. The last three are made of the others: the parameters that all requests of a kind share.
     """
 
     source_bucket: str
@@ -38,6 +39,8 @@ class CopySettings:
     tags: bool = True
     preserve_etags: bool = False
     part_size_bytes: int = 512 * MIB
+    relay_memory_bytes: int = 64 * MIB
+    tmp_dir: str | None = None
     on_source: Mapping[str, Any] = field(init=False, repr=False, compare=False)
     on_target: Mapping[str, Any] = field(init=False, repr=False, compare=False)
     on_new_target: Mapping[str, Any] = field(init=False, repr=False, compare=False)
@@ -87,6 +90,8 @@ class CopySettings:
             tags=copy.tags,
             preserve_etags=copy.preserve_etags,
             part_size_bytes=copy.part_size_bytes,
+            relay_memory_bytes=copy.relay_memory_bytes,
+            tmp_dir=config.run.tmp_dir,
         )
 
     def class_for(self, source_class: str | None) -> str | None:

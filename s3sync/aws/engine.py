@@ -16,12 +16,17 @@ from collections import Counter, deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any, Protocol, TypeAlias, TypeVar
 
+from s3sync.aws.body_memory import BodyMemory
 from s3sync.aws.classify import classify
 from s3sync.aws.retries import RetryPolicy
 from s3sync.aws.transport import Reply, Request, Transport
+from s3sync.model import hot_prefixes
+from s3sync.model.limits import MIB
 from s3sync.model.outcome import ErrorClass
+from s3sync.planning.rate import TokenBucket
 
 Tag = TypeVar("Tag")
 Result = TypeVar("Result")
@@ -29,6 +34,7 @@ Operation: TypeAlias = Generator[Sequence[Request], Sequence[Reply], Result]
 
 TICK_SECONDS = 1.0
 WIND_DOWN_SECONDS = 30.0
+MEMORY_BYTES = 64 * MIB
 
 
 class StopOperation(Exception):
@@ -54,19 +60,29 @@ class FixedPace:
 
 @dataclass(slots=True)
 class EngineCounts:
-    """Requests sent, by S3 operation and retries included (C6); `throttled` counts replies, not objects."""
+    """Requests sent, by S3 operation and retries included (C6); `throttled` counts replies, not objects, and
+    `throttled_by_prefix` the same ones by what they were sent for (`model.hot_prefixes`)."""
 
     requests: Counter[str] = field(default_factory=Counter)
     retries: int = 0
     throttled: int = 0
+    throttled_by_prefix: Counter[str] = field(default_factory=Counter)
 
     def copy(self) -> "EngineCounts":
-        return EngineCounts(self.requests.copy(), self.retries, self.throttled)
+        return EngineCounts(self.requests.copy(), self.retries, self.throttled, self.throttled_by_prefix.copy())
 
     def since(self, earlier: "EngineCounts") -> "EngineCounts":
         return EngineCounts(
-            self.requests - earlier.requests, self.retries - earlier.retries, self.throttled - earlier.throttled
+            self.requests - earlier.requests,
+            self.retries - earlier.retries,
+            self.throttled - earlier.throttled,
+            self.throttled_by_prefix - earlier.throttled_by_prefix,
         )
+
+    def count_throttled(self, request: Request) -> None:
+        self.throttled += 1
+        params = request.params
+        hot_prefixes.count(self.throttled_by_prefix, params.get("Bucket", ""), params.get("Key") or "")
 
 
 class _Live:
@@ -99,8 +115,10 @@ class _Flight:
 class Engine:
     """One engine belongs to one transport and one thread; it can run again and again, and `counts` go on.
 
-    `sleep` is used only where nothing is in flight. Memory is bounded by the window: at most two operations for each
-    request that may be in flight have begun at any time.
+    `pace` says how many requests may be in flight; `rate`, where there is one, how many may be sent in a second; its
+    share may change while the engine runs. `sleep` is used only where nothing is in flight. Memory is bounded by the
+    window: at most two operations for each request that may be in flight have begun at any time. What they hold of
+    bodies (`Request.memory_bytes`) is bounded by `memory_bytes`; one that alone holds more has its turn alone.
     """
 
     def __init__(
@@ -109,23 +127,34 @@ class Engine:
         policy: RetryPolicy,
         *,
         pace: Pace | None = None,
+        rate: TokenBucket | None = None,
+        memory_bytes: int = MEMORY_BYTES,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
         chance: random.Random | None = None,
     ) -> None:
         self.counts = EngineCounts()
+        self.rate = rate
         self._transport = transport
         self._policy = policy
         self._pace: Pace = pace or FixedPace(transport.capacity)
         self._clock = clock
         self._sleep = sleep
         self._chance = chance or random.Random()
+        self._memory: BodyMemory[_Live, list[_Flight]] = BodyMemory(memory_bytes)
         self._live: set[_Live] = set()
         self._ready: deque[_Flight] = deque()
         self._paused: list[tuple[float, int, _Flight]] = []  # a heap by the time when the pause is over
         self._in_flight = 0
         self._pauses = 0
         self._is_stopping = False
+        self._is_held = False
+        self._succeeded = False
+        self._succeeded_at = clock()
+
+    def note_headway(self) -> None:
+        """Something succeeded elsewhere in the run: what is throttled here goes on trying."""
+        self._succeeded = True
 
     def run(
         self,
@@ -154,7 +183,8 @@ class Engine:
         on_tick: Callable[[], None],
     ) -> Iterator[tuple[Any, Any]]:
         done: list[tuple[Any, Any]] = []
-        tick_at = self._clock() + TICK_SECONDS
+        self._succeeded_at = self._clock()
+        tick_at = self._succeeded_at + TICK_SECONDS
         while True:
             if not self._is_stopping and should_stop():
                 self._stop(done)
@@ -163,9 +193,11 @@ class Engine:
             done.clear()
             if not self._live and (is_exhausted or self._is_stopping):
                 return
-            for reply in self._replies(tick_at):
-                self._take(reply, done)
-            if self._clock() >= tick_at:
+            self._take_all(self._replies(tick_at), done)
+            now = self._clock()
+            if self._succeeded:
+                self._succeeded, self._succeeded_at = False, now
+            if now >= tick_at:
                 on_tick()
                 tick_at = self._clock() + TICK_SECONDS
 
@@ -176,18 +208,26 @@ class Engine:
             now = self._clock()
             while paused and paused[0][0] <= now:
                 ready.append(heapq.heappop(paused)[2])
-        limit = max(1, min(self._pace.limit, self._transport.capacity))
-        while self._in_flight < limit and len(done) <= limit:
+        window = limit = max(1, min(self._pace.limit, self._transport.capacity))
+        before, rate = self._in_flight, self.rate
+        if rate is not None:
+            limit = min(window, before + rate.available())
+        is_exhausted = False
+        while self._in_flight < limit and len(done) <= window:
             if ready:
                 self._submit(ready.popleft())
-            elif self._is_stopping or len(self._live) >= 2 * limit:
+            elif self._is_stopping or len(self._live) >= 2 * window:
                 break
             else:
                 begun = next(operations, None)
                 if begun is None:
-                    return True
+                    is_exhausted = True
+                    break
                 self._advance(_Live(*begun), done)
-        return False
+        if rate is not None:
+            rate.take(self._in_flight - before)
+            self._is_held = limit <= self._in_flight < window
+        return is_exhausted
 
     def _submit(self, flight: _Flight) -> None:
         flight.attempts += 1
@@ -198,12 +238,19 @@ class Engine:
     def _replies(self, until: float) -> Sequence[Reply]:
         if self._paused:
             until = min(until, self._paused[0][0])
+        if self._is_held and self.rate is not None:
+            until = min(until, self._clock() + self.rate.pause_seconds())
         timeout = max(0.0, until - self._clock())
         if self._in_flight:
             return self._transport.wait(timeout)
-        if self._live:
+        if self._live or self._is_held:
             self._sleep(timeout)
         return ()
+
+    def _take_all(self, replies: Sequence[Reply], done: list[tuple[Any, Any]]) -> None:
+        """A function of its own, so that no name holds a reply, and its body, while the next ones are waited for."""
+        for reply in replies:
+            self._take(reply, done)
 
     def _take(self, reply: Reply, done: list[tuple[Any, Any]]) -> None:
         self._in_flight -= 1
@@ -212,7 +259,11 @@ class Engine:
         live = flight.live
         if live not in self._live:
             return  # given up by an earlier run
-        pause = None if reply.code is None else self._pause_after(flight, reply)
+        pause = None
+        if reply.code is None:
+            self._succeeded = True
+        else:
+            pause = self._pause_after(flight, reply)
         if pause is not None and (live.is_closing or not self._is_stopping):
             self._send_later(flight, reply.seconds, pause)
             return
@@ -222,6 +273,7 @@ class Engine:
             reply.attempts = flight.attempts
             reply.earlier_seconds = flight.earlier_seconds
         live.replies[flight.place] = reply
+        reply.request.note = None  # else the two keep each other, and a body, until the garbage collector comes
         live.missing -= 1
         if not live.missing:
             self._advance(live, done)
@@ -229,8 +281,14 @@ class Engine:
     def _pause_after(self, flight: _Flight, reply: Reply) -> float | None:
         error_class = classify(reply.status, reply.code or "")
         if error_class is ErrorClass.THROTTLED:
-            self.counts.throttled += 1
-        return self._policy.pause_seconds(error_class, flight.attempts, self._chance)
+            self.counts.count_throttled(reply.request)
+        return self._policy.pause_seconds(
+            error_class,
+            flight.attempts,
+            self._chance,
+            quiet_seconds=0.0 if self._succeeded else self._clock() - self._succeeded_at,
+            retry_after_seconds=reply.retry_after_seconds,
+        )
 
     def _send_later(self, flight: _Flight, seconds: float, pause: float) -> None:
         self.counts.retries += 1
@@ -249,14 +307,14 @@ class Engine:
                 live.is_cut, live.is_closing = False, True
                 requests = operation.throw(StopOperation())
         except StopIteration as end:
-            self._live.discard(live)
+            self._end(live)
             done.append((live.tag, end.value))
             return
         except StopOperation:
-            self._live.discard(live)
+            self._end(live)
             return
         except BaseException:
-            self._live.discard(live)
+            self._end(live)
             raise
         self._hand_over(live, requests)
 
@@ -265,14 +323,29 @@ class Engine:
         if not live.missing:
             raise ValueError(f"{live.operation!r} yielded no request")
         live.replies = [None] * live.missing
+        memory_bytes = 0
+        flights = []
         for place, request in enumerate(requests):
             flight = request.note = _Flight(live, place, request)
-            self._ready.append(flight)
+            flights.append(flight)
+            memory_bytes += request.memory_bytes
+        if not memory_bytes or self._memory.is_holding(live):
+            self._ready.extend(flights)
+        else:
+            self._go_on(self._memory.ask(live, memory_bytes, flights))
+
+    def _end(self, live: _Live) -> None:
+        self._live.discard(live)
+        self._go_on(self._memory.give_back(live))
+
+    def _go_on(self, admitted: list[list[_Flight]]) -> None:
+        for flights in admitted:
+            self._ready.extend(flights)
 
     def _stop(self, done: list[tuple[Any, Any]]) -> None:
         """What is in flight may come back; what is not sent yet, or waits to be sent again, is cut."""
         self._is_stopping = True
-        unsent = [*self._ready, *(flight for _, _, flight in self._paused)]
+        unsent = [*self._ready, *(flight for _, _, flight in self._paused), *chain(*self._memory.drop_waiting())]
         self._ready.clear()
         self._paused.clear()
         for live in {flight.live: None for flight in unsent}:
@@ -297,6 +370,7 @@ class Engine:
                     self._take(reply, dropped)
         for live in self._live:
             live.operation.close()
+            self._memory.give_back(live)
         self._live.clear()
         self._ready.clear()
         self._paused.clear()

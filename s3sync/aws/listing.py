@@ -1,21 +1,28 @@
-"""Pages of a live listing, accepted only when they are whole (C5)."""
+"""List a range of keys, a page at a time: what is asked for, and how the pages make a range (C5).
 
-from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+A range is paged by the last key that came, not by the server's token: so it can be stopped, taken up and cut anywhere,
+and a page that does not move on is noticed. A page that can't be had or taken is asked for again a few times and is an
+error then; it is never an empty page (s5cmd #564).
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import Any
 
 import pyarrow as pa
-from botocore.exceptions import BotoCoreError, ClientError
+import pyarrow.compute as pc
 
-from s3sync.aws.clients import error_text
+from s3sync.aws.engine import Engine, Operation
+from s3sync.aws.list_page import Page, PageReader, PageRefused
+from s3sync.aws.transport import Request, Side
 from s3sync.errors import ServiceError
-from s3sync.model import etag
 from s3sync.model.keys import printable
 from s3sync.model.ranges import KeyRange
-from s3sync.model.tables import LISTING
 
-if TYPE_CHECKING:
-    from mypy_boto3_s3 import S3Client
+REFUSALS_MAX = 3
+_IDENTITY = ("key", "version_id")
+EMPTY_PAGES_MAX = 1000  # in a row, each saying that more follow: S3 may step over deleted keys so
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,10 +34,15 @@ class ListOptions:
     fetch_owner: bool = False
     expected_owner: str | None = None
     requester_pays: bool = False
+    versions: bool = False
+
+    @property
+    def operation(self) -> str:
+        return "ListObjectVersions" if self.versions else "ListObjectsV2"
 
     def parameters(self) -> dict[str, Any]:
-        given: dict[str, Any] = {"Bucket": self.bucket, "Prefix": self.prefix}
-        if self.fetch_owner:
+        given: dict[str, Any] = {"Bucket": self.bucket, "Prefix": self.prefix, "EncodingType": "url"}
+        if self.fetch_owner and not self.versions:  # versions always come with their owners
             given["FetchOwner"] = True
         if self.expected_owner:
             given["ExpectedBucketOwner"] = self.expected_owner
@@ -39,80 +51,162 @@ class ListOptions:
         return given
 
 
-def list_range(s3: "S3Client", options: ListOptions, key_range: KeyRange) -> Iterator[pa.RecordBatch]:
-    """The objects of the range, a record batch (schema LISTING) a page, in key order.
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """A page of a range: what of it lies in the range and is complete, and how far the range is listed by it.
 
-    Each page starts after the last key of the one before, so a page that does not move is noticed. Raises ServiceError
-    where a page cannot be had or does not add up: a failed page is never an empty one (s5cmd #564).
+    `after` is None where nothing was settled by the page; `is_last`: the range is listed to its end; `dropped` objects
+    of the page lie behind the range.
     """
-    after = key_range.after
+
+    objects: pa.RecordBatch
+    after: str | None
+    is_last: bool
+    dropped: int = 0
+
+
+class RangeFailed(Exception):
+    """A page of the range could not be had; the text names the place and the cause."""
+
+
+@dataclass(slots=True)
+class Pager:
+    """Pages of one range, in order. `upto` may be brought nearer at any time, but not before what was listed."""
+
+    options: ListOptions
+    reader: PageReader
+    after: str
+    upto: Callable[[], str | None]
+    _last: str = field(default="", init=False)
+    _token: str | None = field(default=None, init=False)
+    _empty: int = field(default=0, init=False)
+    _version: str = field(default="", init=False)
+    _tail: pa.RecordBatch | None = field(default=None, init=False)  # versions of a key that may have more
+
+    def request(self) -> Request:
+        given = self.options.parameters()
+        if self._token is not None:
+            given["ContinuationToken"] = self._token
+        elif self._tail is not None:
+            given["KeyMarker"] = self._last
+            given["VersionIdMarker"] = self._version
+        elif self.after:
+            given["KeyMarker" if self.options.versions else "StartAfter"] = self.after
+        return Request(self.options.operation, Side.SOURCE, given, is_raw=True)
+
+    def take(self, body: bytes) -> Progress:
+        """Raises PageRefused; then nothing has changed, and the same page can be asked for again."""
+        page = self.reader.read(body, self._last or self.after, self.options.prefix)
+        if page.objects.num_rows == 0:
+            return self._empty_page(page)
+        if self.options.versions:
+            return self._take_versions(page)
+        self._token, self._empty = None, 0
+        keys, upto = page.objects.column("key"), self.upto()
+        self._last = self.after = keys[-1].as_py()
+        if upto is None or self.after < upto:
+            return Progress(page.objects, self.after, is_last=not page.is_truncated)
+        return _last_of(page.objects, upto)
+
+    def _empty_page(self, page: Page) -> Progress:
+        if not page.is_truncated:
+            return Progress(self._tail if self._tail is not None else page.objects, None, is_last=True)
+        self._empty += 1
+        if page.token is None or page.token == self._token or self.options.versions:
+            raise PageRefused("the page is empty and says that more follow, but not where")
+        if self._empty > EMPTY_PAGES_MAX:
+            raise PageRefused(f"{EMPTY_PAGES_MAX} pages in a row are empty and say that more follow")
+        self._token = page.token
+        return Progress(page.objects, None, is_last=False)
+
+    def _take_versions(self, page: Page) -> Progress:
+        """The versions of the page's last key are held back until it is known that no more follow."""
+        objects, upto = page.objects, self.upto()
+        if self._tail is None and objects.column("key")[0].as_py() == self.after:
+            raise PageRefused("the page begins with the key that it was to start behind")
+        if self._tail is not None:
+            objects = pa.concat_batches([self._tail, objects])
+        if _has_twins(objects):
+            raise PageRefused("the page holds a version twice, or one that came before")
+        last = objects.column("key")[-1].as_py()
+        if upto is not None and last > upto:
+            return _last_of(objects, upto)
+        if not page.is_truncated:
+            return Progress(objects, None, is_last=True)
+        begin = pc.index(pc.equal(objects.column("key"), last), True).as_py()
+        self._last, self._tail = last, objects.slice(begin)
+        names = self._tail.column("version_id").to_pylist()
+        told = page.version_marker
+        self._version = told if told is not None and told in names else names[-1]
+        if begin:
+            self.after = objects.column("key")[begin - 1].as_py()
+        return Progress(objects.slice(0, begin), self.after if begin else None, is_last=False)
+
+
+def _last_of(objects: pa.RecordBatch, upto: str) -> Progress:
+    """The page that reaches the range's end. Keys ascend, so what lies in the range comes first."""
+    inside = pc.sum(pc.less_equal(objects.column("key"), upto)).as_py()
+    return Progress(objects.slice(0, inside), upto, is_last=True, dropped=objects.num_rows - inside)
+
+
+def _has_twins(objects: pa.RecordBatch) -> bool:
+    pairs = zip(objects.column("key").to_pylist(), objects.column("version_id").to_pylist(), strict=True)
+    return len(set(pairs)) < int(objects.num_rows)
+
+
+def list_pages(pager: Pager, on_page: Callable[[Progress], bool]) -> Operation[None]:
+    """List the range until its end, or until `on_page` says not to go on. Raises RangeFailed."""
     while True:
-        page = _page(s3, options, after)
-        entries = page.get("Contents", [])
-        _accept(options, after, page, entries)
-        wanted = [entry for entry in entries if key_range.upto is None or entry["Key"] <= key_range.upto]
-        if wanted:
-            yield _batch(wanted)
-        if len(wanted) < len(entries) or not page.get("IsTruncated"):
+        progress = yield from _next_page(pager)
+        if not on_page(progress) or progress.is_last:
             return
-        after = entries[-1]["Key"]
 
 
-def common_prefixes(s3: "S3Client", options: ListOptions, most: int) -> list[str]:
-    """The first `most` prefixes one level below `options.prefix`: places where cutting the key space may help."""
-    found: list[str] = []
-    after = ""
-    while len(found) < most:
-        page = _page(s3, options, after, Delimiter="/")
-        names = [entry["Prefix"] for entry in page.get("CommonPrefixes", [])]
-        found.extend(names)
-        # A common prefix counts as one entry; the next page starts behind all keys that it stands for.
-        last = max([*names, *(entry["Key"] for entry in page.get("Contents", []))], default=None)
-        if not page.get("IsTruncated") or last is None:
-            break
-        beyond = last + "\U0010ffff" if last in names else last
-        if beyond <= after:
-            break
-        after = beyond
-    return found[:most]
+def _next_page(pager: Pager) -> Operation[Progress]:
+    refusal = ""
+    for _ in range(REFUSALS_MAX):
+        request = pager.request()
+        (reply,) = yield [request]
+        if not reply.ok:
+            raise RangeFailed(_failed(pager, f"{reply.code}: {reply.message}"))
+        try:
+            return pager.take(reply.values["Body"])
+        except PageRefused as error:
+            refusal = str(error)
+    raise RangeFailed(_failed(pager, refusal))
 
 
-def _page(s3: "S3Client", options: ListOptions, after: str, **more: Any) -> dict[str, Any]:
-    parameters = {**options.parameters(), **more}
-    if after:
-        parameters["StartAfter"] = after
-    try:
-        return s3.list_objects_v2(**parameters)  # type: ignore[return-value]
-    except (ClientError, BotoCoreError) as error:
-        code, message = error_text(error)
-        where = f"s3://{options.bucket}/{printable(options.prefix)}"
-        raise ServiceError(f"{where}: cannot be listed after {printable(after)!r}: {code}: {message}") from error
+def _failed(pager: Pager, cause: str) -> str:
+    where = f"s3://{pager.options.bucket}/{printable(pager.options.prefix)}"
+    return f"{where}: cannot be listed after {printable(pager.after)!r}: {cause}"
 
 
-def _accept(options: ListOptions, after: str, page: dict[str, Any], entries: list[dict[str, Any]]) -> None:
-    where = f"s3://{options.bucket}/{printable(options.prefix)} after {printable(after)!r}"
-    count = page.get("KeyCount")
-    if count is not None and count != len(entries):
-        raise ServiceError(f"{where}: the page says {count} keys and holds {len(entries)}")
-    if page.get("IsTruncated") and not entries:
-        raise ServiceError(f"{where}: the page is empty and says that more follow")
-    last = after
-    for entry in entries:
-        if entry["Key"] <= last:
-            raise ServiceError(
-                f"{where}: keys are not in order at {printable(entry['Key'])!r}; is it a directory bucket?"
-            )
-        last = entry["Key"]
+def starts_at_any_place(engine: Engine, options: ListOptions) -> bool:
+    """Whether a listing of versions starts right behind a marker where no key lies, as S3's does: only then may it be
+    cut. Some servers leave out the first key then. Costs two requests. Raises ServiceError."""
+    first = next(list_range(engine, options, KeyRange()), None)
+    rows = [] if first is None else list(zip(*(first.column(name).to_pylist() for name in _IDENTITY), strict=True))
+    for (left, _), right in pairwise(rows):
+        between = next((left + each for each in ("!", "\x01") if left + each < right[0]), None)
+        if left != right[0] and between is not None:
+            behind = next(list_range(engine, options, KeyRange(between)), None)
+            found = None if behind is None else tuple(behind.column(name)[0].as_py() for name in _IDENTITY)
+            return found == right
+    return True  # too few keys to tell, or to be cut
 
 
-def _batch(entries: list[dict[str, Any]]) -> pa.RecordBatch:
-    nothing = [None] * len(entries)
-    columns: dict[str, list[Any]] = {
-        "key": [entry["Key"] for entry in entries],
-        "size": [entry["Size"] for entry in entries],
-        "last_modified": [entry["LastModified"] for entry in entries],
-        "etag": [etag.bare(entry.get("ETag")) for entry in entries],
-        "storage_class": [entry.get("StorageClass") for entry in entries],
-        "owner": [entry.get("Owner", {}).get("ID") for entry in entries],
-    }
-    return pa.record_batch([pa.array(columns.get(f.name, nothing), f.type) for f in LISTING], schema=LISTING)
+def list_range(engine: Engine, options: ListOptions, key_range: KeyRange) -> Iterator[pa.RecordBatch]:
+    """The objects of a range, a record batch (schema LISTING) a page, in key order, one page after the other.
+
+    Raises ServiceError where a page can't be had.
+    """
+    pager = Pager(options, PageReader(versions=options.versions), key_range.after, lambda: key_range.upto)
+    is_last = False
+    while not is_last:
+        try:
+            for _, progress in engine.run([(None, _next_page(pager))]):
+                is_last = progress.is_last
+                if progress.objects.num_rows:
+                    yield progress.objects
+        except RangeFailed as error:
+            raise ServiceError(str(error)) from error

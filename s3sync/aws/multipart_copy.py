@@ -1,12 +1,14 @@
 """Copying by parts: objects over 5 GiB, and those whose part boundaries are kept.
 
-    HEAD, tags ──> where to cut ──> create ──> copy parts ──> compare ETags ──> complete ──> compare again
+    HEAD, tags ──> where to cut ──> create ──> carry parts ──> compare ETags ──> complete ──> compare again
                                       └────────── anything goes wrong: abort (C7) ──┘
 
 A copy by parts carries nothing by itself: metadata, tags and storage class are read and set (AWS:
-"CreateMultipartUpload").
+"CreateMultipartUpload"). How the parts are carried is a `Way`: S3 copies them, or the worker relays them.
 """
 
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
 
@@ -16,24 +18,43 @@ from s3sync.aws.lost_uploads import abort_lost
 from s3sync.aws.multipart_upload import PartedUpload, WrongGuess
 from s3sync.aws.part_layouts import Boundaries, Cut, choose_cut, measured_cut, own_cut
 from s3sync.aws.source_look import Head, after_refusal, what_differs
-from s3sync.model.outcome import Outcome
+from s3sync.aws.transport import Reply
+from s3sync.model.outcome import Outcome, Verified
+from s3sync.planning.parts import Part
 
 _CARRIED = ("Metadata", "ContentType", "CacheControl", "ContentDisposition", "ContentEncoding", "ContentLanguage")
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """`carry` brings parts to an upload and returns their ETags, unquoted, in order; it raises Settled where it can't.
+    `fit` makes a cut one that this way can carry, and raises Settled where there is none."""
+
+    carry: Callable[[PartedUpload, Sequence[Part]], Operation[list[str]]]
+    fit: Callable[[CopyJob, Head, Cut], Cut]
+
+
+BY_S3 = Way(PartedUpload.copy_parts, lambda _job, _source, cut: cut)
 
 
 def multipart_copy(job: CopyJob) -> Operation[Outcome]:
     """Copy by parts. At the latest the ETags of the copied parts show whether a guess of the source's was right."""
     job.pinned = job.settings.pin(job.task)
     try:
-        source, tagging = yield from _read_source(job)
-        cut = yield from choose_cut(job, source)
-        try:
-            return (yield from _upload(job, source, tagging, cut))
-        except WrongGuess:
-            cut = yield from _other_cut(job, source, cut)
-            return (yield from _upload(job, source, tagging, cut))
+        source, tagging = yield from read_source(job)
+        return (yield from carry_over(job, source, tagging, BY_S3))
     except Settled as settled:
         return settled.outcome
+
+
+def carry_over(job: CopyJob, source: Head, tagging: str, way: Way) -> Operation[Outcome]:
+    """Cut, upload, complete. Raises Settled; no upload is left behind."""
+    cut = way.fit(job, source, (yield from choose_cut(job, source)))
+    try:
+        return (yield from _upload(job, source, tagging, cut, way))
+    except WrongGuess:
+        cut = way.fit(job, source, (yield from _other_cut(job, source, cut)))
+        return (yield from _upload(job, source, tagging, cut, way))
 
 
 def _other_cut(job: CopyJob, source: Head, wrong: Cut) -> Operation[Cut]:
@@ -49,10 +70,11 @@ def _other_cut(job: CopyJob, source: Head, wrong: Cut) -> Operation[Cut]:
 # | metadata that HTTP can't carry | any                | failed: MissingMetadata                                 |
 # | as planned                     | failed             | see `after_refusal`                                     |
 # | as planned                     | read, or not asked | go on                                                   |
-def _read_source(job: CopyJob) -> Operation[tuple[Head, str]]:
+def read_source(job: CopyJob) -> Operation[tuple[Head, str]]:
     """The source and its tags, as `Tagging` wants them. The tag count of a HEAD is absent without the permission to
     read tags, so the tags are always asked for where they are wanted."""
     wanted = [job.on_source("HeadObject")]
+    wanted[0].memory_bytes = job.memory_bytes
     if job.settings.tags:
         wanted.append(job.on_source("GetObjectTagging"))
     look, *others = yield from job.ask(*wanted)
@@ -60,7 +82,13 @@ def _read_source(job: CopyJob) -> Operation[tuple[Head, str]]:
     if failed:
         telling = next((reply for reply in failed if reply.code == "NoSuchBucket"), failed[0])
         raise Settled((yield from after_refusal(job, telling)))
-    source = Head.of(look)
+    source = accepted(job, look)
+    return source, tagging_of(others)
+
+
+def accepted(job: CopyJob, reply: Reply) -> Head:
+    """The source as an answer shows it. Raises Settled where it is not what was planned, or can't be carried whole."""
+    source = Head.of(reply)
     difference = what_differs(job.task, source)
     if difference is not None:
         raise Settled(job.changed(difference))
@@ -68,20 +96,26 @@ def _read_source(job: CopyJob) -> Operation[tuple[Head, str]]:
     if source.values.get("MissingMeta"):
         message = f"{source.values['MissingMeta']} entries of its metadata can't be read over HTTP, and would be lost"
         raise Settled(job.failed_with("MissingMetadata", message))
-    tags = [(tag["Key"], tag["Value"]) for reply in others for tag in reply.values.get("TagSet", [])]
-    return source, urlencode(tags)
+    return source
 
 
-def _upload(job: CopyJob, source: Head, tagging: str, cut: Cut) -> Operation[Outcome]:
+def tagging_of(replies: Sequence[Reply]) -> str:
+    """The tags of one answer, or of none, as `Tagging` wants them."""
+    return urlencode([(tag["Key"], tag["Value"]) for reply in replies for tag in reply.values.get("TagSet", [])])
+
+
+def _upload(job: CopyJob, source: Head, tagging: str, cut: Cut, way: Way) -> Operation[Outcome]:
     """Raises Settled, or WrongGuess; either way no upload is left behind."""
-    created = yield from job.ask_one(job.on_new_target("CreateMultipartUpload", **_description(job, source, tagging)))
+    created = yield from job.ask_one(job.on_new_target("CreateMultipartUpload", **description(job, source, tagging)))
     if not created.ok:
         raise Settled(job.failed(created))
     upload = PartedUpload.of(job, source, cut, created)
     try:
         yield from abort_lost(job, created)
-        part_etags = yield from upload.copy_parts()
+        part_etags = yield from way.carry(upload, list(cut.layout.parts()))
         verified = upload.compare(part_etags)
+        if verified is Verified.NOT_COMPARABLE and job.proved is not None:
+            verified = job.proved
         return (yield from upload.complete(part_etags, verified))
     except Exception as error:
         trouble = yield from upload.abort()
@@ -90,7 +124,8 @@ def _upload(job: CopyJob, source: Head, tagging: str, cut: Cut) -> Operation[Out
         raise
 
 
-def _description(job: CopyJob, source: Head, tagging: str) -> dict[str, Any]:
+def description(job: CopyJob, source: Head, tagging: str) -> dict[str, Any]:
+    """What the copy is to have of its source, beside its content."""
     values = source.values
     # An `Expires` that is no date says "expired already" (RFC 9111, 5.3); S3 takes dates only, so it gets an old one.
     expires = values.get("Expires") or ("1970-01-01T00:00:00Z" if values.get("ExpiresString") else None)

@@ -24,23 +24,26 @@ class WrongGuess(Exception):
 
 @dataclass(frozen=True, slots=True)
 class PartedUpload:
-    """An upload that is open. `hides_md5`: neither side's ETags can be compared with computed ones."""
+    """An upload that is open. `hides_md5`: the ETags can't be compared with computed ones, as the source's encryption,
+    or the target's, hides MD5s."""
 
     job: CopyJob
     source: Head
     cut: Cut
     upload_id: str
     hides_md5: bool
+    target_hides_md5: bool
 
     @classmethod
     def of(cls, job: CopyJob, source: Head, cut: Cut, created: Reply) -> "PartedUpload":
         target_hides_md5 = etags.hides_md5(created.values.get("ServerSideEncryption"))
-        return cls(job, source, cut, created.values["UploadId"], source.hides_md5 or target_hides_md5)
+        hides_md5 = source.hides_md5 or target_hides_md5
+        return cls(job, source, cut, created.values["UploadId"], hides_md5, target_hides_md5)
 
-    def copy_parts(self) -> Operation[list[str]]:
+    def copy_parts(self, parts: Sequence[Part]) -> Operation[list[str]]:
         """The ETags of the parts, unquoted, in order. Raises Settled where a part could not be copied."""
         found: list[str] = []
-        for some in portions(list(self.cut.layout.parts())):
+        for some in portions(parts):
             for reply in (yield from self.job.ask(*(self._part_request(part) for part in some))):
                 if not reply.ok:
                     raise Settled((yield from after_refusal(self.job, reply)))

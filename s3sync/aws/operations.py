@@ -5,13 +5,14 @@ from s3sync.aws.copy_object import copy_object
 from s3sync.aws.copy_settings import CopySettings
 from s3sync.aws.engine import Operation
 from s3sync.aws.multipart_copy import multipart_copy
+from s3sync.aws.relay import relay
 from s3sync.aws.target_look import before_repeat
 from s3sync.model.outcome import Outcome
 from s3sync.model.task import Method, Overwrite, Task
 
 __all__ = ["CopySettings", "copy_task"]
 
-_METHODS = {Method.COPY_OBJECT: copy_object, Method.MULTIPART_COPY: multipart_copy}
+_METHODS = {Method.COPY_OBJECT: copy_object, Method.MULTIPART_COPY: multipart_copy, Method.RELAY: relay}
 
 
 # | look_first | overwrite | preconditions | the target is looked at first                        |
@@ -20,17 +21,11 @@ _METHODS = {Method.COPY_OBJECT: copy_object, Method.MULTIPART_COPY: multipart_co
 # | no         | never     | ignored       | yes: the server would not heed If-None-Match         |
 # | no         | any other | any           | no                                                   |
 def copy_task(task: Task, settings: CopySettings, attempt: int, look_first: bool) -> Operation[Outcome]:
-    """The operation for a task. `look_first`: an earlier attempt may have made the copy (a retry, a resumed batch).
-
-    Raises ValueError for a method that is not offered; the configuration refuses such a run before.
-    """
-    method = _METHODS.get(task.method)
-    if method is None:
-        raise ValueError(f"{task.method} is not offered")
-    job = CopyJob(task, settings, attempt)
+    """The operation for a task. `look_first`: an earlier attempt may have made the copy (a retry, a resumed batch)."""
+    job = CopyJob(task, settings, attempt, is_repeat=look_first)
     if look_first or (settings.overwrite is Overwrite.NEVER and not settings.preconditions):
         return _after_look(job)
-    return method(job)
+    return _METHODS[task.method](job)
 
 
 def _after_look(job: CopyJob) -> Operation[Outcome]:

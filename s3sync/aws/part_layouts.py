@@ -88,6 +88,6 @@ def measured_cut(job: CopyJob, source: Head) -> Operation[Cut]:
 
 def own_cut(job: CopyJob, source: Head, boundaries: Boundaries) -> Cut:
     try:
-        return Cut(layout(source.size_bytes, job.settings.part_size_bytes), boundaries)
+        return Cut(layout(source.size_bytes, job.part_size_bytes), boundaries)
     except ValueError as error:
         raise Settled(job.failed_with("InvalidParameters", str(error))) from error

@@ -4,7 +4,7 @@ from s3sync.aws.copy_job import EXISTS, FOUND_ON_TARGET, CopyJob
 from s3sync.aws.engine import Operation
 from s3sync.aws.source_look import Head, look_at_source, look_at_target, what_differs
 from s3sync.model import etag as etags
-from s3sync.model.outcome import Outcome, Verified
+from s3sync.model.outcome import Outcome, Status, Verified
 from s3sync.model.task import Overwrite
 
 TARGET_IS_NEWER = "TargetIsNewer"
@@ -53,6 +53,15 @@ def judge_newer(job: CopyJob, target: Head) -> Operation[Outcome]:
         return job.changed(difference)
     job.size = source.size_bytes
     return _judge(job, source, target)
+
+
+def judge_kept(job: CopyJob, target: Head, *, was_sent_again: bool) -> Operation[Outcome]:
+    """A target that kept a write with If-None-Match out: there before, or ours, where a first answer was lost."""
+    if was_sent_again and target.last_modified > job.settings.planned_at:
+        found = yield from judge_newer(job, target)
+        if found.status is Status.COPIED:
+            return found
+    return job.skipped(EXISTS, target.etag)
 
 
 # | sizes  | ETags                         | user metadata, content type | then                   |

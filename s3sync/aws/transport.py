@@ -23,15 +23,23 @@ class Side(StrEnum):
 
 @dataclass(slots=True)
 class Request:
-    """One S3 request: `operation` is S3's name (`CopyObject`), `params` what boto3's method of that name takes.
+    """One S3 request: `operation` is S3's name (`CopyObject`), `params` what boto3's method of that name takes; a
+    `Body` is bytes or a file, which is sent from its beginning.
 
-    `note` belongs to whoever submits the request; a transport never looks at it.
+    `is_raw`: the answer's body is wanted as it came, as bytes under `Body`, and nothing else of it; an error is told
+    as ever. `note` belongs to whoever submits the request; a transport never looks at it. `size_bytes` is what S3 has
+    to move for it, where that is known: a large copy takes long by itself. `memory_bytes` is what the operation that
+    hands the request over holds in memory from now on until it ends; the engine lets operations hold only so much
+    together.
     """
 
     operation: str
     side: Side
     params: dict[str, Any]
     note: Any = field(default=None, repr=False, compare=False)
+    is_raw: bool = False
+    size_bytes: int = 0
+    memory_bytes: int = 0
 
 
 @dataclass(slots=True)
@@ -43,10 +51,10 @@ class Reply:
     `Truncated` (the answer ended early), `InvalidParameters` (not sent: a parameter is malformed), `NoCredentials`,
     `CredentialRetrievalError`. `values` has boto3's names, without `ResponseMetadata`; a `Body` is bytes. Of a failure
     it has the error's further elements (`BucketName`, `Condition`) where the server names them. `seconds` is the time
-    from sending to the end.
+    from sending to the end. `retry_after_seconds` is what a failure's `Retry-After` asks for, 0 where it says nothing.
 
-    The engine, not the transport, fills in the last two: how many times the request was sent, and the seconds of the
-    earlier times and the pauses between them.
+    The engine, not the transport, fills in `attempts`, how many times the request was sent, and `earlier_seconds`,
+    those of the earlier times and the pauses between them.
     """
 
     request: Request
@@ -57,6 +65,7 @@ class Reply:
     seconds: float = 0.0
     attempts: int = 1
     earlier_seconds: float = 0.0
+    retry_after_seconds: float = 0.0
 
     @property
     def ok(self) -> bool:

@@ -6,9 +6,18 @@ from collections.abc import Sequence
 
 from rich.console import Console
 
-from s3sync.cli.options import parse
-from s3sync.errors import EXIT_OTHER, S3SyncError
+from s3sync.cli.doctor import doctor
+from s3sync.cli.options import QUEUE_COMMANDS, Invocation, parse
+from s3sync.cli.queue_commands import queue_command
+from s3sync.cli.remote_config import config_on_disk
+from s3sync.cli.report import report
+from s3sync.config.model import IfLocked, Mode
+from s3sync.config.setting import Command
+from s3sync.errors import EXIT_DONE, EXIT_OTHER, LockHeld, S3SyncError
 from s3sync.report.console import console_for
+from s3sync.runs.submissions import with_ending_told
+
+_WITHOUT_SPARK = {Command.DOCTOR: doctor, Command.REPORT: report}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -25,14 +34,47 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(argv: list[str], console: Console) -> int:
-    invocation = parse(argv, os.environ)
-    if invocation.command == "demo":
+    with config_on_disk(argv) as arguments:
+        invocation = parse(arguments, os.environ)
+    if invocation.command in (Command.SUBMIT, Command.SCHEDULE):
+        from s3sync.cli.schedule import schedule  # noqa: PLC0415  (what a cluster's driver has no use for)
+        from s3sync.cli.submit import submit  # noqa: PLC0415
+
+        return (submit if invocation.command is Command.SUBMIT else schedule)(invocation, console)
+    return with_ending_told(invocation.config, lambda: _job(invocation, console))
+
+
+def _job(invocation: Invocation, console: Console) -> int:
+    """What a driver does: on a cluster it tells who submitted it how it ended."""
+    try:
+        return _work(invocation, console)
+    except LockHeld as error:
+        if invocation.config.run.if_locked is IfLocked.FAIL:
+            raise
+        console.print(f"s3sync: nothing done: {error}", highlight=False, markup=False, soft_wrap=True)
+        return EXIT_DONE
+
+
+def _work(invocation: Invocation, console: Console) -> int:
+    if invocation.command is Command.DEMO:
         from s3sync.demo.run import demo  # noqa: PLC0415  (needs the extra `local`)
 
         return demo(console)
+    if invocation.command in QUEUE_COMMANDS:
+        return queue_command(invocation, console)
+    if invocation.command in _WITHOUT_SPARK:
+        return _WITHOUT_SPARK[invocation.command](invocation, console)
+    if invocation.command is Command.LIST:
+        from s3sync.spark.list_job import list_bucket  # noqa: PLC0415  (pyspark is slow to import)
+
+        return list_bucket(invocation.config, console)
     from s3sync.spark.migrate import migrate, plan_only  # noqa: PLC0415  (pyspark is slow to import)
 
-    job = plan_only if invocation.command == "plan" else migrate
+    if invocation.config.copy.mode is Mode.CHECK:
+        from s3sync.spark.check import check  # noqa: PLC0415
+
+        return check(invocation.config, console, is_mode=invocation.command is Command.MIGRATE)
+    job = plan_only if invocation.command is Command.PLAN else migrate
     return job(invocation.config, console)
 
 

@@ -7,16 +7,26 @@ for `--help` and `--version`.
 import argparse
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn
 
 from s3sync import __version__
-from s3sync.config.check import check_ready
+from s3sync.config.check import (
+    check_comparable,
+    check_enqueue,
+    check_executor,
+    check_list,
+    check_migrate,
+    check_queues,
+    check_ready,
+    check_retry,
+)
 from s3sync.config.load import load
-from s3sync.config.model import Config
-from s3sync.config.settings import SECTIONS, SETTINGS, Command, Option, Setting
+from s3sync.config.model import Config, Mode
+from s3sync.config.settings import BY_NAME, SECTIONS, SETTINGS, Command, Option, Setting
+from s3sync.config.sources import option_title
 from s3sync.config.values import did_you_mean, one_of, shown, split_s3_uri
 from s3sync.errors import ConfigError
 from s3sync.model.keys import printable
@@ -34,24 +44,133 @@ _SECRET_WORDS = re.compile(r"secret|token|access-key|password", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
+class Extra:
+    """An argument that is no setting, because it says what to do now and not how: a word, or a flag."""
+
+    strings: tuple[str, ...]
+    help: str
+    more: Mapping[str, Any] = field(default_factory=dict)
+
+
+def flag(*strings: str, help: str) -> Extra:  # noqa: A002  (argparse's own word)
+    return Extra(strings, help, {"action": "store_true"})
+
+
+def names(*strings: str, metavar: str, help: str) -> Extra:  # noqa: A002
+    return Extra(strings, help, {"action": "append", "default": [], "metavar": metavar})
+
+
+@dataclass(frozen=True, slots=True)
 class CommandSpec:
     """`check` raises ConfigError where something is missing that the command can't do without. Without a `check` the
     command has no settings: it reads no configuration and gets the defaults."""
 
     help: str
     check: Callable[[Config], None] | None
+    extras: tuple[Extra, ...] = ()
+    usage: str = "(-s BUCKET | -m MANIFEST) -t BUCKET [options]"
 
 
+def _any(_: Config) -> None:
+    """What the command needs depends on its extras, so it looks itself."""
+
+
+JOBS = ("migrate", "check", "retry", "doctor")
+SCHEDULE_ACTS = ("put", "list", "remove")
+_DRY_RUN = flag("--dry-run", help="show exactly what would be sent, and send nothing")
+_ONLY = names("--only", metavar="NAME", help="only this job of the file of jobs; may be repeated")
+
+_YES = flag("--yes", help="do not ask")
+_PEEKED = {"type": int, "nargs": "?", "const": 10, "default": 0, "metavar": "N"}
+QUEUE_COMMANDS: Mapping[Command, CommandSpec] = {
+    Command.INIT: CommandSpec(
+        "create the queues, or say how they differ from what is configured",
+        check_queues,
+        (flag("--delete", help="delete the queues with all that is in them, after asking"), _YES),
+        "[options]",
+    ),
+    Command.RETRY: CommandSpec(
+        "try again what failed, from the queues or from a run's tables", check_retry, (), "[options]"
+    ),
+    Command.EXECUTOR: CommandSpec(
+        "take messages and carry them out in this one process, without Spark", check_executor, (), "[options]"
+    ),
+    Command.QUEUES: CommandSpec(
+        "show what is in the queues",
+        check_queues,
+        (
+            Extra(("--peek",), "show up to N messages of each queue (default: 10)", _PEEKED),
+            flag("--redrive", help="send what is in the dead-letter queue back to the work queues"),
+            names("--error-code", metavar="CODE", help="redrive only tasks that failed so; may be repeated"),
+            names("--only-run", metavar="RUN", help="redrive only tasks of this run; may be repeated"),
+            flag("--purge", help="empty all queues, after asking"),
+            _YES,
+        ),
+        "[options]",
+    ),
+    Command.ENQUEUE: CommandSpec("plan as migrate does, and send the tasks to the queues for executors", check_enqueue),
+    Command.COMMANDER: CommandSpec("the old name of enqueue", check_enqueue),
+}
 COMMANDS: Mapping[Command, CommandSpec] = {
     Command.DEMO: CommandSpec("migrate a small bucket on an embedded server, to see how it goes", None),
     Command.PLAN: CommandSpec("say what migrate would do and how many requests it needs; copy nothing", check_ready),
-    Command.MIGRATE: CommandSpec("copy a bucket, or go on with an unfinished copy", check_ready),
+    Command.MIGRATE: CommandSpec("copy a bucket, or go on with an unfinished copy", check_migrate),
+    Command.CHECK: CommandSpec(
+        "say whether source and target are the same, and show where not",
+        check_comparable,
+        usage="(-s BUCKET | -m MANIFEST) (-t BUCKET | --target-manifest-path MANIFEST) | --run-id RUN  [options]",
+    ),
+    Command.REPORT: CommandSpec(
+        "write the report of a finished check or migration again",
+        _any,
+        (Extra(("run",), "the run's id", {"metavar": "RUN"}),),
+        "RUN [options]",
+    ),
+    Command.LIST: CommandSpec(
+        "list a bucket, as fast as it answers, into files",
+        check_list,
+        (Extra(("place",), "what to list", {"nargs": "?", "metavar": "s3://BUCKET/FOLDER/"}),),
+        "s3://BUCKET/FOLDER/ -o OUTPUT [options]",
+    ),
+    Command.SUBMIT: CommandSpec(
+        "run a job on EMR: upload the package, add the step",
+        _any,
+        (
+            Extra(("job",), "the job, with its own options", {"nargs": "?", "choices": JOBS}),
+            flag("--all", help="every job of conf/buckets.yml"),
+            _ONLY,
+            flag("--wait", help="follow the job, and end with its exit code"),
+            _DRY_RUN,
+        ),
+        "(JOB [the job's options] | --all) [options]",
+    ),
+    Command.SCHEDULE: CommandSpec(
+        "run the jobs of conf/buckets.yml at their times, by EventBridge Scheduler",
+        _any,
+        (
+            Extra(("act",), "make or change the schedules, show them, or remove them", {"choices": SCHEDULE_ACTS}),
+            _ONLY,
+            _DRY_RUN,
+        ),
+        "(put | list | remove) [options]",
+    ),
+    Command.DOCTOR: CommandSpec(
+        "look for what would go wrong in a run, and say what to do",
+        check_ready,
+        (
+            flag("--quick", help="only what migrate looks at by itself: nothing is written"),
+            flag("--workers", help="look at the workers of the Spark cluster too"),
+            flag("--print-policies", help="print the least policies for these buckets, and look at nothing else"),
+        ),
+    ),
+    **QUEUE_COMMANDS,
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Invocation:
-    """`extra` has what is no setting: `config_file` and `env_file`, the files read, None where none was."""
+    """`extra` has what is no setting: `config_file` and `env_file`, the files read, None where none was; the
+    command's own extras; and for those that start further jobs `options`, the settings given on the command line."""
 
     command: Command
     config: Config
@@ -87,9 +206,32 @@ def parse(argv: Sequence[str], environ: Mapping[str, str], folder: Path = Path()
     options = vars(found)
     config_file = _file(options.pop("config_file"), folder / CONFIG_FILE)
     env_file = _file(options.pop("env_file"), folder / ENV_FILE)
-    config = load(_without_uris(options), environ, config_file, env_file)
+    extra = argparse.Namespace(config_file=config_file, env_file=env_file)
+    for each in COMMANDS[command].extras:
+        name = each.strings[-1].lstrip("-").replace("-", "_")
+        setattr(extra, name, options.pop(name))
+    if command is Command.LIST and extra.place is not None:
+        if "source.bucket" in options:
+            raise ConfigError("-s/--source-bucket", f"and {shown(extra.place)} both say what to list; leave one away")
+        options["source.bucket"] = extra.place
+    extra.options = _without_uris(options)
+    config = load({**extra.options, **_FIXED.get(command, {})}, environ, config_file, env_file)
+    _refuse_check_options(command, config, extra.options)
     check(config)
-    return Invocation(command, config, argparse.Namespace(config_file=config_file, env_file=env_file))
+    return Invocation(command, config, extra)
+
+
+_FIXED: Mapping[Command, Mapping[str, str]] = {Command.CHECK: {"copy.mode": Mode.CHECK.value}}
+
+
+def _refuse_check_options(command: Command, config: Config, options: Mapping[str, Any]) -> None:
+    """Options of a check mean nothing to a migration; an option that does nothing is a mistake."""
+    if command is not Command.MIGRATE or config.copy.mode is Mode.CHECK:
+        return
+    for name in options:
+        if name.startswith("check.") or name == "inventory.target_manifests":
+            title = option_title(BY_NAME[name])
+            raise ConfigError(title, "belongs to a check; use `s3sync check`, or give --mode check")
 
 
 def _command(argv: Sequence[str]) -> Command:
@@ -117,8 +259,8 @@ def command_parser(command: Command) -> argparse.ArgumentParser:
     spec = COMMANDS[command]
     parser = _Parser(
         prog=f"s3sync {command}",
-        usage=f"s3sync {command} (-s BUCKET | -m MANIFEST) -t BUCKET [options]" if spec.check else None,
-        description=spec.help.capitalize() + ".",
+        usage=f"s3sync {command} {spec.usage}" if spec.check else None,
+        description=f"{spec.help[0].upper()}{spec.help[1:]}.",
         epilog=_EPILOG if spec.check else None,
         allow_abbrev=False,
         formatter_class=lambda prog: argparse.HelpFormatter(prog, max_help_position=32),
@@ -126,6 +268,8 @@ def command_parser(command: Command) -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"s3sync {__version__}")
     if spec.check is None:
         return parser
+    for extra in spec.extras:
+        parser.add_argument(*extra.strings, help=extra.help, **extra.more)
     parser.add_argument(
         "-c",
         "--config-file",
@@ -180,6 +324,7 @@ def _refuse(word: str, prog: str, command: Command) -> NoReturn:
             name, "is no option, since others can see command lines; use a variable, see conf/env.example"
         )
     known = ["--help"] if COMMANDS[command].check is None else ["--help", "--config-file", "--env-file"]
+    known += [string for extra in COMMANDS[command].extras for string in extra.strings]
     known += [
         string
         for setting in SETTINGS

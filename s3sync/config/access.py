@@ -2,12 +2,13 @@
 
 | the side gives                  | profile, keys and token | role and external id | region, endpoint, style |
 |---------------------------------|-------------------------|----------------------|-------------------------|
-| a profile or a key              | its own only            | its own only         | its own, else copy's    |
+| a profile, a key or where it is | its own only            | its own only         | its own, else copy's    |
 | a role, but no profile and key  | copy's                  | its own only         | its own, else copy's    |
 | none of these                   | copy's                  | copy's               | its own, else copy's    |
 
 So one side's key never meets another's token, and nobody's profile assumes a role that was meant for another. The
-inventory has nothing from copy: its bucket is often another account's. Within one side a session token counts only
+inventory has nothing from copy: its bucket is often another account's. Nor has `deploy`, which talks to EMR and not
+to S3's side of things. Within one side a session token counts only
 where its key comes from the same source or from a lower one: a stale token in a .env file would spoil the keys in
 the environment.
 """
@@ -18,7 +19,7 @@ from s3sync.config.model import Access, AccessConfig
 from s3sync.config.sources import Given
 
 _KEYS = ("aws_access_key_id", "aws_secret_access_key", "aws_session_token")
-_IDENTITY = ("profile_name", *_KEYS)
+_IDENTITY = ("profile_name", "credentials_uri", *_KEYS)
 _ROLE = ("role_arn", "external_id")
 _PLACE = ("region_name", "endpoint_url", "addressing_style")
 
@@ -43,6 +44,7 @@ def accesses(given: Mapping[str, Given]) -> AccessConfig:
         target=side("target", default),
         queue=side("queue", default),
         work=side("work", default),
+        deploy=side("deploy", {}),
     )
 
 

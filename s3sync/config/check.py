@@ -30,7 +30,8 @@ STORAGE_CLASSES = (
     "FSX_ONTAP",
 )
 _KMS = ("aws:kms", "aws:kms:dsse")
-_SIDES = ("copy", "inventory", "source", "target", "queue", "work")
+NO_QUEUE = -1  # `-n -1`
+_SIDES = ("copy", "inventory", "source", "target", "queue", "work", "deploy")
 
 Answers = Mapping[str, Given]
 
@@ -45,14 +46,74 @@ def refuse_contradictions(given: Answers, config: Config) -> None:
 
 def check_ready(config: Config) -> None:
     """What `migrate` and `plan` can't do without. Raises ConfigError that names the option to give."""
-    if config.source.bucket is None and not config.inventory.manifests:
+    follows_a_check = config.plan.from_findings is not None  # which names both buckets
+    if config.source.bucket is None and not config.inventory.manifests and not follows_a_check:
         raise ConfigError(_option("source.bucket"), "is missing; say what to copy: -s BUCKET, or -m MANIFEST")
-    if config.target.bucket is None:
+    if config.target.bucket is None and not follows_a_check:
         raise ConfigError(_option("target.bucket"), "is missing; say where to copy to: -t BUCKET")
     if config.copy.mode is Mode.CHECK:
         raise ConfigError(_option("copy.mode"), "check copies nothing; give copy")
     if config.copy.mode is Mode.DOWNUP:
         raise ConfigError(_option("copy.mode"), "downup is not offered by this version; give copy")
+
+
+def check_migrate(config: Config) -> None:
+    """As `check_ready`, or as `check_comparable` with `--mode check`."""
+    (check_comparable if config.copy.mode is Mode.CHECK else check_ready)(config)
+
+
+def check_comparable(config: Config) -> None:
+    """What a check can't do without. Raises ConfigError that names the option to give."""
+    if config.check.requeue and config.sqs.dead_queue_name is None:
+        raise ConfigError(_option("check.requeue"), "needs the dead-letter queue; give --dead-queue-name")
+    if config.run.run_id is not None:
+        return  # the run names both buckets
+    if config.source.bucket is None and not config.inventory.manifests:
+        raise ConfigError(
+            _option("source.bucket"), "is missing; say what to compare: -s BUCKET, -m MANIFEST or --run-id"
+        )
+    if config.target.bucket is None and not config.inventory.target_manifests:
+        raise ConfigError(
+            _option("target.bucket"), "is missing; say with what: -t BUCKET, --target-manifest-path or --run-id"
+        )
+
+
+def check_queues(config: Config) -> None:
+    """What every command of the queues can't do without. Raises ConfigError that names the option to give."""
+    if config.sqs.queue_name_pattern is None:
+        raise ConfigError(_option("sqs.queue_name_pattern"), r"is missing; give the queues' names, such as s3sync-\d+")
+    if config.sqs.dead_queue_name is None:
+        raise ConfigError(_option("sqs.dead_queue_name"), "is missing; give a queue's name, such as s3sync-dead")
+
+
+def check_executor(config: Config) -> None:
+    """As `check_queues`, for what takes from them."""
+    check_queues(config)
+    if config.retry.queue_number == NO_QUEUE and not config.retry.including_dead:
+        raise ConfigError(_option("retry.queue"), "-1 takes from no work queue; give -d too, for the dead-letter queue")
+
+
+def check_retry(config: Config) -> None:
+    """As `check_executor`; the tables of a run stand for the queues."""
+    if config.retry.from_run is None:
+        check_executor(config)
+    elif config.retry.including_dead or config.retry.queue_number is not None:
+        raise ConfigError(_option("retry.from_run"), "takes tasks from tables, not from queues; leave -n and -d away")
+
+
+def check_enqueue(config: Config) -> None:
+    """As `check_ready` and `check_queues`; a run that is there needs no buckets."""
+    check_queues(config)
+    if config.retry.from_run is None:
+        check_ready(config)
+
+
+def check_list(config: Config) -> None:
+    """What `list` can't do without. Raises ConfigError that names the option to give."""
+    if config.source.bucket is None:
+        raise ConfigError("s3sync list", "say what to list: s3sync list s3://BUCKET/FOLDER/ -o OUTPUT")
+    if config.listing.output is None:
+        raise ConfigError(_option("listing.output"), "is missing; say where the listing goes: -o OUTPUT")
 
 
 def _option(name: str) -> str:
@@ -71,6 +132,7 @@ def _check_credentials(given: Answers, side: str) -> None:
     | secret, or token            | key id             | refused |
     | profile and key id          |                    | refused |
     | external id                 | role               | refused |
+    | credentials_uri and any of profile, key id       | refused |
     """
     own = side_fields(given, side)
 
@@ -92,6 +154,11 @@ def _check_credentials(given: Answers, side: str) -> None:
         raise ConfigError(
             own["profile_name"].place, f"and a key ({own[key].place}) are both given; keep the profile or the key"
         )
+
+    uri = own.get("credentials_uri")
+    for field in ("profile_name", key):
+        if uri is not None and field in own:
+            raise ConfigError(uri.place, f"and {own[field].place} both say whose credentials to use; keep one of them")
 
 
 def _check_overwrite(given: Answers, config: Config) -> None:
@@ -157,6 +224,31 @@ def _check_strip_prefix(given: Answers, config: Config) -> None:
             )
 
 
+def _check_deep(given: Answers, config: Config) -> None:
+    check = config.check
+    is_deep = check.deep or check.deep_sample is not None
+    if check.deep and check.deep_sample is not None:
+        raise ConfigError(
+            _place(given, "check.deep_sample"), f"is less than {_place(given, 'check.deep')}; leave one of them away"
+        )
+    if check.max_deep_bytes is not None and not is_deep:
+        raise ConfigError(_place(given, "check.max_deep_bytes"), "limits --deep or --deep-sample; give one of them")
+    if check.listings_only and (is_deep or check.metadata):
+        other = "check.metadata" if check.metadata else "check.deep" if check.deep else "check.deep_sample"
+        raise ConfigError(
+            _place(given, "check.listings_only"),
+            f"makes no request for single objects, which {_place(given, other)} needs; leave one of them away",
+        )
+
+
+def _check_from_findings(given: Answers, config: Config) -> None:
+    if config.plan.from_findings is not None and config.inventory.manifests:
+        raise ConfigError(
+            _place(given, "plan.from_findings"),
+            f"says what to copy, and so does {_place(given, 'inventory.manifests')}; leave one of them away",
+        )
+
+
 def _check_storage_classes(given: Answers, config: Config) -> None:
     """Servers with an endpoint of their own have storage classes of their own."""
     for name, classes, access in (
@@ -196,4 +288,6 @@ _RULES: tuple[Callable[[Answers, Config], None], ...] = (
     _check_strip_prefix,
     _check_storage_classes,
     _check_mapping,
+    _check_deep,
+    _check_from_findings,
 )

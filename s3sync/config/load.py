@@ -17,9 +17,14 @@ from s3sync.model.task import Overwrite
 
 
 def load(
-    options: Mapping[str, Any], environ: Mapping[str, str], config_file: Path | None, env_file: Path | None
+    options: Mapping[str, Any],
+    environ: Mapping[str, str],
+    config_file: Path | None,
+    env_file: Path | None,
+    job: Mapping[str, Given] | None = None,
 ) -> Config:
-    """The configuration: options before environment before .env file before YAML file before default.
+    """The configuration: options before environment before .env file before YAML file before default. What a file of
+    jobs says of one `job` comes right behind the options: a variable must not point all jobs at one bucket.
 
     `options` has the settings' names (`copy.part_size`) and texts as a person writes them, or plain values. Whether
     all that a command needs is there is asked by `check.check_ready`. Raises ConfigError.
@@ -28,6 +33,7 @@ def load(
         **(from_yaml(config_file) if config_file else {}),
         **(from_env_file(env_file) if env_file else {}),
         **from_environment(environ),
+        **(job or {}),
         **from_options(options),
     }
     config = _built(given)

@@ -41,6 +41,35 @@ class Mode(StrEnum):
     CHECK = "check"
 
 
+class IfLocked(StrEnum):
+    """What a run does that finds another one at work on its target."""
+
+    FAIL = "fail"
+    SKIP = "skip"  # says so and ends with exit code 0: for schedules
+
+
+class Processor(StrEnum):
+    """A cluster's processors, by the name that wheels and Linux have for them."""
+
+    X86_64 = "x86_64"
+    AARCH64 = "aarch64"  # Graviton
+
+
+class OnFailure(StrEnum):
+    """What EMR does with the steps behind one that failed."""
+
+    CONTINUE = "continue"
+    CANCEL_AND_WAIT = "cancel-and-wait"
+    TERMINATE_CLUSTER = "terminate-cluster"
+
+
+class Transport(StrEnum):
+    """What carries requests: libcurl, or boto3, which is slower and the reference."""
+
+    CURL = "curl"
+    BOTO3 = "boto3"
+
+
 class Owner(StrEnum):
     ANY = "any"
     MINE = "mine"
@@ -58,6 +87,7 @@ class Access:
     aws_session_token: Secret | None = field(default=None, repr=False)
     role_arn: str | None = None
     external_id: str | None = None
+    credentials_uri: str | None = None  # secretsmanager:NAME or ssm:NAME, where keys are kept
     endpoint_url: str | None = None
     addressing_style: str | None = None  # path, virtual or auto
 
@@ -86,6 +116,7 @@ class TargetConfig:
 @dataclass(frozen=True, slots=True)
 class InventoryConfig:
     manifests: tuple[str, ...] = ()
+    target_manifests: tuple[str, ...] = ()
     verify_files: bool = True
 
 
@@ -108,6 +139,7 @@ class PlanConfig:
     limit: int | None = None
     batch_objects: int = 50_000
     batch_size_bytes: int = 256 * 1024 * MIB
+    from_findings: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,9 +149,30 @@ class CopyConfig:
     tags: bool = True
     multipart_threshold_bytes: int = COPY_OBJECT_MAX_BYTES
     part_size_bytes: int = 512 * MIB
+    relay_memory_bytes: int = 64 * MIB
     in_flight: int = 64
     max_attempts: int = 6
+    max_requests_per_second: int | None = None
+    transport: Transport = Transport.CURL
     circuit_after: int = 2_000
+
+
+class ListFormat(StrEnum):
+    PARQUET = "parquet"
+    CSV = "csv"
+    JSONL = "jsonl"
+
+
+@dataclass(frozen=True, slots=True)
+class ListingConfig:
+    """`in_flight` pages a worker. The rest but `hint` is of `s3sync list` alone."""
+
+    in_flight: int = 16
+    hint: str | None = None
+    output: str | None = None
+    format: ListFormat = ListFormat.PARQUET
+    all_versions: bool = False
+    owners: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +182,8 @@ class RunConfig:
     tmp_dir: str | None = None
     progress_seconds: float = 1.0
     lock_timeout_seconds: float = 60.0
+    if_locked: IfLocked = IfLocked.FAIL
+    submission_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +193,71 @@ class QueueConfig:
     dead_queue_name: str | None = None
     batch_num: int = 100
     max_receive_num: int = 10
+    visibility_seconds: float = 300.0
+    wait_seconds: float = 20.0
+    redrive_after: int = 20
+
+
+@dataclass(frozen=True, slots=True)
+class RetryConfig:
+    """`queue_number` None: any queue, -1: none. `follow` None: as the command does by itself."""
+
+    queue_number: int | None = None
+    including_dead: bool = False
+    sleep_seconds: float = 10.0
+    follow: bool | None = None
+    max_minutes: int | None = None
+    attempts: int = 5
+    delay_seconds: float = 10.0
+    from_run: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CheckConfig:
+    """`deep_sample` is a share, above 0 and up to 1, of the objects that only their bodies can settle."""
+
+    metadata: bool = False
+    deep: bool = False
+    deep_sample: float | None = None
+    max_deep_bytes: int | None = None
+    listings_only: bool = False
+    all_findings: bool = False
+    accept_unprovable: bool = False
+    requeue: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ReportConfig:
+    uri: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SubmitConfig:
+    """Where a job is sent, and in what shape. `cluster_id`, `application_id` or neither: a cluster of its own."""
+
+    artifacts_uri: str | None = None
+    cluster_id: str | None = None
+    application_id: str | None = None
+    execution_role_arn: str | None = None
+    cluster_file: str | None = None
+    stack: str | None = None
+    release: str | None = None
+    processor: Processor | None = None
+    python: str | None = None
+    log_uri: str | None = None
+    spark_defaults: str | None = None
+    spark_conf: tuple[str, ...] = ()
+    on_failure: OnFailure = OnFailure.CONTINUE
+    check_after: bool = False
+    preinstalled: bool = False
+    buckets_file: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ScheduleConfig:
+    group: str = "s3sync"
+    role_arn: str | None = None
+    dead_letter_arn: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +267,7 @@ class AccessConfig:
     target: Access = Access()
     queue: Access = Access()
     work: Access = Access()
+    deploy: Access = Access()
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,5 +279,11 @@ class Config:
     plan: PlanConfig = PlanConfig()
     copy: CopyConfig = CopyConfig()
     run: RunConfig = RunConfig()
+    listing: ListingConfig = ListingConfig()
+    check: CheckConfig = CheckConfig()
+    report: ReportConfig = ReportConfig()
     sqs: QueueConfig = QueueConfig()
+    retry: RetryConfig = RetryConfig()
+    submit: SubmitConfig = SubmitConfig()
+    schedule: ScheduleConfig = ScheduleConfig()
     access: AccessConfig = AccessConfig()

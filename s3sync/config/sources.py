@@ -37,6 +37,7 @@ _OWN_PREFIXES = (
     "TARGET_",
     "QUEUE_",
     "WORK_",
+    "DEPLOY_",
     "DEAD_QUEUE_",
     "MAX_RECEIVE_",
 )
@@ -63,9 +64,9 @@ class Given:
 
 def from_yaml(path: Path) -> dict[str, Given]:
     given: dict[str, Given] = {}
-    root = _composed(path)
+    root = composed(path)
     if root is not None and root.tag != _NULL:
-        _read_mapping(path, root, "", given)
+        read_mapping(path, root, "", given)
     return given
 
 
@@ -78,8 +79,9 @@ def _read_text(path: Path, option: str) -> str:
         raise ConfigError(str(path), f"cannot be read ({error.strerror}); give another file with {option}") from error
 
 
-def _composed(path: Path) -> yaml.Node | None:
-    text = _read_text(path, "-c/--config-file")
+def composed(path: Path, option: str = "-c/--config-file") -> yaml.Node | None:
+    """The tree of a YAML file; `option` is how a person names another one."""
+    text = _read_text(path, option)
     try:
         node: yaml.Node | None = yaml.compose(text, Loader=yaml.SafeLoader)
     except yaml.MarkedYAMLError as error:
@@ -91,7 +93,8 @@ def _composed(path: Path) -> yaml.Node | None:
     return node
 
 
-def _read_mapping(path: Path, node: yaml.Node, parent: str, given: dict[str, Given]) -> None:
+def read_mapping(path: Path, node: yaml.Node, parent: str, given: dict[str, Given]) -> None:
+    """Put the settings of a YAML mapping into `given`; `parent` is the section that it is, empty for all of them."""
     if not isinstance(node, yaml.MappingNode):
         place = f"{path}:{node.start_mark.line + 1}" + (f": {parent}" if parent else "")
         known = sorted({name[len(parent) :].lstrip(".").partition(".")[0] for name in _inside(parent)})
@@ -111,7 +114,7 @@ def _read_mapping(path: Path, node: yaml.Node, parent: str, given: dict[str, Giv
         elif name not in _PARENTS:
             raise ConfigError(place, f"is not a setting{_nearest(word, parent)}")
         elif value.tag != _NULL:
-            _read_mapping(path, value, name, given)
+            read_mapping(path, value, name, given)
 
 
 def _inside(parent: str) -> list[str]:

@@ -11,6 +11,8 @@ from s3sync.model.tables import TIMESTAMP
 SIDE_SOURCE = 0
 SIDE_TARGET = 1
 SIDE_COUNTS = 2  # no object: the counts of a file that was read, as JSON in source_key
+SIDE_LEFT_OUT = 3  # a source object that a filter left out: its copy on the target is no extra (a check's rows)
+SIDE_COPIED = 4  # an object that a run says it copied (a check's rows)
 
 CANDIDATES = pa.schema(
     [
@@ -24,5 +26,18 @@ CANDIDATES = pa.schema(
         ("storage_class", pa.string()),
         ("encryption", pa.string()),
         ("task_id", pa.string()),  # null on the target side
+    ]
+)
+
+# What a check brings together. The source key follows from the target key, so it need not travel.
+COMPARED = pa.schema(
+    [
+        pa.field("target_key", pa.string(), nullable=False),
+        pa.field("side", pa.int8(), nullable=False),
+        ("size", pa.int64()),
+        ("last_modified", TIMESTAMP),
+        ("etag", pa.string()),
+        ("storage_class", pa.string()),
+        ("encryption", pa.string()),
     ]
 )

@@ -4,6 +4,8 @@ Between the two a key is a plain `str` whose UTF-8 bytes are the key. Python ord
 the order of the UTF-8 bytes and so the order of S3's listings; the JVM's UTF-16 order is another one.
 """
 
+import re
+from functools import lru_cache
 from urllib.parse import quote, unquote_plus
 
 from s3sync.model.limits import KEY_MAX_BYTES
@@ -19,6 +21,14 @@ def from_url(text: str) -> str:
 
 def to_path(key: str) -> str:
     """The key as the path of a request and in `x-amz-copy-source`: all but unreserved characters and `/` escaped."""
+    return key if _is_plain(key) else _quoted(key)
+
+
+_is_plain = re.compile(r"[A-Za-z0-9_.~/-]*\Z").match
+
+
+@lru_cache(maxsize=1024)  # a key is mostly the target's and the source's, a moment apart
+def _quoted(key: str) -> str:
     return quote(key, safe="/~")
 
 

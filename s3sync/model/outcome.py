@@ -46,6 +46,7 @@ class Verified(StrEnum):
     """What the answer to the copy proved at no cost (C13)."""
 
     ETAG_EQUAL = "etag_equal"
+    MD5_EQUAL = "md5_equal"  # relayed: the bytes have the source's MD5, and the target took them by theirs
     NOT_COMPARABLE = "not_comparable"
     NOT_COPIED = "not_copied"
 

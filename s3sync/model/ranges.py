@@ -35,3 +35,25 @@ def tiles(whole: KeyRange, parts: Sequence[KeyRange]) -> bool:
     ordered = sorted(parts, key=lambda part: part.after)
     ends_meet = all(left.upto == right.after for left, right in pairwise(ordered))
     return ends_meet and (ordered[0].after, ordered[-1].upto) == (whole.after, whole.upto)
+
+
+def gaps(whole: KeyRange, parts: Iterable[KeyRange]) -> list[KeyRange]:
+    """What of the whole no part covers, in order. Parts may overlap one another and reach beyond the whole."""
+    found: list[KeyRange] = []
+    after = whole.after
+    for part in sorted(parts, key=lambda part: part.after):
+        if part.after > after:
+            if whole.upto is not None and part.after >= whole.upto:
+                break
+            found.append(KeyRange(after, part.after))
+        if part.upto is None:
+            return found
+        after = max(after, part.upto)
+    if whole.upto is None or after < whole.upto:
+        found.append(KeyRange(after, whole.upto))
+    return found
+
+
+def overlaps(left: KeyRange, right: KeyRange) -> bool:
+    """True where a key could lie in both."""
+    return (right.upto is None or left.after < right.upto) and (left.upto is None or right.after < left.upto)

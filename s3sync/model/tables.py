@@ -59,3 +59,23 @@ OUTCOMES = pa.schema(
         _required("milliseconds", pa.int32()),
     ]
 )
+
+FINDINGS = pa.schema(
+    [
+        _required("target_key", pa.string()),
+        _required("source_key", pa.string()),
+        _required("verdict", pa.string()),
+        _required("evidence", pa.string()),
+        ("detail", pa.string()),
+        ("source_size", pa.int64()),
+        ("source_etag", pa.string()),
+        ("source_last_modified", TIMESTAMP),
+        ("source_storage_class", pa.string()),
+        ("target_size", pa.int64()),
+        ("target_etag", pa.string()),
+        ("target_last_modified", TIMESTAMP),
+        ("target_storage_class", pa.string()),
+        _required("requests", pa.int32()),
+        _required("read_bytes", pa.int64()),
+    ]
+)

@@ -23,6 +23,7 @@ from s3sync.model.limits import (
 )
 from s3sync.model.task import Action, Method
 from s3sync.planning.filters import STANDARD
+from s3sync.planning.parts import RELAY_PART_BYTES
 
 WRITES = frozenset(
     {
@@ -106,10 +107,13 @@ def estimate(plan: pa.Table, options: CostOptions) -> Estimate:
     | relay, small   | GetObject, GetObjectTagging (with tags)    | PutObject                                       |
     | relay, large   | HeadObject, GetObject a part,              | CreateMultipartUpload, UploadPart a part,       |
     |                | GetObjectTagging (with tags)               | CompleteMultipartUpload                         |
+    | , no size or   | HeadObject                                 |                                                 |
+    | ETag is known  |                                            |                                                 |
     | any            | HeadObject (with looks_first)              |                                                 |
 
-    Boundaries are kept with preserve_etags where the ETag shows parts, whose number is the ETag's. Where the parts
-    are not alike, which no listing shows, one HeadObject a part comes on top.
+    A relay is large above a part: `part_size_bytes`, RELAY_PART_BYTES at most. Boundaries are kept with preserve_etags,
+    and by a large relay, where the ETag shows parts, whose number is the ETag's. Where the parts are not alike, which
+    no listing shows, one HeadObject a part comes on top.
     """
     work = plan.filter(pc.equal(plan["action"], str(Action.COPY)))
     source_class = pc.fill_null(work["storage_class"], STANDARD)
@@ -129,17 +133,21 @@ def estimate(plan: pa.Table, options: CostOptions) -> Estimate:
 def _operations(rows: pa.Table, options: CostOptions) -> Counter[str]:
     method = rows["method"]
     size = pc.fill_null(rows["size"], 0).to_numpy()
-    shown = _parts_shown(rows["etag"]) if options.preserve_etags else np.zeros(rows.num_rows, np.int64)
-    parts = np.where(shown > 0, shown, part_counts(size, options.part_size_bytes))
     is_relay = _mask(method, Method.RELAY)
-    in_parts = _mask(method, Method.MULTIPART_COPY) | (
-        is_relay & ((size > options.multipart_threshold_bytes) | (shown > 0))
-    )
+    relay_part_bytes = min(options.part_size_bytes, RELAY_PART_BYTES)
+    keeps_parts = _parts_shown(rows["etag"]) if options.preserve_etags or is_relay.any() else np.zeros_like(size)
+    is_large = is_relay & (size > relay_part_bytes)
+    shown = np.where(is_large | options.preserve_etags, keeps_parts, 0)
+    own_parts = np.where(is_relay, part_counts(size, relay_part_bytes), part_counts(size, options.part_size_bytes))
+    parts = np.where(shown > 0, shown, own_parts)
+    in_parts = _mask(method, Method.MULTIPART_COPY) | is_large | (is_relay & (shown > 0))
     relayed, copied = in_parts & is_relay, in_parts & ~is_relay
     small = is_relay & ~in_parts
+    unknown = small & (pc.is_null(rows["size"]).to_numpy() | pc.is_null(rows["etag"]).to_numpy())
+    heads = in_parts.sum() + (in_parts & (shown > 1)).sum() + unknown.sum()
     return Counter(
         CopyObject=int(_mask(method, Method.COPY_OBJECT).sum()),
-        HeadObject=int(in_parts.sum() + (in_parts & (shown > 0)).sum() + options.looks_first * rows.num_rows),
+        HeadObject=int(heads + options.looks_first * rows.num_rows),
         GetObjectTagging=int((in_parts | small).sum()) if options.tags else 0,
         CreateMultipartUpload=int(in_parts.sum()),
         UploadPartCopy=int(parts[copied].sum()),

@@ -112,16 +112,16 @@ def decide_all(
         return np.full(source.num_rows, REASONS.index(flat), np.int8)
     newer_or_same = pc.greater_equal(target["last_modified"], source["last_modified"])
     same_size = pc.equal(source["size"], target["size"])
-    hidden = _hides_md5(source["encryption"]) | _hides_md5(target["encryption"]) | target_hides_md5
+    hidden = hides_md5_mask(source["encryption"]) | hides_md5_mask(target["encryption"]) | target_hides_md5
     comparable = ~hidden
-    equal, both_plain = _etag_relations(source["etag"], target["etag"], comparable)
+    equal, both_plain = etag_relations(source["etag"], target["etag"], comparable)
     lines = (
-        (Reason.UNKNOWN_SIZE, _bools(pc.is_null(same_size))),
-        (Reason.SIZE_DIFFERS, _bools(pc.invert(same_size))),
+        (Reason.UNKNOWN_SIZE, as_mask(pc.is_null(same_size))),
+        (Reason.SIZE_DIFFERS, as_mask(pc.invert(same_size))),
         (Reason.ETAG_EQUAL, equal),
         (Reason.ETAG_DIFFERS, both_plain),
-        (Reason.UNKNOWN_TIME, _bools(pc.is_null(newer_or_same))),
-        (Reason.SIZE_AND_TIME, _bools(newer_or_same)),
+        (Reason.UNKNOWN_TIME, as_mask(pc.is_null(newer_or_same))),
+        (Reason.SIZE_AND_TIME, as_mask(newer_or_same)),
     )
     codes = np.full(source.num_rows, REASONS.index(Reason.SOURCE_IS_NEWER), np.int8)
     for reason, fits in reversed(lines):
@@ -133,9 +133,9 @@ _PLAIN = r"\A[0-9a-f]{32}\z"
 _PLAIN_OR_PARTS = r"\A[0-9a-f]{32}(?:-[1-9][0-9]{0,4})?\z"
 
 
-def _etag_relations(source: pa.ChunkedArray, target: pa.ChunkedArray, wanted: Bools) -> tuple[Bools, Bools]:
+def etag_relations(source: pa.ChunkedArray, target: pa.ChunkedArray, wanted: Bools) -> tuple[Bools, Bools]:
     """Where the ETags are one text of an MD5's form, and where both are plain. False where not `wanted`."""
-    same = _bools(pc.equal(source, target)) & wanted
+    same = as_mask(pc.equal(source, target)) & wanted
     other = ~same & wanted
     equal, both_plain = same.copy(), other.copy()
     equal[same] = _matches(source.filter(pa.array(same)), _PLAIN_OR_PARTS)
@@ -144,16 +144,16 @@ def _etag_relations(source: pa.ChunkedArray, target: pa.ChunkedArray, wanted: Bo
     return equal, both_plain
 
 
-def _hides_md5(encryption: pa.ChunkedArray) -> Bools:
+def hides_md5_mask(encryption: pa.ChunkedArray) -> Bools:
     hiding = [kind for kind in encryption.unique().to_pylist() if etags.hides_md5(kind)]
-    return _bools(pc.is_in(encryption, pa.array(hiding, pa.string())))
+    return as_mask(pc.is_in(encryption, pa.array(hiding, pa.string())))
 
 
 def _matches(texts: pa.ChunkedArray, pattern: str) -> Bools:
-    return _bools(pc.match_substring_regex(texts, pattern))
+    return as_mask(pc.match_substring_regex(texts, pattern))
 
 
-def _bools(values: pa.ChunkedArray) -> Bools:
+def as_mask(values: pa.ChunkedArray) -> Bools:
     """A mask of Arrow as one of numpy; null is false."""
     filled: Bools = pc.fill_null(values, False).to_numpy(zero_copy_only=False)
     return filled

@@ -41,11 +41,14 @@ class KeyMapping:
         starts = pc.starts_with(source_keys, self.strip_prefix)
         if starts.false_count:
             raise self._not_under(source_keys[pc.index(starts, False).as_py()].as_py())
-        stripped_bytes = len(self.strip_prefix.encode())
-        mapped = pc.binary_replace_slice(source_keys, 0, stripped_bytes, self.prefix)
+        mapped = _swapped_beginning(source_keys, self.strip_prefix, self.prefix)
         if not self.prefix and (at := pc.index(mapped, "").as_py()) >= 0:
             raise self._nothing_left(source_keys[at].as_py())
         return mapped
+
+    def source_keys(self, target_keys: pa.Array) -> pa.Array:
+        """The way back, of a whole column: the keys whose target keys these are. They must begin with `prefix`."""
+        return _swapped_beginning(target_keys, self.prefix, self.strip_prefix)
 
     def source_prefix_to_target(self, source_prefix: str) -> str:
         """The narrowest prefix that all target keys have whose source keys start with `source_prefix`.
@@ -69,6 +72,11 @@ class KeyMapping:
             f"{printable(key)!r} is target.strip_prefix itself, and no target key would be left of it; "
             f"give target.prefix, or exclude that key"
         )
+
+
+def _swapped_beginning(keys: pa.Array, before: str, after: str) -> pa.Array:
+    """The keys, which all begin with `before`, beginning with `after` in its place."""
+    return keys if before == after else pc.binary_replace_slice(keys, 0, len(before.encode()), after)
 
 
 def check_mapping(

@@ -9,6 +9,8 @@ from itertools import accumulate
 
 from s3sync.model.limits import MIB, OBJECT_MAX_BYTES, PART_MAX_BYTES, PART_MIN_BYTES, PARTS_MAX
 
+RELAY_PART_BYTES = 16 * MIB  # a body of this size fits the memory of any worker, and a request is well used by it
+
 
 @dataclass(frozen=True, slots=True)
 class Part:

@@ -7,7 +7,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from s3sync.config.model import Config, Mode
+from s3sync.config.model import Config
 from s3sync.model.candidates import SIDE_SOURCE
 from s3sync.model.limits import COPY_OBJECT_MAX_BYTES
 from s3sync.model.tables import PLAN
@@ -33,18 +33,19 @@ class ResolveOptions:
     target_hides_md5: bool = False
     multipart_threshold_bytes: int = COPY_OBJECT_MAX_BYTES
     preserve_etags: bool = False
-    mode: Mode = Mode.COPY
+    is_relayed: bool = False
 
     @classmethod
-    def of(cls, config: Config, *, target_hides_md5: bool) -> "ResolveOptions":
-        """`target_hides_md5`: what is written there is encrypted so that its ETag is no MD5 (model/etag.py)."""
+    def of(cls, config: Config, *, target_hides_md5: bool, is_relayed: bool = False) -> "ResolveOptions":
+        """`target_hides_md5`: what is written there is encrypted so that its ETag is no MD5 (model/etag.py).
+        `is_relayed`: see `planning.route`."""
         return cls(
             config.plan.verify,
             config.plan.overwrite,
             target_hides_md5,
             config.copy.multipart_threshold_bytes,
             config.copy.preserve_etags,
-            config.copy.mode,
+            is_relayed,
         )
 
 
@@ -164,16 +165,16 @@ def _plan(sources: pa.Table, reason_codes: npt.NDArray[np.int8] | None, options:
 def _methods(sources: pa.Table, options: ResolveOptions) -> pa.Array | pa.ChunkedArray:
     """How a row is copied, or would be if it were not skipped.
 
-    | mode   | size              | preserve_etags, and the ETag shows parts | method         |
-    |--------|-------------------|------------------------------------------|----------------|
-    | downup |                   |                                          | relay          |
-    | copy   | over threshold    |                                          | multipart_copy |
-    | copy   |                   | yes                                      | multipart_copy |
-    | copy   | other, or unknown | no                                       | copy_object    |
+    | relayed | size              | preserve_etags, and the ETag shows parts | method         |
+    |---------|-------------------|------------------------------------------|----------------|
+    | yes     |                   |                                          | relay          |
+    | no      | over threshold    |                                          | multipart_copy |
+    | no      |                   | yes                                      | multipart_copy |
+    | no      | other, or unknown | no                                       | copy_object    |
 
     The threshold is never above the 5 GiB that CopyObject takes.
     """
-    if options.mode is Mode.DOWNUP:
+    if options.is_relayed:
         return pa.repeat(str(Method.RELAY), sources.num_rows)
     threshold = min(options.multipart_threshold_bytes, COPY_OBJECT_MAX_BYTES)
     in_parts = pc.fill_null(pc.greater(sources["size"], threshold), False)

@@ -13,6 +13,7 @@ from rich.console import Console, Group
 from rich.table import Table
 from rich.text import Text
 
+from s3sync.model.hot_prefixes import most_of
 from s3sync.model.keys import printable
 from s3sync.model.limits import KIB
 from s3sync.model.outcome import Pinned, Status, Verified
@@ -20,6 +21,7 @@ from s3sync.report.accounting import Amount, Counts
 from s3sync.report.summary import State, Summary
 
 LOG_WIDTH = 100
+PREFIXES = 5
 
 _UNITS = ("B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB")
 _STATE_STYLES = {State.COMPLETE: "bold green", State.INCOMPLETE: "bold yellow"}
@@ -117,6 +119,10 @@ def _run_rows(summary: Summary) -> list[tuple[str, str]]:
     return [
         ("retries", f"{summary.retries:,}"),
         ("throttled", f"{summary.throttled:,}"),
+        *(
+            (f"throttled in {printable(p)}", f"{n:,}")
+            for p, n in most_of(summary.throttled_by_prefix, PREFIXES).items()
+        ),
         *((f"pinned by {kind}", f"{n:,}") for kind, n in summary.pinned.items() if kind != Pinned.UNPINNED),
         ("unpinned", f"{summary.unpinned:,}"),
         ("verified by ETag", f"{summary.verified.get(Verified.ETAG_EQUAL, 0):,} of {copied.objects:,} copied"),

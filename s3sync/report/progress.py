@@ -8,33 +8,38 @@ from rich.console import Console
 from rich.filesize import decimal
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from s3sync.model.keys import printable
+
 LINE_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """How far a stage is: `settled` of `total` objects, with what came of them so far."""
+    """How far a stage is: `settled` of `total` objects (None: nobody knows), with what came of them so far."""
 
-    total: int
+    total: int | None
     settled: int
     size_bytes: int
     failed: int
     throttled: int
+    hottest: tuple[str, int] | None = None  # the prefix that was throttled most
 
 
 def line(standing: Standing, began: Standing, seconds: float) -> str:
     """One line of a log; the rate is that since `began`, `seconds` ago."""
     rate = (standing.settled - began.settled) / seconds if seconds > 0 else 0.0
-    left = (standing.total - standing.settled) / rate if rate > 0 else None
-    share = 100 * standing.settled / standing.total if standing.total else 100.0
-    parts = [
-        f"{standing.settled:,} of {standing.total:,} objects ({share:.1f} %)",
-        decimal(standing.size_bytes),
-        f"{rate:,.0f} objects/s",
-        f"{standing.failed:,} failed",
-    ]
+    if standing.total is None:
+        left, so_far = None, f"{standing.settled:,} objects"
+    else:
+        left = (standing.total - standing.settled) / rate if rate > 0 else None
+        share = 100 * standing.settled / standing.total if standing.total else 100.0
+        so_far = f"{standing.settled:,} of {standing.total:,} objects ({share:.1f} %)"
+    parts = [so_far, decimal(standing.size_bytes), f"{rate:,.0f} objects/s"]
+    if standing.total is not None or standing.failed:
+        parts.append(f"{standing.failed:,} failed")
     if standing.throttled:
-        parts.append(f"{standing.throttled:,} throttled")
+        where = f", {standing.hottest[1]:,} of them in {printable(standing.hottest[0])}" if standing.hottest else ""
+        parts.append(f"{standing.throttled:,} throttled{where}")
     if left is not None:
         parts.append(f"{_duration(left)} left")
     return ", ".join(parts)

@@ -19,6 +19,7 @@ class State(StrEnum):
     COMPLETE = "complete"  # every planned object is copied, skipped or gone
     INCOMPLETE = "incomplete"  # finished, but some objects failed, changed or are archived
     INTERRUPTED = "interrupted"  # stopped by the user; the same command goes on
+    ENQUEUED = "enqueued"  # tasks are in the queues, for executors; each of them may end the run
     CIRCUIT_OPEN = "circuit_open"  # stopped by itself, nearly everything failed for one reason (C15)
 
 
@@ -37,7 +38,9 @@ class Summary:
     | statuses                             | objects and bytes by status, with what the plan skips                  |
     | remaining                            | planned objects without an outcome                                     |
     | requests, retries, throttled         | requests by S3 operation; repeats; answers that asked to slow down     |
+    | throttled_by_prefix                  | those answers by `BUCKET/FOLDER/`, the ones with the most              |
     | errors                               | by error code: error_class, count, example_key, example_message        |
+    | sent, unsent                         | tasks that went to the queues; those that did not, by the reason       |
     | pinned, unpinned                     | copies by how they were tied to what was listed; those not at all (C4) |
     | verified                             | copies by what their answers proved (C13)                              |
     | objects_per_second, bytes_per_second | copied ones, by wall_seconds                                           |
@@ -57,6 +60,9 @@ class Summary:
     requests: Mapping[str, int] = field(default_factory=dict)
     retries: int = 0
     throttled: int = 0
+    throttled_by_prefix: Mapping[str, int] = field(default_factory=dict)
+    sent: int = 0
+    unsent: Mapping[str, int] = field(default_factory=dict)
     errors: Mapping[str, ErrorTally] = field(default_factory=dict)
     pinned: Mapping[str, int] = field(default_factory=dict)
     verified: Mapping[str, int] = field(default_factory=dict)
@@ -97,6 +103,9 @@ class Summary:
             "requests": dict(self.requests),
             "retries": self.retries,
             "throttled": self.throttled,
+            "throttled_by_prefix": dict(self.throttled_by_prefix),
+            "sent": self.sent,
+            "unsent": dict(self.unsent),
             "errors": {code: asdict(error) for code, error in self.errors.items()},
             "pinned": dict(self.pinned),
             "unpinned": self.unpinned,
@@ -120,6 +129,9 @@ class Summary:
             started_at=datetime.fromisoformat(value["started_at"]),
             ended_at=datetime.fromisoformat(value["ended_at"]),
             counts=Counts.from_json(value["counts"]),
+            throttled_by_prefix=value.get("throttled_by_prefix", {}),
+            sent=value.get("sent", 0),
+            unsent=value.get("unsent", {}),
             errors={code: ErrorTally(**error) for code, error in value["errors"].items()},
             what_next=tuple(value["what_next"]),
         )
@@ -173,6 +185,9 @@ def summarize(
         requests=dict(tally.requests),
         retries=tally.retries,
         throttled=tally.throttled,
+        throttled_by_prefix=dict(tally.throttled_by_prefix.most_common()),
+        sent=tally.sent,
+        unsent=dict(tally.unsent),
         errors=dict(tally.errors),
         pinned=dict(tally.pinned),
         verified=dict(tally.verified),
@@ -188,18 +203,34 @@ def _advice(counts: Counts, state: State, tally: Tally, run_id: str) -> list[str
         code, error = max(tally.errors.items(), key=lambda item: item[1].count, default=("an error", None))
         why = f" ({error.error_class})" if error else ""
         lines.append(f"Nearly everything failed with {code}{why}. Mend the cause, then run the same command again.")
+    elif counts.remaining and state is State.ENQUEUED:
+        lines.append(f"In the queues, or lost from them: {counts.remaining:,}. `s3sync retry` takes them there.")
     elif counts.remaining:
         lines.append(f"Still to do: {counts.remaining:,}. Run the same command again to go on.")
     if failed:
-        lines.append(f"Failed: {failed:,}. See the errors; once mended, `s3sync retry --run-id {run_id}`.")
+        lines.append(f"Failed: {failed:,}. See the errors; once mended, `s3sync retry --from-run {run_id}`.")
     if changed:
-        lines.append(f"Changed since they were listed: {changed:,}. Migrate them with a fresh listing.")
+        lines.append(
+            f"Changed since they were listed: {changed:,}. `s3sync retry --from-run {run_id}` copies them as they are."
+        )
     if archived:
-        lines.append(f"Archived: {archived:,}. Restore them, then `s3sync retry --run-id {run_id}`.")
+        lines.append(f"Archived: {archived:,}. Restore them, then `s3sync retry --from-run {run_id}`.")
+    if failed + changed + archived:
+        lines.extend(_told_of_queues(tally))
     if unpinned := tally.pinned[Pinned.UNPINNED]:
         lines.append(
             f"Copied without a condition on the source: {unpinned:,}. `s3sync check` shows whether they are right."
         )
+    return lines
+
+
+def _told_of_queues(tally: Tally) -> list[str]:
+    """What of the failures is in the queues, and why the rest is not: that is never silent."""
+    lines = [f"Sent to the queues: {tally.sent:,}. `s3sync retry` tries them again."] if tally.sent else []
+    lines += [
+        f"Not sent to the queues: {count:,} ({reason}). `s3sync retry --from-run` needs none."
+        for reason, count in tally.unsent.most_common(5)
+    ]
     return lines
 
 

@@ -7,14 +7,19 @@ do not hold (requests by kind, throttles) is counted by the engine and travels i
 import json
 from collections import Counter
 from dataclasses import asdict, dataclass, field, fields
+from datetime import UTC, datetime
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from s3sync.model.hot_prefixes import merge
 from s3sync.model.outcome import Status
 
 ENGINE_KEY = b"s3sync.engine"
+
+_OF_THE_ENGINE = ("requests", "retries", "throttled", "throttled_by_prefix", "engine_seconds", "sent", "unsent")
+_OF_ROWS = ("objects", "size_bytes", "reasons", "pinned", "verified")
 
 
 @dataclass(slots=True)
@@ -27,7 +32,10 @@ class ErrorTally:
 
 @dataclass(slots=True)
 class Tally:
-    """Objects and bytes by status, and why; requests by S3 operation; `engine_seconds` is time spent copying."""
+    """Objects and bytes by status, and why; requests by operation; `engine_seconds` is time spent copying.
+
+    `sent` counts the tasks that went to the queues, `unsent` those that did not, by the reason.
+    """
 
     objects: Counter[str] = field(default_factory=Counter)
     size_bytes: Counter[str] = field(default_factory=Counter)
@@ -38,7 +46,10 @@ class Tally:
     requests: Counter[str] = field(default_factory=Counter)
     retries: int = 0
     throttled: int = 0
+    throttled_by_prefix: Counter[str] = field(default_factory=Counter)
     engine_seconds: float = 0.0
+    sent: int = 0
+    unsent: Counter[str] = field(default_factory=Counter)
 
     @property
     def settled(self) -> int:
@@ -50,7 +61,7 @@ class Tally:
         return Counter({code: e.count for code, e in self.errors.items() if e.error_class in names})
 
     def add(self, other: "Tally") -> None:
-        for name in ("objects", "size_bytes", "reasons", "pinned", "verified", "requests"):
+        for name in (*_OF_ROWS, "requests", "unsent"):
             getattr(self, name).update(getattr(other, name))
         for code, error in other.errors.items():
             mine = self.errors.get(code)
@@ -60,7 +71,9 @@ class Tally:
                 mine.count += error.count
         self.retries += other.retries
         self.throttled += other.throttled
+        merge(self.throttled_by_prefix, other.throttled_by_prefix)
         self.engine_seconds += other.engine_seconds
+        self.sent += other.sent
 
     def to_json(self) -> dict[str, Any]:
         errors = {code: asdict(error) for code, error in self.errors.items()}
@@ -68,21 +81,37 @@ class Tally:
 
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> "Tally":
-        counters = ("objects", "size_bytes", "reasons", "pinned", "verified", "requests")
         return cls(
-            **{name: Counter(value[name]) for name in counters},
+            **{name: Counter(value[name]) for name in (*_OF_ROWS, "requests")},
             errors={code: ErrorTally(**error) for code, error in value["errors"].items()},
             retries=value["retries"],
             throttled=value["throttled"],
+            throttled_by_prefix=Counter(value.get("throttled_by_prefix", {})),
             engine_seconds=value["engine_seconds"],
+            sent=value.get("sent", 0),
+            unsent=Counter(value.get("unsent", {})),
         )
 
 
-def with_engine_counts(
-    table: pa.Table, requests: Counter[str], retries: int, throttled: int, seconds: float
-) -> pa.Table:
-    """The table with what the engine counted while its rows were made, in the schema's metadata."""
-    counts = {"requests": requests, "retries": retries, "throttled": throttled, "engine_seconds": seconds}
+def without(whole: Tally, removed: Tally) -> Tally:
+    """The tally without some of its rows; requests, seconds and what was sent are history and stay."""
+    rest = Tally()
+    rest.add(whole)
+    for name in _OF_ROWS:
+        setattr(rest, name, +(getattr(rest, name) - getattr(removed, name)))
+    for code, error in removed.errors.items():
+        mine = rest.errors.get(code)
+        if mine is not None:
+            mine.count -= error.count
+    rest.errors = {code: error for code, error in rest.errors.items() if error.count > 0}
+    return rest
+
+
+def with_engine_counts(table: pa.Table, engine: Tally) -> pa.Table:
+    """The table with what the engine and the queues counted while its rows were made, and when that ended, in the
+    schema's metadata."""
+    counts = {name: getattr(engine, name) for name in _OF_THE_ENGINE}
+    counts["ended_at"] = datetime.now(UTC).isoformat()
     return table.replace_schema_metadata({ENGINE_KEY: json.dumps(counts).encode()})
 
 
@@ -101,7 +130,10 @@ def tally(outcomes: pa.Table) -> Tally:
         requests=Counter(counts.get("requests", {})),
         retries=counts.get("retries", 0),
         throttled=counts.get("throttled", 0),
+        throttled_by_prefix=Counter(counts.get("throttled_by_prefix", {})),
         engine_seconds=counts.get("engine_seconds", 0.0),
+        sent=counts.get("sent", 0),
+        unsent=Counter(counts.get("unsent", {})),
     )
 
 

@@ -10,7 +10,9 @@ import os
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import UTC
+from typing import Any
 
 import pyarrow as pa
 
@@ -18,15 +20,18 @@ from s3sync.aws.copy_settings import CopySettings
 from s3sync.aws.engine import Engine
 from s3sync.aws.operations import copy_task
 from s3sync.aws.store import Store
-from s3sync.aws.workers import engine_for
+from s3sync.aws.workers import EngineOptions, engine_for, rate_for
 from s3sync.config.model import AccessConfig
+from s3sync.model.hot_prefixes import most_of
 from s3sync.model.outcome import Outcome, Status
+from s3sync.model.tables import TIMESTAMP
 from s3sync.model.task import Action, Method, Task
 from s3sync.planning.circuit import HOPELESS, Circuit
 from s3sync.report.tally import Tally
+from s3sync.runs.failures import FailureQueues, FailureSender
 from s3sync.runs.folder import RunFolder
 from s3sync.runs.hub import HubAddress, HubClient, Report
-from s3sync.runs.outcome_log import BatchDone, OutcomeLog, read_parquet
+from s3sync.runs.outcome_log import BatchDone, OutcomeLog, engine_tally, read_parquet
 from s3sync.runs.plan import Batch
 
 FLUSH_SECONDS = 15.0
@@ -46,12 +51,12 @@ class CopyContext:
     store_uri: str
     run_id: str
     epoch: int
-    in_flight: int
-    max_attempts: int
+    engine: EngineOptions
     circuit_after: int
     progress_seconds: float
     hub: HubAddress
     is_late: bool = False
+    failures: FailureQueues = field(default_factory=FailureQueues)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,13 +70,26 @@ class Stopped:
 def tasks_of(plan: pa.Table) -> Iterator[Task]:
     """The rows of a plan file as tasks, a slice at a time."""
     for batch in plan.to_batches(max_chunksize=5_000):
-        columns = [column.to_pylist() for column in batch.columns]
+        columns = [_plain_values(column) for column in batch.columns]
         for row in zip(*columns, strict=True):
             key, version_id, target_key, size, etag, last_modified, storage_class = row[1:8]
-            action, reason, method = Action(row[8]), row[9], Method(row[10])
+            action, reason, method = _ACTIONS[row[8]], row[9], _METHODS[row[10]]
             yield Task(
                 row[0], key, version_id, target_key, size, etag, last_modified, storage_class, action, reason, method
             )
+
+
+_ACTIONS = {str(action): action for action in Action}
+_METHODS = {str(method): method for method in Method}
+
+
+def _plain_values(column: pa.Array) -> list[Any]:
+    """The column as a list. Times go through numpy, which is ten times as fast as pyarrow's own way."""
+    if column.type != TIMESTAMP:
+        values: list[Any] = column.to_pylist()
+        return values
+    naive: list[Any] = column.to_numpy(zero_copy_only=False).tolist()
+    return [None if time is None else time.replace(tzinfo=UTC) for time in naive]
 
 
 class BatchWatch:
@@ -102,9 +120,8 @@ class BatchWatch:
         self._unseen_settled = 0
         self._circuit = Circuit(context.circuit_after)
         self._flushed_at = clock()
-        # The engine lives through all batches of its process: what it counted before is not this batch's.
-        self._flushed_counts = engine.counts.copy()
-        self._throttled_before = engine.counts.throttled
+        self._began_counts = engine.counts.copy()  # the engine counts for all batches of the process
+        self._flushed_counts = self._reported_counts = self._began_counts
         self.stop = False
 
     @property
@@ -124,16 +141,29 @@ class BatchWatch:
                 if self._unseen.total() >= self._circuit.window:
                     self.tick()  # a fast worker would send thousands more within the second
 
-    def tick(self) -> None:
-        """Called about once a second while requests are in flight."""
+    def tick(self, *, is_ended: bool = False) -> None:
+        """Called about once a second while requests are in flight, and once when none will follow."""
         self._circuit.observe(self._unseen_settled, self._unseen)
         self._hopeless.update(self._unseen)
         self._unseen_settled, self._unseen = 0, Counter()
         batch_id, attempt = self._work
-        throttled = self._engine.counts.throttled - self._throttled_before
+        counts = self._engine.counts.copy()
         told_to_stop = self._hub.report(
-            Report(batch_id, attempt, self._settled, self._size_bytes, self._failed, throttled, dict(self._hopeless))
+            Report(
+                batch_id,
+                attempt,
+                self._settled,
+                self._size_bytes,
+                self._failed,
+                counts.throttled - self._began_counts.throttled,
+                dict(self._hopeless),
+                is_ended=is_ended,
+                throttled_by_prefix=most_of(counts.since(self._reported_counts).throttled_by_prefix),
+            )
         )
+        self._reported_counts = counts
+        if self._hub.moves:
+            self._engine.note_headway()
         orphaned = os.getppid() != self._parent
         self.stop = self.stop or told_to_stop or orphaned or self.circuit_code is not None
         if self._log.pending >= FLUSH_ROWS or self._clock() - self._flushed_at >= FLUSH_SECONDS:
@@ -142,15 +172,7 @@ class BatchWatch:
     def flush(self, keep_back: Callable[[Outcome], bool] = lambda _: False) -> None:
         counts = self._engine.counts.since(self._flushed_counts)
         seconds = self._clock() - self._flushed_at
-        self._log.flush(
-            Tally(
-                requests=Counter(counts.requests),
-                retries=counts.retries,
-                throttled=counts.throttled,
-                engine_seconds=seconds,
-            ),
-            keep_back,
-        )
+        self._log.flush(engine_tally(counts, seconds), keep_back)
         self._flushed_counts = self._engine.counts.copy()
         self._flushed_at = self._clock()
 
@@ -166,29 +188,32 @@ def _is_hopeless(outcome: Outcome) -> bool:
 
 def copy_batch(context: CopyContext, store: Store, batch: Batch, attempt: str) -> BatchDone | Stopped:
     """Settle each task of the batch once, whatever earlier attempts did; safe to call again at any point (C2)."""
-    hub = HubClient(context.hub)
+    hub = HubClient(context.hub, rate_for(context.engine))
     if hub.report(Report(batch.batch_id, attempt)):
         return Stopped(batch.batch_id, None)
     folder = RunFolder(store, context.run_id)
-    log = OutcomeLog(folder, batch.batch_id, attempt)
+    buckets = (context.settings.source_bucket, context.settings.target_bucket)
+    sender = FailureSender(context.access.queue, context.failures, context.run_id, buckets)
+    log = OutcomeLog(folder, batch.batch_id, attempt, sender.send)
     prior = log.begin()
     if prior.done is not None:
         return prior.done
-    engine = engine_for(context.access, context.in_flight, context.max_attempts)
+    engine = engine_for(context.access, context.engine)
     watch = BatchWatch(context, hub, log, batch.batch_id, attempt, engine, prior.tally)
     plan = read_parquet(folder.get(batch.file))
     number = 1 if not prior.was_begun else 2
     operations = (
-        (task.task_id, copy_task(task, context.settings, number, look_first=prior.was_begun or context.is_late))
+        (task, copy_task(task, context.settings, number, look_first=prior.was_begun or context.is_late))
         for task in tasks_of(plan)
         if task.task_id not in prior.settled
     )
     settled = len(prior.settled)
-    for _, outcome in engine.run(operations, lambda: watch.stop, watch.tick):
+    for task, outcome in engine.run(operations, lambda: watch.stop, watch.tick):
         if outcome is not None:
+            sender.note(task, outcome)
             watch.settle(outcome)
             settled += 1
-    watch.tick()
+    watch.tick(is_ended=True)
     watch.close()
     if watch.circuit_code is not None or settled < batch.tasks:
         watch.flush(keep_back=_is_hopeless)

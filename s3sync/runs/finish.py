@@ -2,14 +2,28 @@
 
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from s3sync.errors import UserError
 from s3sync.report.accounting import Counts, verify_outcomes
 from s3sync.report.summary import State, Summary, summarize
 from s3sync.report.tally import Tally
 from s3sync.runs.folder import RunFolder
 from s3sync.runs.outcome_log import BatchDone, read_prior
 from s3sync.runs.plan import Plan
+from s3sync.runs.superseding import fold_retries
+
+_STOPPED = frozenset({State.INTERRUPTED, State.CIRCUIT_OPEN, State.ENQUEUED})
+
+
+@dataclass(frozen=True, slots=True)
+class Accounts:
+    """What became of each planned task, later attempts included."""
+
+    done: Mapping[str, BatchDone]
+    counts: Counts
+    tally: Tally
 
 
 def done_batches(folder: RunFolder) -> dict[str, BatchDone]:
@@ -22,6 +36,18 @@ def done_batches(folder: RunFolder) -> dict[str, BatchDone]:
     return done
 
 
+def accounts_of(folder: RunFolder, plan: Plan, *, stopped_early: bool) -> Accounts:
+    """Add up the outcomes, with the later attempts folded in. Raises InvariantBroken where they do not add up (C1)."""
+    done = done_batches(folder)
+    tally = Tally(requests=Counter(ListObjectsV2=plan.listing_pages) if plan.listing_pages else Counter())
+    for batch in plan.batches:
+        tally.add(done[batch.batch_id].tally if batch.batch_id in done else read_prior(folder, batch.batch_id).tally)
+    tally = fold_retries(folder, plan, done, tally)
+    counts = plan.counts + Counts.of_outcomes(tally)
+    verify_outcomes(counts, stopped_early=stopped_early)
+    return Accounts(done, counts, tally)
+
+
 def finish_run(
     folder: RunFolder, plan: Plan, source: str, target: str, began: datetime, stopped: State | None
 ) -> Summary:
@@ -29,14 +55,10 @@ def finish_run(
 
     `source` and `target` are places for people; `began` is when this driver started. Raises InvariantBroken.
     """
-    done = done_batches(folder)
-    tally = Tally(requests=Counter(ListObjectsV2=plan.listing_pages) if plan.listing_pages else Counter())
-    for batch in plan.batches:
-        tally.add(done[batch.batch_id].tally if batch.batch_id in done else read_prior(folder, batch.batch_id).tally)
-    counts = plan.counts + Counts.of_outcomes(tally)
-    verify_outcomes(counts, stopped_early=stopped is not None)
-    if not counts.remaining:
-        _commit_outcomes(folder, plan, done)
+    accounts = accounts_of(folder, plan, stopped_early=stopped is not None)
+    counts = accounts.counts
+    if all(batch.batch_id in accounts.done for batch in plan.batches):
+        _commit_outcomes(folder, plan, accounts.done)
     before = folder.get_json("summary.json") or {"wall_seconds": 0.0, "started_at": began.isoformat()}
     ended = datetime.now(UTC)
     summary = summarize(
@@ -47,11 +69,37 @@ def finish_run(
         ended_at=ended,
         wall_seconds=before["wall_seconds"] + (ended - began).total_seconds(),
         counts=counts,
-        tally=tally,
+        tally=accounts.tally,
         stopped=stopped if counts.remaining else None,
     )
     folder.put("summary.json", summary.to_json().encode())
     return summary
+
+
+def finish_again(folder: RunFolder, began: datetime) -> Summary:
+    """The summary of a run after later attempts at its tasks, written anew. `began` is when these attempts did.
+
+    Raises UserError where the run has no plan, InvariantBroken.
+    """
+    plan = folder.manifest("plan")
+    if plan is None:
+        raise UserError(f"{folder.uri}: the run has no plan yet, so there is nothing to finish")
+    before, described = folder.get_json("summary.json"), folder.get_json("run.json") or {"options": {}}
+    options = described["options"]
+    known = Plan.from_json(plan)
+    return finish_run(
+        folder,
+        known,
+        before["source"] if before else f"s3://{known.source_bucket}/{', '.join(options['source.prefixes'][:3])}",
+        before["target"] if before else f"s3://{known.target_bucket}/{options['target.prefix']}",
+        began,
+        _state_while_unfinished(before["state"] if before else None),
+    )
+
+
+def _state_while_unfinished(before: str | None) -> State:
+    """A run that stopped early stays so while tasks are left; one that had no end yet waits for its executors."""
+    return State(before) if before in _STOPPED else State.ENQUEUED
 
 
 def _commit_outcomes(folder: RunFolder, plan: Plan, done: Mapping[str, BatchDone]) -> None:

@@ -3,11 +3,13 @@
 The driver listens on one TCP port; each worker process keeps one connection. A line of JSON goes up, one comes back:
 
     up    {"token": ..., "work": "b000012", "attempt": "0001-00000007", "settled": 812, "bytes": ..., "failed": ...,
-           "throttled": ..., "hopeless": {"AccessDenied": 3}}      totals of this attempt so far
-    down  {"stop": false}
+           "throttled": ..., "hopeless": {"AccessDenied": 3},      totals of this attempt so far
+           "throttled_by_prefix": {"bucket/logs/": 7},             news since the last report
+           "rate": {"worker": ..., "held": 120, "wanted": 300}}    where the run's requests a second are limited
+    down  {"stop": false, "moves": true, "share": 150}             `moves`: objects were settled well since the last
 
-The hub serves progress and stopping, nothing that must be true: counts come from the tables. A worker that cannot
-reach the hub goes on without it.
+The hub serves progress, pace and stopping, nothing that must be true: counts come from the tables. A worker that can't
+reach the hub goes on without it, with the share that it has.
 """
 
 import asyncio
@@ -18,8 +20,11 @@ import threading
 from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
+
+from s3sync.model.hot_prefixes import hottest, merge
+from s3sync.planning.rate import RateShares, TokenBucket
 
 MESSAGE_MAX_BYTES = 64 * 1024
 
@@ -44,6 +49,9 @@ class Report:
     failed: int = 0
     throttled: int = 0
     hopeless: dict[str, int] = field(default_factory=dict)
+    pages_left: int = 0  # of a listing: what the worker thinks is left
+    is_ended: bool = False  # nothing more is sent for this piece of work
+    throttled_by_prefix: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,12 +60,15 @@ class Progress:
     size_bytes: int = 0
     failed: int = 0
     throttled: int = 0
+    hottest: tuple[str, int] | None = None
 
 
 class Hub:
-    """The driver's end, a thread of its own. Use as a context manager."""
+    """The driver's end, a thread of its own. Use as a context manager. `shares` divides the run's rate."""
 
-    def __init__(self, host: str, advertised_host: str) -> None:
+    def __init__(self, host: str, advertised_host: str, shares: RateShares | None = None) -> None:
+        self._shares = shares
+        self._throttled_by_prefix: Counter[str] = Counter()
         self._host = host
         self._advertised_host = advertised_host
         self.on_settled: Callable[[int, Counter[str]], None] = lambda _settled, _hopeless: None
@@ -68,6 +79,7 @@ class Hub:
         self._thread = threading.Thread(target=self._loop.run_forever, name="hub", daemon=True)
         self._port = 0
         self.reports_seen = 0
+        self._moved = 0
 
     def __enter__(self) -> "Hub":
         self._thread.start()
@@ -97,6 +109,10 @@ class Hub:
         """Count work that was done before this driver started."""
         self._latest.update({report.work: report for report in reports})
 
+    def reports(self) -> list[Report]:
+        """The latest one of each piece of work."""
+        return list(self._latest.values())
+
     def progress(self) -> Progress:
         latest = list(self._latest.values())
         return Progress(
@@ -104,51 +120,83 @@ class Hub:
             sum(r.size_bytes for r in latest),
             sum(r.failed for r in latest),
             sum(r.throttled for r in latest),
+            hottest(self._throttled_by_prefix.copy()),
         )
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        told = self._moved
         with suppress(ConnectionError, ValueError, KeyError, TypeError, asyncio.IncompleteReadError):
             while line := await reader.readline():
                 message = json.loads(line)
                 if not secrets.compare_digest(str(message.pop("token")), self._token):
                     break
+                share = self._share(message.pop("rate", None))
                 self._take(Report(**message))
-                writer.write(json.dumps({"stop": self._stop.is_set()}).encode() + b"\n")
+                moves, told = self._moved != told, self._moved
+                answer = {"stop": self._stop.is_set(), "moves": moves, "share": share}
+                writer.write(json.dumps(answer).encode() + b"\n")
                 await writer.drain()
         writer.close()
+
+    def _share(self, rate: dict[str, Any] | None) -> float | None:
+        if rate is None or self._shares is None:
+            return None
+        if rate["wanted"] is None:
+            self._shares.leave(rate["worker"])
+            return None
+        return self._shares.report(rate["worker"], rate["held"], rate["wanted"])
 
     def _take(self, report: Report) -> None:
         self.reports_seen += 1
         before = self._latest.get(report.work)
         if before is not None and before.attempt > report.attempt:
             return  # an attempt that was given up still talks
+        merge(self._throttled_by_prefix, report.throttled_by_prefix)
+        report = replace(report, throttled_by_prefix={})
         self._latest[report.work] = report
         if before is None or before.attempt != report.attempt:
             before = Report(report.work, report.attempt)
         news = Counter(report.hopeless)
         news.subtract(before.hopeless)
+        self._moved += max(0, report.settled - report.failed - before.settled + before.failed)
         self.on_settled(report.settled - before.settled, +news)
 
 
 class HubClient:
-    """The worker's end. `report` never raises and never waits longer than `timeout_seconds`."""
+    """The worker's end. `report` never raises and never waits longer than `timeout_seconds`.
 
-    def __init__(self, address: HubAddress, timeout_seconds: float = 2.0) -> None:
+    `rate` is given the share that the driver answers with. `moves` says whether the run settled anything lately, as far
+    as is known.
+    """
+
+    def __init__(self, address: HubAddress, rate: TokenBucket | None = None, *, timeout_seconds: float = 2.0) -> None:
+        self.moves = False
         self._address = address
+        self._rate = rate
         self._timeout_seconds = timeout_seconds
         self._socket: socket.socket | None = None
         self._answers: Any = None
 
     def report(self, report: Report) -> bool:
         """Send the totals; True where the driver says to stop."""
+        self.moves = False
+        message = {"token": self._address.token, **asdict(report)}
+        if self._rate is not None:
+            message["rate"] = self._rate.last_word() if report.is_ended else self._rate.word()
         try:
             if self._socket is None:
                 self._connect()
             assert self._socket is not None  # noqa: S101
-            self._socket.sendall(json.dumps({"token": self._address.token, **asdict(report)}).encode() + b"\n")
-            return bool(json.loads(self._answers.readline())["stop"])
+            self._socket.sendall(json.dumps(message).encode() + b"\n")
+            answer = json.loads(self._answers.readline())
+            self.moves = bool(answer["moves"])
+            if self._rate is not None and answer["share"] is not None:
+                self._rate.set_rate(answer["share"])
+            return bool(answer["stop"])
         except (OSError, ValueError, KeyError):
             self.close()
+            if self._rate is not None:
+                self._rate.unanswered()
             return False
 
     def _connect(self) -> None:

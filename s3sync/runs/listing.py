@@ -1,26 +1,35 @@
-"""A live listing as a table: ranges, the segments they were written to, and the proof that nothing is missing.
+"""What a listing leaves behind: segments with the keys, and rows that prove which ranges they hold completely.
 
-listing-{side}/{range}-{attempt}-{segment}.parquet    keys of one range, in order (schema LISTING)
-listing-{side}/manifest.json                          the ranges, each with its proof and its segments
+    {folder}{round}-{task}-{attempt}-{segment}.parquet   the keys of several ranges, in order
+    {state}tasks/{round}-{task}-{attempt}.json           what this attempt of a task has listed so far
+    {state}rounds/{round}.json                           all that the tasks of a round have listed
+    {state}manifest.json                                 the commit: all segments and ranges (C5)
+
+A row `(after, upto]` says that all keys of this range are in segments that were written before the row. So whoever
+comes later lists what no row covers, and nothing else: at most what was held in memory is listed again.
 """
 
-from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass
+import json
+import secrets
+from bisect import bisect_left
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
-import pyarrow as pa
+from s3sync.aws.store import Store
+from s3sync.errors import InvariantBroken, StoreError
+from s3sync.model.ranges import KeyRange, gaps, overlaps, tiles
+from s3sync.runs.folder import SCHEMA_VERSION
 
-from s3sync.errors import InvariantBroken
-from s3sync.model.ranges import KeyRange, tiles
-from s3sync.runs.folder import RunFolder
-from s3sync.runs.outcome_log import parquet_bytes
-
-SEGMENT_ROWS = 100_000
+RANGE_OBJECTS = 1_000_000  # neighbours are told as one range up to this size
 
 
 @dataclass(frozen=True, slots=True)
 class ListedRange:
-    """The proof of one range of one prefix: what was found, and that it is all there is."""
+    """The proof of one range of one prefix: what was found, and that it is all there is.
+
+    A segment holds pieces of several ranges, and is named by the one that comes first in it.
+    """
 
     prefix: str
     after: str
@@ -30,58 +39,283 @@ class ListedRange:
     objects: int
     size_bytes: int
     pages: int
-    segments: tuple[str, ...]
-    done: bool
+    segments: tuple[str, ...] = ()
+    done: bool = True
+
+    @property
+    def range(self) -> KeyRange:
+        return KeyRange(self.after, self.upto)
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
 
+    @classmethod
+    def from_json(cls, value: dict[str, Any]) -> "ListedRange":
+        return cls(**{**value, "segments": tuple(value["segments"])})
 
-def write_range(
-    folder: RunFolder, stage: str, name: str, prefix: str, key_range: KeyRange, pages: Iterable[pa.RecordBatch]
-) -> ListedRange:
-    """Write the pages of a range as segments. Only a range that was read to its end returns."""
-    segments: list[str] = []
-    first_key = last_key = None
-    objects = size_bytes = page_count = 0
-    for segment in _segments(pages):
-        path = f"{stage}/{name}-{len(segments):05d}.parquet"
-        folder.put(path, parquet_bytes(segment.combine_chunks()))
-        segments.append(path)
-        first_key = first_key or segment["key"][0].as_py()
-        last_key = segment["key"][-1].as_py()
-        objects += segment.num_rows
-        size_bytes += sum(size or 0 for size in segment["size"].to_pylist())
-        page_count += segment["key"].num_chunks
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A file of keys. `objects` were listed into it, `rows` of them it holds, the filters having dropped the others;
+    `ranges` are those that it has pieces of, with nothing else in it."""
+
+    file: str
+    objects: int
+    rows: int
+    size_bytes: int
+    ranges: tuple[ListedRange, ...]
+    dropped: dict[str, int] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, value: dict[str, Any]) -> "Segment":
+        return cls(**{**value, "ranges": tuple(map(ListedRange.from_json, value["ranges"]))})
+
+
+@dataclass(frozen=True, slots=True)
+class Calls:
+    """LIST requests of a listing. `empty`: pages that brought nothing of the range they were asked for; `overlap`:
+    objects that came twice and were dropped; `cuts` of ranges, and `misses` of them that cut off nothing."""
+
+    requests: int = 0
+    pages: int = 0
+    empty: int = 0
+    overlap: int = 0
+    cuts: int = 0
+    misses: int = 0
+    retries: int = 0
+    throttled: int = 0
+
+    def __add__(self, other: "Calls") -> "Calls":
+        return Calls(**{name: getattr(self, name) + getattr(other, name) for name in Calls.__slots__})
+
+
+@dataclass(slots=True)
+class Listed:
+    """What a task or a round has listed: segments with their ranges, and ranges that hold nothing."""
+
+    segments: list[Segment] = field(default_factory=list)
+    empty: list[ListedRange] = field(default_factory=list)
+    calls: Calls = Calls()
+
+    @property
+    def ranges(self) -> Iterator[ListedRange]:
+        for segment in self.segments:
+            yield from segment.ranges
+        yield from self.empty
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "schema_version": SCHEMA_VERSION,
+            "segments": [segment.to_json() for segment in self.segments],
+            "empty": [row.to_json() for row in self.empty],
+            "calls": asdict(self.calls),
+        }
+
+    @classmethod
+    def from_json(cls, value: dict[str, Any]) -> "Listed":
+        return cls(
+            [Segment.from_json(each) for each in value["segments"]],
+            [ListedRange.from_json(each) for each in value["empty"]],
+            Calls(**value["calls"]),
+        )
+
+
+class Listing:
+    """All that counts of a listing so far. Its memory is that of the ranges, neighbours being one, and file names."""
+
+    def __init__(self) -> None:
+        self.segments: list[Segment] = []  # without their ranges
+        self.calls = Calls()
+        self._ranges: dict[str, list[ListedRange]] = {}  # by prefix, in order
+
+    @property
+    def ranges(self) -> Iterator[ListedRange]:
+        for prefix in sorted(self._ranges):
+            yield from self._ranges[prefix]
+
+    @property
+    def objects(self) -> int:
+        return sum(row.objects for row in self.ranges)
+
+    @property
+    def size_bytes(self) -> int:
+        return sum(row.size_bytes for row in self.ranges)
+
+    def add(self, listed: Listed) -> Listed:
+        """Take over what overlaps nothing that is there, and return it: two attempts at one task may have listed the
+        same keys, and a segment counts as a whole."""
+        taken = Listed(calls=listed.calls)
+        for segment in listed.segments:
+            if self._take(segment.ranges):
+                taken.segments.append(segment)
+                self.segments.append(replace(segment, ranges=()))
+        taken.empty.extend(row for row in listed.empty if self._take((row,)))
+        self.calls += listed.calls
+        return taken
+
+    def left_of(self, prefix: str, whole: KeyRange) -> list[KeyRange]:
+        """What of a range of a prefix is not listed yet."""
+        return gaps(whole, (row.range for row in self._ranges.get(prefix, ())))
+
+    def to_json(self, bucket: str, prefixes: Sequence[str]) -> dict[str, Any]:
+        """The manifest. Raises InvariantBroken unless the ranges tile each prefix's key space, and the segments hold
+        what the ranges say (C5)."""
+        for prefix in prefixes:
+            if not tiles(KeyRange(), [row.range for row in self._ranges.get(prefix, ()) if row.done]):
+                raise InvariantBroken(f"s3://{bucket}/{prefix}: the listed ranges do not cover the key space")
+        held = sum(segment.objects for segment in self.segments)
+        if held != self.objects:
+            raise InvariantBroken(f"s3://{bucket}: the ranges tell of {self.objects} objects, the segments of {held}")
+        return {
+            "bucket": bucket,
+            "prefixes": list(prefixes),
+            "segments": [_without_ranges(segment) for segment in self.segments],
+            "ranges": [row.to_json() for row in self.ranges],
+            "calls": asdict(self.calls),
+        }
+
+    def _take(self, rows: Sequence[ListedRange]) -> bool:
+        if any(self._overlaps(row) for row in rows):
+            return False
+        for row in rows:
+            self._insert(row)
+        return True
+
+    def _overlaps(self, row: ListedRange) -> bool:
+        known = self._ranges.get(row.prefix, [])
+        at = bisect_left(known, row.after, key=_after)
+        return any(overlaps(each.range, row.range) for each in known[max(0, at - 1) : at + 1])
+
+    def _insert(self, row: ListedRange) -> None:
+        known = self._ranges.setdefault(row.prefix, [])
+        at = bisect_left(known, row.after, key=_after)
+        if at < len(known) and (joined := _joined(row, known[at])):
+            known[at] = row = joined
+        else:
+            known.insert(at, row)
+        if at > 0 and (joined := _joined(known[at - 1], row)):
+            known[at - 1 : at + 1] = [joined]
+
+
+def _without_ranges(segment: Segment) -> dict[str, Any]:
+    told = segment.to_json()
+    del told["ranges"]
+    return told
+
+
+def _after(row: ListedRange) -> str:
+    return row.after
+
+
+def _joined(left: ListedRange, right: ListedRange) -> ListedRange | None:
+    """Two neighbours as one; None where they are none, or would be too large."""
+    if left.upto != right.after or left.objects + right.objects > RANGE_OBJECTS:
+        return None
     return ListedRange(
-        prefix,
-        key_range.after,
-        key_range.upto,
-        first_key,
-        last_key,
-        objects,
-        size_bytes,
-        max(page_count, 1),
-        tuple(segments),
-        done=True,
+        left.prefix,
+        left.after,
+        right.upto,
+        left.first_key if left.first_key is not None else right.first_key,
+        right.last_key if right.last_key is not None else left.last_key,
+        left.objects + right.objects,
+        left.size_bytes + right.size_bytes,
+        left.pages + right.pages,
+        left.segments + right.segments,
     )
 
 
-def _segments(pages: Iterable[pa.RecordBatch]) -> Iterator[pa.Table]:
-    held: list[pa.RecordBatch] = []
-    for page in pages:
-        held.append(page)
-        if sum(batch.num_rows for batch in held) >= SEGMENT_ROWS:
-            yield pa.Table.from_batches(held)
-            held = []
-    if held:
-        yield pa.Table.from_batches(held)
+@dataclass(frozen=True, slots=True)
+class ListingFolder:
+    """Where a listing lies on the store. Segments are told as `folder` and a name and lie below `base`; all else lies
+    below `state`."""
 
+    store: Store
+    base: str
+    folder: str
+    state: str
 
-def commit_listing(folder: RunFolder, stage: str, bucket: str, ranges: list[ListedRange]) -> None:
-    """Commit the ranges. Raises InvariantBroken unless the done ones tile each prefix's key space (C5)."""
-    for prefix in {listed.prefix for listed in ranges}:
-        done = [KeyRange(r.after, r.upto) for r in ranges if r.prefix == prefix and r.done]
-        if not tiles(KeyRange(), done):
-            raise InvariantBroken(f"s3://{bucket}/{prefix}: the listed ranges do not cover the key space")
-    folder.commit(stage, {"bucket": bucket, "ranges": [listed.to_json() for listed in ranges]})
+    @property
+    def uri(self) -> str:
+        return f"{self.store.uri}/{self.base}{self.folder}".rstrip("/")
+
+    def put_segment(self, name: str, body: bytes) -> str:
+        """Write a segment; returns what it is told as."""
+        file = f"{self.folder}{name}"
+        self.store.put(f"{self.base}{file}", body)
+        return file
+
+    def segment_files(self) -> Iterator[str]:
+        """All files that lie where the segments do, whether they count or not, as they are told."""
+        top = f"{self.base}{self.folder}"
+        for path in self.store.names(top):
+            if path.count("/") == top.count("/"):
+                yield path[len(self.base) :]
+
+    def drop_segment(self, file: str) -> None:
+        self.store.delete(f"{self.base}{file}")
+
+    def put_task(self, name: str, listed: Listed) -> None:
+        self._put(f"tasks/{name}.json", listed.to_json())
+
+    def put_round(self, number: int, listed: Listed) -> None:
+        self._put(f"rounds/{number:05d}.json", listed.to_json())
+
+    def task_records(self, name: str) -> Iterator[Listed]:
+        """What the attempts at a task, or at all tasks whose names begin so, have listed, the first attempt first."""
+        for path in sorted(self.store.names(f"{self.state}tasks/{name}")):
+            yield Listed.from_json(self._get(path))
+
+    def resume(self) -> tuple[Listing, int]:
+        """What is listed so far, and the number of the next round."""
+        listing, following = Listing(), 0
+        committed = {path.rpartition("/")[2][:5]: path for path in self.store.names(f"{self.state}rounds/")}
+        begun = {path.rpartition("/")[2][:5] for path in self.store.names(f"{self.state}tasks/")}
+        for number in sorted(begun | committed.keys()):
+            following = int(number) + 1
+            if number in committed:
+                listing.add(Listed.from_json(self._get(committed[number])))
+            else:
+                for listed in self.task_records(f"{number}-"):
+                    listing.add(listed)
+        return listing, following
+
+    def manifest(self) -> dict[str, Any] | None:
+        body = self.store.get(f"{self.state}manifest.json")
+        return None if body is None else self._parsed(f"{self.state}manifest.json", body)
+
+    def commit(self, manifest: dict[str, Any]) -> None:
+        self._put("manifest.json", {"schema_version": SCHEMA_VERSION, **manifest})
+
+    def options(self) -> dict[str, Any] | None:
+        """What the listing was begun with, where that is kept here."""
+        body = self.store.get(f"{self.state}options.json")
+        return None if body is None else self._parsed(f"{self.state}options.json", body)
+
+    def put_options(self, options: dict[str, Any]) -> None:
+        self._put("options.json", options)
+
+    def begin_epoch(self) -> int:
+        """Count this driver's start: no two drivers get the same number."""
+        epoch = 1 + sum(1 for _ in self.store.names(f"{self.state}starts/"))
+        while not self.store.put_new(f"{self.state}starts/{epoch:04d}", secrets.token_hex(8).encode()):
+            epoch += 1
+        return epoch
+
+    def _put(self, name: str, value: dict[str, Any]) -> None:
+        self.store.put(f"{self.state}{name}", json.dumps(value).encode())
+
+    def _get(self, path: str) -> dict[str, Any]:
+        body = self.store.get(path)
+        if body is None:
+            raise StoreError(f"{self.store.uri}/{path}: is missing")
+        return self._parsed(path, body)
+
+    def _parsed(self, path: str, body: bytes) -> dict[str, Any]:
+        try:
+            value: dict[str, Any] = json.loads(body)
+        except ValueError as error:
+            raise StoreError(f"{self.store.uri}/{path}: is not JSON: {error}") from error
+        return value

@@ -9,6 +9,7 @@ thought dead writes later is in no record, so it does not count (design: "Two wr
 """
 
 import json
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,6 +17,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from s3sync.aws.engine import EngineCounts
 from s3sync.model.outcome import Outcome
 from s3sync.model.tables import OUTCOMES
 from s3sync.report.tally import Tally, tally, with_engine_counts
@@ -37,6 +39,17 @@ def read_parquet(body: bytes, columns: list[str] | None = None) -> pa.Table:
 def outcome_table(outcomes: list[Outcome]) -> pa.Table:
     columns = [[getattr(outcome, name) for outcome in outcomes] for name in _FIELDS]
     return pa.table([pa.array(c, f.type) for c, f in zip(columns, OUTCOMES, strict=True)], schema=OUTCOMES)
+
+
+def engine_tally(counts: EngineCounts, seconds: float) -> Tally:
+    """What an engine counted in so many seconds, to be written with the rows that it made."""
+    return Tally(
+        requests=Counter(counts.requests),
+        retries=counts.retries,
+        throttled=counts.throttled,
+        throttled_by_prefix=Counter(counts.throttled_by_prefix),
+        engine_seconds=seconds,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,14 +91,15 @@ class Prior:
 
 class OutcomeLog:
     """The writing side, for one attempt. `before_commit` gets the rows of a part before it is written: what must
-    happen first (failures sent to a queue) happens there, and may happen again if the worker dies in between."""
+    happen first (failures sent to a queue) happens there, and may happen again if the worker dies in between. What it
+    counted is written with the rows."""
 
     def __init__(
         self,
         folder: RunFolder,
         batch_id: str,
         attempt: str,
-        before_commit: Callable[[list[Outcome]], None] = lambda _: None,
+        before_commit: Callable[[list[Outcome]], Tally | None] = lambda _: None,
     ) -> None:
         self._folder = folder
         self._batch_id = batch_id
@@ -122,10 +136,10 @@ class OutcomeLog:
         rows = [outcome for outcome in self._pending if not keep_back(outcome)] if later else self._pending
         if not rows and not engine.requests:
             return
-        self._before_commit(rows)
-        table = with_engine_counts(
-            outcome_table(rows), engine.requests, engine.retries, engine.throttled, engine.engine_seconds
-        )
+        counted = Tally()
+        counted.add(engine)
+        counted.add(self._before_commit(rows) or Tally())
+        table = with_engine_counts(outcome_table(rows), counted)
         name = f"{self._prefix}{self._attempt}-{len(self._parts):04d}.parquet"
         self._folder.put(name, parquet_bytes(table))
         self._parts.append(name)
@@ -142,6 +156,11 @@ class OutcomeLog:
         done = BatchDone(self._batch_id, self._attempt, tasks, tuple(self._parts), self._tally)
         self._folder.put_json(f"{self._prefix}{self._attempt}.done.json", done.to_json())
         return done
+
+
+def outcome_parts(folder: RunFolder, batch_id: str, done: BatchDone | None) -> tuple[str, ...]:
+    """The files that hold a batch's outcomes, whether it is `done` or not."""
+    return done.parts if done is not None else read_prior(folder, batch_id).parts
 
 
 def read_prior(folder: RunFolder, batch_id: str) -> Prior:

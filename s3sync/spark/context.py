@@ -6,10 +6,13 @@ from dataclasses import dataclass, replace
 from pyspark.sql import SparkSession
 
 from s3sync.aws.buckets import BucketFacts, look_at_bucket
+from s3sync.aws.clients import with_region
 from s3sync.config.model import Config
 from s3sync.inventory.manifest import Manifest
 from s3sync.planning.mapping import KeyMapping, check_mapping
+from s3sync.planning.route import is_relayed
 from s3sync.runs.folder import RunFolder
+from s3sync.runs.followed import followed_check
 from s3sync.spark.sources import find_manifests
 
 
@@ -45,12 +48,19 @@ class RunContext:
     def config(self) -> Config:
         return self.prepared.config
 
+    @property
+    def is_relayed(self) -> bool:
+        """Whether the bytes go through the workers."""
+        access = self.config.access
+        return is_relayed(self.config.copy.mode, with_region(access.source), with_region(access.target))
+
     def cancel(self) -> None:
         self.spark.sparkContext.cancelAllJobs()
 
 
 def prepare(config: Config) -> Preparation:
     """Look at what the configuration names. Raises UserErrors; nothing was written yet."""
+    config = followed_check(config)
     manifests = find_manifests(config) if config.inventory.manifests else ()
     if manifests:
         config = replace(config, source=replace(config.source, bucket=manifests[0].source_bucket))

@@ -7,24 +7,26 @@ from datetime import timedelta
 
 from rich.console import Console
 
-from s3sync.aws.buckets import honours_preconditions
+from s3sync.aws.buckets import honours_conditional_writes, honours_preconditions
 from s3sync.aws.copy_settings import CopySettings
+from s3sync.aws.workers import EngineOptions, shares_of
 from s3sync.errors import CircuitOpen, Interrupted, S3SyncError
+from s3sync.model.task import Overwrite
 from s3sync.planning.circuit import Circuit
 from s3sync.report.progress import ProgressView
 from s3sync.runs.copy_batch import CopyContext
+from s3sync.runs.failures import NOT_CONFIGURED, failure_queues
 from s3sync.runs.finish import done_batches
 from s3sync.runs.hub import Hub
 from s3sync.runs.outcome_log import read_parquet
 from s3sync.runs.plan import Plan
+from s3sync.runs.recipe import put_recipe
 from s3sync.spark.context import RunContext
 from s3sync.spark.copying import CopyWatch, copy_batches, report_of
-from s3sync.spark.session import advertised_host, interruptible, is_local
+from s3sync.spark.session import advertised_host, interruptible, listening_host, workers
 
 LATE_AFTER = timedelta(minutes=5)
 PROBES_MAX = 20
-LISTEN_LOCAL = "127.0.0.1"
-LISTEN_CLUSTER = "0.0.0.0"  # noqa: S104  (executors are other machines)
 
 
 def copy(run: RunContext, plan: Plan, console: Console, is_lock_lost: Callable[[], bool]) -> S3SyncError | None:
@@ -33,9 +35,9 @@ def copy(run: RunContext, plan: Plan, console: Console, is_lock_lost: Callable[[
     batches = [batch for batch in plan.batches if batch.batch_id not in done]
     circuit = Circuit(run.config.copy.circuit_after)
     interrupted = threading.Event()
-    listen = LISTEN_LOCAL if is_local(run.spark) else LISTEN_CLUSTER
     with ExitStack() as stack:
-        hub = stack.enter_context(Hub(listen, advertised_host(run.spark)))
+        options = EngineOptions.of(run.config.copy, workers(run.spark, len(batches)))
+        hub = stack.enter_context(Hub(listening_host(run.spark), advertised_host(run.spark), shares_of(options)))
         hub.settled_before([report_of(batch) for batch in done.values()])
         view = stack.enter_context(ProgressView(console, "Copying"))
         total = sum(batch.tasks for batch in plan.batches)
@@ -48,35 +50,48 @@ def copy(run: RunContext, plan: Plan, console: Console, is_lock_lost: Callable[[
             return True
 
         stack.enter_context(interruptible(stop_cleanly, run.say))
-        copy_batches(run.spark, _copy_context(run, plan, hub), batches, watch)
+        copy_batches(run.spark, _copy_context(run, plan, hub, options), batches, watch)
     return _why_stopped(circuit, is_interrupted=interrupted.is_set(), is_lock_lost=is_lock_lost())
 
 
-def _copy_context(run: RunContext, plan: Plan, hub: Hub) -> CopyContext:
+def _copy_context(run: RunContext, plan: Plan, hub: Hub, options: EngineOptions) -> CopyContext:
     config = run.config
+    failures = failure_queues(config)
+    if failures.trouble and failures.trouble != NOT_CONFIGURED:
+        run.say(f"What fails will not be sent to the queues: {failures.trouble}")
     return CopyContext(
-        settings=CopySettings.of(config, planned_at=plan.planned_at, preconditions=_preconditions(run, plan)),
+        settings=written_recipe(run, plan),
         access=config.access,
         store_uri=config.run.work_uri,
         run_id=run.folder.run_id,
         epoch=run.epoch,
-        in_flight=config.copy.in_flight,
-        max_attempts=config.copy.max_attempts,
+        engine=options,
         circuit_after=config.copy.circuit_after,
         progress_seconds=config.run.progress_seconds,
         hub=hub.address,
         is_late=run.epoch > 1 and run.prepared.target.server_time - plan.planned_at > LATE_AFTER,
+        failures=failures,
     )
 
 
+def written_recipe(run: RunContext, plan: Plan) -> CopySettings:
+    """How this run copies, written down for whoever tries its tasks again."""
+    settings = CopySettings.of(run.config, planned_at=plan.planned_at, preconditions=_preconditions(run, plan))
+    put_recipe(run.folder, settings)
+    return settings
+
+
 def _preconditions(run: RunContext, plan: Plan) -> bool:
-    """AWS honours conditions on copies; another server is asked, once, with the plan's first objects (C4)."""
+    """AWS honours conditions on copies; another server is asked, once, with the plan's first objects (C4). Of a relay
+    only writes have conditions that a server must honour."""
     access = run.config.access.target
     if access.endpoint_url is None or not plan.batches:
         return True
     first = read_parquet(run.folder.get(plan.batches[0].file), ["source_key"])["source_key"][:PROBES_MAX].to_pylist()
     settings = CopySettings.of(run.config, planned_at=plan.planned_at, preconditions=True)
     probe_key = f"{run.config.target.prefix}.s3sync-probe-{run.folder.run_id}"
+    if run.is_relayed:
+        return settings.overwrite is not Overwrite.NEVER or honours_conditional_writes(access, settings, probe_key)
     return honours_preconditions(access, settings, first, probe_key)
 
 

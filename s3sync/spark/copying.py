@@ -5,6 +5,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from typing import TypeVar
 
 from py4j.protocol import Py4JJavaError
 from pyspark.sql import SparkSession
@@ -18,6 +19,8 @@ from s3sync.runs.outcome_log import BatchDone
 from s3sync.runs.plan import Batch
 from s3sync.spark.attempts import this_attempt
 from s3sync.spark.failures import workers_errors
+
+Piece = TypeVar("Piece")
 
 JOB_GROUP = "s3sync-copy"
 GRACE_SECONDS = 20.0
@@ -64,7 +67,16 @@ class CopyWatch:
 
     def _show(self) -> Progress:
         progress = self.hub.progress()
-        self.view.show(Standing(self.total, progress.settled, progress.size_bytes, progress.failed, progress.throttled))
+        self.view.show(
+            Standing(
+                self.total,
+                progress.settled,
+                progress.size_bytes,
+                progress.failed,
+                progress.throttled,
+                progress.hottest,
+            )
+        )
         return progress
 
 
@@ -75,6 +87,16 @@ def copy_batches(
     watch: CopyWatch,
 ) -> None:
     """Carry out the batches. Ends early, without an error, where the watch cancelled the stage."""
+    carry_out(spark, batches, _task(context), watch)
+
+
+def carry_out(
+    spark: SparkSession,
+    batches: list[Piece],
+    task: Callable[[Iterable[Piece]], Iterable[str]],
+    watch: CopyWatch,
+) -> None:
+    """Each piece in a Spark task of its own, watched. Ends early, without an error, where the watch cancels it."""
     if not batches:
         return
     sc = spark.sparkContext
@@ -84,7 +106,7 @@ def copy_batches(
     watcher.start()
     try:
         with workers_errors():
-            sc.parallelize(batches, len(batches)).mapPartitions(_task(context)).collect()
+            sc.parallelize(batches, len(batches)).mapPartitions(task).collect()
     except Py4JJavaError:
         if not watch.hub.is_stopping:
             raise

@@ -1,25 +1,24 @@
-"""List a bucket from the workers into committed segments.
+"""List a side of a run from the workers into committed segments, before anything reads them."""
 
-The driver looks one level down for common prefixes and cuts the key space there; each range is one task. Cutting
-anywhere is correct, so a wrong hint costs time only.
-"""
+import sys
+from dataclasses import dataclass, field, replace
 
-from dataclasses import dataclass
-
+import pyarrow as pa
 from pyspark.sql import SparkSession
 
-from s3sync.aws.clients import client
-from s3sync.aws.listing import ListOptions, common_prefixes, list_range
-from s3sync.aws.store import open_store
+from s3sync.aws.listing import ListOptions
+from s3sync.aws.workers import EngineOptions
 from s3sync.config.model import Access
-from s3sync.model.ranges import KeyRange
+from s3sync.report.console import console_for
+from s3sync.report.progress import ProgressView
 from s3sync.runs.folder import RunFolder
-from s3sync.runs.listing import ListedRange, commit_listing, write_range
-from s3sync.spark.attempts import this_attempt
-from s3sync.spark.failures import workers_errors
+from s3sync.runs.list_hints import Hints, remember, remembered
+from s3sync.runs.list_task import ListContext
+from s3sync.runs.outcome_log import parquet_bytes
+from s3sync.runs.segments import SegmentFormat
+from s3sync.spark.list_rounds import ListingPlace, ListingStage
 
-RANGES_MAX = 10_000
-TASKS_PER_CORE = 8
+LIST_IN_FLIGHT = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +32,8 @@ class ListingJob:
     store_uri: str
     run_id: str
     epoch: int
+    engine: EngineOptions = field(default_factory=lambda: EngineOptions(in_flight=LIST_IN_FLIGHT))
+    hints: Hints = field(default_factory=Hints)
 
 
 def outermost(prefixes: tuple[str, ...]) -> tuple[str, ...]:
@@ -45,28 +46,27 @@ def outermost(prefixes: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def list_side(spark: SparkSession, folder: RunFolder, job: ListingJob) -> None:
-    """List everything and commit it; does nothing where the run has the listing already."""
+    """List everything and commit it; does nothing where the run has the listing already.
+
+    Raises ServiceError where the bucket can't be listed as a whole; the same run goes on with it later.
+    """
     if folder.manifest(job.stage) is not None:
         return
-    s3 = client("s3", job.access)
-    work: list[tuple[ListOptions, KeyRange]] = []
-    for options in job.options:
-        cuts = common_prefixes(s3, options, RANGES_MAX // len(job.options))
-        work.extend((options, part) for part in KeyRange().split(cuts))
-    numbered = list(enumerate(work))
-    slices = min(len(numbered), TASKS_PER_CORE * spark.sparkContext.defaultParallelism)
-    with workers_errors():
-        ranges = (
-            spark.sparkContext.parallelize(numbered, slices)
-            .mapPartitions(lambda items: [_list_one(job, *item) for item in items])
-            .collect()
-        )
-    commit_listing(folder, job.stage, job.options[0].bucket, ranges)
+    first, prefixes = job.options[0], [options.prefix for options in job.options]
+    base, endpoint_url = f"runs/{job.run_id}/", job.access.endpoint_url
+    place = ListingPlace(job.store_uri, job.work_access, base, f"{job.stage}/", f"{base}{job.stage}/")
+    context = ListContext(replace(first, prefix=""), job.access, job.engine, parquet_segments)
+    hints = job.hints if job.hints.marks else remembered(folder.store, first.bucket, endpoint_url)
+    with ProgressView(console_for(sys.stderr), "Listing") as view:
+        listing = ListingStage(spark, place, context, prefixes, job.epoch, view, hints).run()
+    manifest = listing.to_json(first.bucket, prefixes)
+    remember(folder.store, first.bucket, endpoint_url, manifest["ranges"])
+    place.open().commit(manifest)
 
 
-def _list_one(job: ListingJob, number: int, work: tuple[ListOptions, KeyRange]) -> ListedRange:
-    options, key_range = work
-    folder = RunFolder(open_store(job.store_uri, job.work_access), job.run_id)
-    pages = list_range(client("s3", job.access), options, key_range)
-    name = f"{number:05d}-{this_attempt(job.epoch)}"
-    return write_range(folder, job.stage, name, options.prefix, key_range, pages)
+def parquet_segments() -> SegmentFormat:
+    return SegmentFormat("parquet", _as_parquet)
+
+
+def _as_parquet(table: pa.Table) -> bytes:
+    return parquet_bytes(table)

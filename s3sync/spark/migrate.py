@@ -13,18 +13,23 @@ from datetime import UTC, datetime
 
 from rich.console import Console
 
+from s3sync.aws.probes.examine import examine
 from s3sync.aws.store import Store, open_store
 from s3sync.config.load import describe
 from s3sync.config.model import Config
 from s3sync.errors import EXIT_DONE, CircuitOpen, ConfigError, Interrupted, StoreError
+from s3sync.model.health import Health
 from s3sync.report.console import plan_view, summary_view
 from s3sync.report.summary import State
+from s3sync.runs.enqueue import enqueue_run
 from s3sync.runs.finish import finish_run
 from s3sync.runs.folder import RunFolder, find_or_create
 from s3sync.runs.lock import TargetLock
 from s3sync.runs.plan import Plan
+from s3sync.runs.reports import report_store, write_migration_report
+from s3sync.runs.submissions import announce_run
 from s3sync.spark.context import Preparation, RunContext, prepare
-from s3sync.spark.copy_stage import copy
+from s3sync.spark.copy_stage import copy, written_recipe
 from s3sync.spark.plan_stage import figures, planned
 from s3sync.spark.session import interruptible, open_session
 
@@ -40,6 +45,8 @@ def migrate(config: Config, console: Console) -> int:
     if work.is_finished:
         return work.finished_before()
     with work.begun() as (run, lock):
+        if not work.is_known:
+            _look_first(run)
         plan = _planned(run)
         acts, skips = plan.counts.planned_total.objects - plan.counts.skips.objects, plan.counts.skips.objects
         run.say(f"The plan: {acts:,} objects to copy in {len(plan.batches):,} batches, {skips:,} to skip")
@@ -48,9 +55,21 @@ def migrate(config: Config, console: Console) -> int:
         summary = finish_run(run.folder, plan, prepared.source_place, prepared.target_place, began, stopped)
         console.print(summary_view(summary))
         run.say(f"The run's tables and summary.json lie in {run.folder.uri}/")
+        if run.config.report.uri is not None:
+            report = report_store(run.config, run.folder)
+            write_migration_report(report, run.folder, summary)
+            run.say(f"The report is {report.uri}/report.html")
         if reason is not None and summary.counts.remaining:
             raise reason
         return summary.exit_code
+
+
+def _look_first(run: RunContext) -> None:
+    """The quick part of `s3sync doctor`, for those who never call it. What is wrong is said, and the run goes on: what
+    would really fail, fails with its own words."""
+    for symptom in examine(run.config, quick=True):
+        if symptom.health in (Health.WARNING, Health.PROBLEM):
+            run.say(f"{symptom.health.capitalize()}: {symptom.topic}: {symptom.found}; {symptom.todo}")
 
 
 def plan_only(config: Config, console: Console) -> int:
@@ -63,6 +82,19 @@ def plan_only(config: Config, console: Console) -> int:
         plan = _planned(run)
         console.print(plan_view(figures(run, plan)))
         run.say(f"The plan lies in {run.folder.uri}/plan/; `s3sync migrate` with the same options carries it out.")
+        return EXIT_DONE
+
+
+def enqueue(config: Config, console: Console) -> int:
+    """Make the plan and send its tasks to the queues: executors carry them out, and no driver waits for them."""
+    prepared = prepare(config)
+    work = _Work.find(prepared, console)
+    if work.folder.is_finished:
+        return work.finished_before()
+    with work.begun() as (run, _):
+        plan = _planned(run)
+        written_recipe(run, plan)
+        enqueue_run(run.folder, config, run.say, again=False)
         return EXIT_DONE
 
 
@@ -92,6 +124,7 @@ class _Work:
         store = open_store(config.run.work_uri, config.access.work)
         try:
             folder, is_known = find_or_create(store, describe(config), config.run.run_id, datetime.now(UTC))
+            announce_run(store, config.run.submission_id, folder.run_id)
             return cls(prepared, store, folder, is_known, folder.is_finished, console)
         except StoreError as error:
             raise ConfigError("--work-uri", f"cannot be used: {error}") from error

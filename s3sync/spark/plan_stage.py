@@ -16,7 +16,7 @@ from s3sync.spark.context import RunContext
 from s3sync.spark.plan_files import WriteJob
 from s3sync.spark.planning import PlanJob, make_plan
 from s3sync.spark.rows import ReadJob
-from s3sync.spark.sources import Sources, inventory_sources, listed_source, listed_target
+from s3sync.spark.sources import Sources, findings_sources, inventory_sources, listed_source, listed_target
 
 
 def planned(run: RunContext) -> Plan:
@@ -24,7 +24,9 @@ def planned(run: RunContext) -> Plan:
     committed = run.folder.manifest("plan")
     if committed is not None:
         return Plan.from_json(committed)
-    if run.prepared.manifests:
+    if run.config.plan.from_findings is not None:
+        sources = findings_sources(run.folder.store, run.config.plan.from_findings)
+    elif run.prepared.manifests:
         sources = inventory_sources(run.prepared.manifests)
     else:
         sources = listed_source(run.spark, run.folder, run.config, run.epoch)
@@ -41,7 +43,7 @@ def _plan_job(run: RunContext, sources: Sources) -> PlanJob:
     return PlanJob(
         read=_read_job(run, sources),
         write=WriteJob(
-            resolve=ResolveOptions.of(config, target_hides_md5=_target_hides_md5(run)),
+            resolve=ResolveOptions.of(config, target_hides_md5=_target_hides_md5(run), is_relayed=run.is_relayed),
             limits=limits,
             cost=CostOptions.of(config),
             work_access=config.access.work,

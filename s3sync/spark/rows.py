@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeAlias
 
 import pyarrow as pa
 
@@ -22,6 +23,7 @@ from s3sync.inventory.manifest import DataFile, FileFormat, Manifest
 from s3sync.model.candidates import CANDIDATES, SIDE_COUNTS, SIDE_SOURCE
 from s3sync.model.tables import LISTING
 from s3sync.planning.filters import Filters
+from s3sync.planning.findings_plan import as_listing
 from s3sync.planning.mapping import KeyMapping
 from s3sync.runs.folder import RunFolder
 from s3sync.runs.outcome_log import read_parquet
@@ -29,10 +31,11 @@ from s3sync.runs.outcome_log import read_parquet
 
 @dataclass(frozen=True, slots=True)
 class InventoryFile:
-    """A data file of an inventory report of the source bucket."""
+    """A data file of an inventory report of the bucket of one side."""
 
     manifest: Manifest
     file: DataFile
+    side: int = SIDE_SOURCE
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +47,20 @@ class Segment:
 
 
 @dataclass(frozen=True, slots=True)
+class FindingsFile:
+    """A file of a check's findings: what of the source is to be copied again."""
+
+    run_id: str
+    path: str
+    side: int = SIDE_SOURCE
+
+
+Source: TypeAlias = InventoryFile | Segment | FindingsFile
+
+
+@dataclass(frozen=True, slots=True)
 class ReadJob:
-    sources: tuple[InventoryFile | Segment, ...]
+    sources: tuple[Source, ...]
     filters: Filters
     mapping: KeyMapping
     access: AccessConfig
@@ -66,11 +81,11 @@ def reader(job: ReadJob) -> Callable[[Iterable[pa.RecordBatch]], Iterator[pa.Rec
     return read
 
 
-def _rows(job: ReadJob, source: InventoryFile | Segment) -> Iterator[pa.RecordBatch]:
+def _rows(job: ReadJob, source: Source) -> Iterator[pa.RecordBatch]:
     listed = eligible = 0
     dropped: Counter[str] = Counter()
-    side = source.side if isinstance(source, Segment) else SIDE_SOURCE
-    for batch in _listing(job, source):
+    side = source.side
+    for batch in listing(job, source):
         listed += batch.num_rows
         if side == SIDE_SOURCE:
             kept, reasons = job.filters.split(batch)
@@ -84,13 +99,18 @@ def _rows(job: ReadJob, source: InventoryFile | Segment) -> Iterator[pa.RecordBa
     yield _count_row(json.dumps(counts))
 
 
-def _listing(job: ReadJob, source: InventoryFile | Segment) -> Iterator[pa.RecordBatch]:
+def listing(job: ReadJob, source: Source, columns: list[str] | None = None) -> Iterator[pa.RecordBatch]:
+    """The rows of a source (schema LISTING); of a segment only the `columns` named, where some are."""
     if isinstance(source, Segment):
         folder = RunFolder(open_store(job.store_uri, job.access.work), job.run_id)
-        yield from read_parquet(folder.get(source.path)).to_batches()
+        yield from read_parquet(folder.get(source.path), columns).to_batches()
+        return
+    if isinstance(source, FindingsFile):
+        folder = RunFolder(open_store(job.store_uri, job.access.work), source.run_id)
+        yield from as_listing(read_parquet(folder.get(source.path))).to_batches()
         return
     directory = Path(job.tmp_dir or tempfile.gettempdir())
-    s3 = client("s3", job.access.inventory)
+    s3 = client("s3", job.access.inventory if source.side == SIDE_SOURCE else job.access.target)
     # liborc ends the process at some damaged bytes, so no ORC file is read that was not verified.
     verify = job.verify_files or source.manifest.file_format is FileFormat.ORC
     path = fetch_data_file(s3, source.manifest, source.file, directory, verify)

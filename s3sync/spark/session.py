@@ -86,6 +86,11 @@ def is_local(session: SparkSession) -> bool:
     return bool(str(session.sparkContext.master).startswith("local"))
 
 
+def workers(session: SparkSession, tasks: int) -> int:
+    """How many worker processes so many tasks are likely to begin with: as many as the session has cores now."""
+    return max(1, min(tasks, session.sparkContext.defaultParallelism))
+
+
 @contextmanager
 def interruptible(on_first: Callable[[], bool], say: Callable[[str], None]) -> Iterator[None]:
     """The first Ctrl-C calls `on_first`, which says whether the work ends by itself (True), else Interrupted is raised;
@@ -106,6 +111,12 @@ def interruptible(on_first: Callable[[], bool], say: Callable[[str], None]) -> I
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def listening_host(session: SparkSession) -> str:
+    """Where the driver listens for its workers: where Spark's own driver does, and nowhere else."""
+    conf = session.sparkContext.getConf()
+    return str(conf.get("spark.driver.bindAddress", None) or advertised_host(session))
 
 
 def advertised_host(session: SparkSession) -> str:

@@ -1,6 +1,6 @@
 """Where a plan's rows come from: inventory reports, or live listings that are committed first."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import ceil
 
 from pyspark.sql import SparkSession
@@ -8,14 +8,19 @@ from pyspark.sql import SparkSession
 from s3sync.aws.clients import client
 from s3sync.aws.inventory_source import find_manifest
 from s3sync.aws.listing import ListOptions
+from s3sync.aws.store import Store
+from s3sync.aws.workers import EngineOptions
 from s3sync.config.model import Access, Config, Owner
 from s3sync.errors import InventoryError
 from s3sync.inventory.manifest import FileFormat, Manifest
 from s3sync.model.candidates import SIDE_SOURCE, SIDE_TARGET
+from s3sync.model.finding import Verdict
 from s3sync.planning.mapping import KeyMapping
 from s3sync.runs.folder import RunFolder
+from s3sync.runs.followed import findings_of_check
+from s3sync.runs.given_hints import given_hints
 from s3sync.spark.listing import ListingJob, list_side, outermost
-from s3sync.spark.rows import InventoryFile, Segment
+from s3sync.spark.rows import FindingsFile, InventoryFile, Segment, Source
 
 # Bytes of data file for a row, on the low side: the estimate decides only into how many partitions rows are hashed.
 ROW_BYTES = {FileFormat.CSV: 35, FileFormat.PARQUET: 30, FileFormat.ORC: 30}
@@ -23,7 +28,7 @@ ROW_BYTES = {FileFormat.CSV: 35, FileFormat.PARQUET: 30, FileFormat.ORC: 30}
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    files: tuple[InventoryFile | Segment, ...]
+    files: tuple[Source, ...]
     estimated_rows: int
     estimated_bytes: int = 0
     pages: int = 0
@@ -37,24 +42,37 @@ class Sources:
         )
 
 
-def find_manifests(config: Config) -> tuple[Manifest, ...]:
-    """The reports that `-m` names, checked. Raises InventoryError where they are of different source buckets, or of
-    another one than `-s` says."""
-    s3 = client("s3", config.access.inventory)
-    manifests = tuple(find_manifest(s3, uri) for uri in config.inventory.manifests)
-    expected = config.source.bucket or manifests[0].source_bucket
+def find_manifests(config: Config, side: int = SIDE_SOURCE) -> tuple[Manifest, ...]:
+    """The reports that `-m` (or, of the target, `--target-manifest-path`) names, checked. Raises InventoryError where
+    they are of different buckets, or of another one than `-s` (or `-t`) says."""
+    if side == SIDE_SOURCE:
+        name, uris, given = "source", config.inventory.manifests, config.source.bucket
+    else:
+        name, uris, given = "target", config.inventory.target_manifests, config.target.bucket
+    s3 = client("s3", config.access.inventory if side == SIDE_SOURCE else config.access.target)
+    manifests = tuple(find_manifest(s3, uri) for uri in uris)
     for manifest in manifests:
+        expected = given or manifests[0].source_bucket
         if manifest.source_bucket != expected:
             raise InventoryError(
-                manifest.uri, f"is an inventory of {manifest.source_bucket!r}, but the source is {expected!r}"
+                manifest.uri, f"is an inventory of {manifest.source_bucket!r}, but the {name} is {expected!r}"
             )
     return manifests
 
 
-def inventory_sources(manifests: tuple[Manifest, ...]) -> Sources:
-    files = tuple(InventoryFile(manifest, file) for manifest in manifests for file in manifest.files)
+def inventory_sources(manifests: tuple[Manifest, ...], side: int = SIDE_SOURCE) -> Sources:
+    files = tuple(InventoryFile(manifest, file, side) for manifest in manifests for file in manifest.files)
     rows = sum(ceil(file.file.size_bytes / ROW_BYTES[file.manifest.file_format]) for file in files)
     return Sources(files, rows)
+
+
+def findings_sources(store: Store, check_run: str) -> Sources:
+    """What a check found missing, different or changed."""
+    summary = RunFolder(store, check_run).get_json("summary.json") or {"verdicts": {}}
+    verdicts = {Verdict(name): amount for name, amount in summary["verdicts"].items()}
+    wanted = [amount for verdict, amount in verdicts.items() if verdict.is_copied_again]
+    files = tuple(FindingsFile(check_run, path) for path in findings_of_check(store, check_run))
+    return Sources(files, sum(a["objects"] for a in wanted), sum(a["bytes"] for a in wanted))
 
 
 def listed_source(spark: SparkSession, folder: RunFolder, config: Config, epoch: int) -> Sources:
@@ -93,7 +111,11 @@ def _listed(
     access: Access,
 ) -> Sources:
     stage = "listing-source" if side == SIDE_SOURCE else "listing-target"
-    job = ListingJob(stage, options, access, config.access.work, config.run.work_uri, folder.run_id, epoch)
+    workers = spark.sparkContext.defaultParallelism
+    engine = replace(EngineOptions.of(config.copy, workers), in_flight=config.listing.in_flight)
+    job = ListingJob(stage, options, access, config.access.work, config.run.work_uri, folder.run_id, epoch, engine)
+    if side == SIDE_SOURCE:
+        job = replace(job, hints=given_hints(config))
     list_side(spark, folder, job)
     ranges = (folder.manifest(stage) or {})["ranges"]
     segments = tuple(Segment(side, path) for listed in ranges for path in listed["segments"])

@@ -4,12 +4,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from s3sync.aws.boto_transport import BotoTransport
-from s3sync.aws.clients import client
-from s3sync.aws.engine import Engine
+from s3sync.aws.engine import Engine, Operation
 from s3sync.aws.operations import CopySettings, copy_task
 from s3sync.aws.retries import RetryPolicy
+from s3sync.aws.transport import Transport
+from s3sync.aws.workers import new_transport
 from s3sync.config.model import Access, Secret
+from s3sync.config.model import Transport as TransportKind
 from s3sync.model.etag import bare, part_count
 from s3sync.model.outcome import Outcome
 from s3sync.model.task import Action, Method, Task, task_id
@@ -27,9 +28,12 @@ def access_to(server: Any) -> Access:
     )
 
 
-def transport_to(server: Any, threads: int = 8) -> BotoTransport:
-    s3 = client("s3", access_to(server), data_plane=True, connections=threads)
-    return BotoTransport(s3, s3, threads)
+TRANSPORTS = tuple(map(str, TransportKind))
+
+
+def transport_to(server: Any, kind: str = "boto3", capacity: int = 8) -> Transport:
+    access = access_to(server)
+    return new_transport(access, access, TransportKind(kind), capacity)
 
 
 @dataclass
@@ -59,8 +63,11 @@ class Migration:
         }
         return Task(**{**given, **changes})
 
+    def operation(self, task: Task, *, look_first: bool = False) -> Operation[Outcome]:
+        return copy_task(task, self.settings, 1, look_first)
+
     def copy(self, *tasks: Task, look_first: bool = False) -> list[Outcome]:
-        operations = [(task.task_id, copy_task(task, self.settings, 1, look_first)) for task in tasks]
+        operations = [(task.task_id, self.operation(task, look_first=look_first)) for task in tasks]
         found = dict(self.engine.run(operations))
         return [found[task.task_id] for task in tasks]
 
@@ -100,11 +107,11 @@ class Migration:
         return [upload["Key"] for upload in found]
 
 
-def migration_on(server: Any, s3: Any, source: str, target: str) -> Migration:
+def migration_on(server: Any, s3: Any, source: str, target: str, kind: str = "boto3") -> Migration:
     settings = CopySettings(
         source_bucket=source,
         target_bucket=target,
         planned_at=datetime.now(UTC) + timedelta(hours=1),  # so that nothing is newer, unless a test says so
         preconditions=server.capabilities.copy_source_if_match,
     )
-    return Migration(s3, settings, Engine(transport_to(server), FAST))
+    return Migration(s3, settings, Engine(transport_to(server, kind), FAST))

@@ -9,7 +9,7 @@ from s3sync.aws.operations import copy_task
 from s3sync.model.etag import bare
 from s3sync.model.outcome import Status, Verified
 from s3sync.model.task import Method, Overwrite
-from tests.contract.copying import migration_on
+from tests.contract.copying import TRANSPORTS, migration_on
 from tests.servers.capabilities import require
 from tests.servers.faults import Action, Fault
 
@@ -17,9 +17,9 @@ PART = 5 << 20
 UPLOAD_OPERATIONS = ("CreateMultipartUpload", "UploadPartCopy", "CompleteMultipartUpload")
 
 
-@pytest.fixture
-def migration(server, s3, bucket_factory):
-    made = migration_on(server, s3, bucket_factory(), bucket_factory())
+@pytest.fixture(params=TRANSPORTS)
+def migration(server, s3, bucket_factory, request):
+    made = migration_on(server, s3, bucket_factory(), bucket_factory(), request.param)
     made.settings = replace(made.settings, preserve_etags=True, part_size_bytes=PART)
     return made
 

@@ -7,14 +7,14 @@ import pytest
 
 from s3sync.model.outcome import Pinned, Status, Verified
 from s3sync.model.task import Method, Overwrite
-from tests.contract.copying import migration_on
+from tests.contract.copying import TRANSPORTS, migration_on
 from tests.servers.capabilities import require
 from tests.servers.faults import Action, Fault
 
 
-@pytest.fixture
-def migration(server, s3, bucket_factory):
-    return migration_on(server, s3, bucket_factory(), bucket_factory())
+@pytest.fixture(params=TRANSPORTS)
+def migration(server, s3, bucket_factory, request):
+    return migration_on(server, s3, bucket_factory(), bucket_factory(), request.param)
 
 
 def test_one_request_for_a_small_object(migration):

@@ -1,14 +1,20 @@
-"""A place to run jobs in, and buckets with many objects."""
+"""A place to run jobs in, buckets with many objects, and queues."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
+from s3sync.aws.queue_setup import delete_queue, set_up_queues
+from s3sync.aws.queues import find_queues, sqs_client
+from s3sync.config.model import QueueConfig
 from s3sync.demo.server import SeedObject, seed
+from tests.contract.queueing import access_to
 from tests.e2e.jobs import Job
+from tests.e2e.queues import Wired
 from tests.servers import Server
 
 
@@ -46,3 +52,17 @@ def listed(s3: Any) -> Callable[[str], dict[str, dict[str, Any]]]:
         return {entry["Key"]: entry for page in pages for entry in page.get("Contents", ())}
 
     return list_bucket
+
+
+@pytest.fixture
+def wired(server: Server) -> Iterator[Wired]:
+    """Two work queues and a dead-letter queue, and the options that name them."""
+    mark = f"s3sync-e2e-{uuid4().hex[:8]}"
+    config = QueueConfig(rf"{mark}-\d+", 2, f"{mark}-dead", visibility_seconds=10, wait_seconds=1)
+    sqs = sqs_client(access_to(server).queue)
+    set_up_queues(sqs, config)
+    queues = find_queues(sqs, config.queue_name_pattern, config.dead_queue_name)
+    names = ("--queue-name-pattern", config.queue_name_pattern, "--dead-queue-name", config.dead_queue_name)
+    yield Wired(sqs, queues, names)
+    for queue in (*queues.work, queues.dead):
+        delete_queue(sqs, queue)

@@ -99,7 +99,9 @@ RADOSGW = replace(  # 16.2 of Debian 12
     cannot_hold=frozenset({"nul"}),
 )
 
-TABLE = {"embedded": EMBEDDED, "radosgw": RADOSGW, "s3": S3}
+LOCALSTACK = replace(S3, signatures_checked=False, bucket_policies=False, faults=True)  # 4.14
+
+TABLE = {"embedded": EMBEDDED, "radosgw": RADOSGW, "localstack": LOCALSTACK, "s3": S3}
 FLAGS = tuple(each.name for each in fields(Capabilities) if each.name != "cannot_hold")
 
 

@@ -12,9 +12,10 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from enum import StrEnum
+from io import BytesIO
 
 from s3sync.demo.server import ResetConnection
-from s3sync.demo.wire import App, Call, Environ, StartResponse, answer, call_of, error_body
+from s3sync.demo.wire import REASONS, App, Call, Environ, StartResponse, answer, call_of, error_body
 
 ADMIN_PATH = "/_s3sync/faults"
 
@@ -30,6 +31,7 @@ class Action(StrEnum):
     PRECONDITION_FAILED = "precondition_failed"
     RESET = "reset"  # the connection is reset, with no answer
     STALL = "stall"  # `seconds` pass, then all goes its way
+    PARTIAL_FAILURE = "partial_failure"  # of a batch call to SQS: the answer is 200, and every other entry failed
     CUT = "cut"  # the answer's body ends early: after `keep_bytes`, or in its middle
 
 
@@ -170,8 +172,9 @@ class _Layer:
         fault = self._faults.take(call_of(environ))
         if fault is None:
             return self._app(environ, start_response)
-        if fault.action is Action.CUT:
-            return _cut(fault, self._app, environ, start_response)
+        if fault.action in (Action.PARTIAL_FAILURE, Action.CUT):
+            spoil = _partly if fault.action is Action.PARTIAL_FAILURE else _cut
+            return spoil(fault, self._app, environ, start_response)
         if fault.action is Action.STALL and not fault.is_late:
             time.sleep(fault.seconds)
             return self._app(environ, start_response)
@@ -182,8 +185,37 @@ class _Layer:
                 return done
         if fault.action is Action.RESET:
             raise ResetConnection
-        status, code, message = _ERRORS[fault.action]
+        return _refuse(fault, environ, start_response)
+
+
+def _refuse(fault: Fault, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+    status, code, message = _ERRORS[fault.action]
+    if call_of(environ).is_s3:
         return answer(environ, start_response, status, error_body(code, message))
+    return _answer_json(start_response, status, {"__type": f"com.amazonaws.sqs#{code}", "message": message})
+
+
+def _answer_json(start_response: StartResponse, status: int, value: dict[str, object]) -> list[bytes]:
+    body = json.dumps(value).encode()
+    headers = [("Content-Type", "application/x-amz-json-1.0"), ("Content-Length", str(len(body)))]
+    start_response(f"{status} {REASONS.get(status, 'Error')}", headers)
+    return [body]
+
+
+def _partly(_fault: Fault, app: App, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+    """Entries 0, 2, 4, ... of a batch call to SQS fail for no fault of the sender's; the others go their way."""
+    asked = json.loads(environ["wsgi.input"].read())
+    failed = [
+        {"Id": entry["Id"], "SenderFault": False, "Code": "InternalError", "Message": "try again"}
+        for entry in asked["Entries"][::2]
+    ]
+    others = asked["Entries"][1::2]
+    if not others:
+        return _answer_json(start_response, 200, {"Successful": [], "Failed": failed})
+    body = json.dumps({**asked, "Entries": others}).encode()
+    environ.update({"wsgi.input": BytesIO(body), "CONTENT_LENGTH": str(len(body))})
+    value = json.loads(b"".join(app(environ, lambda *_: None)))
+    return _answer_json(start_response, 200, {**value, "Failed": [*value.get("Failed", ()), *failed]})
 
 
 def _cut(fault: Fault, app: App, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:

@@ -309,3 +309,21 @@ def test_c4_never_is_kept_though_the_server_ignores_conditions(
     ended = workplace.at(heedless).run("-s", source, "-t", target, "--overwrite", "never")
     assert (ended.code, ended.statuses) == (0, {"skipped": 1})
     assert objects(target) == {"a": b"of the target"}
+
+
+def test_both_transports_do_the_same(workplace: Workplace, s3: Any, bucket_factory: Callable[..., str]) -> None:
+    source = bucket_factory()
+    put(s3, source, "small é +%")
+    put(s3, source, "large", b"x" * (PART_MIN_BYTES + 1))
+    parts = ("--multipart-threshold", "5MiB", "--part-size", "5MiB")
+    kinds = {}
+    for transport in ("curl", "boto3"):
+        target = bucket_factory()
+        ended = workplace.run("-s", source, "-t", target, "--transport", transport, *parts)
+        assert (ended.code, ended.statuses) == (0, {"copied": 2})
+        rows = ended.outcomes().values()
+        kinds[transport] = [
+            ended.summary["requests"],
+            [(row["source_key"], row["target_etag"], row["verified"], row["pinned"], row["requests"]) for row in rows],
+        ]
+    assert kinds["curl"] == kinds["boto3"]

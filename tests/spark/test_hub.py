@@ -1,8 +1,10 @@
 """Workers report to the driver and hear whether to go on; a hub that is gone stops nobody."""
 
+import time
 from collections import Counter
 from dataclasses import replace
 
+from s3sync.planning.rate import RateShares, TokenBucket
 from s3sync.runs.hub import Hub, HubClient, Progress, Report
 
 
@@ -61,3 +63,56 @@ def test_a_hub_that_is_gone_stops_nobody_and_one_that_comes_back_is_found() -> N
 def test_the_token_is_not_shown() -> None:
     with Hub("127.0.0.1", "127.0.0.1") as hub:
         assert hub.address.token not in repr(hub.address)
+
+
+def test_throttles_come_with_the_prefix_that_has_most() -> None:
+    with Hub("127.0.0.1", "127.0.0.1") as hub:
+        one, two = HubClient(hub.address), HubClient(hub.address)
+        one.report(Report("b1", "a", throttled=5, throttled_by_prefix={"b/x/": 5}))
+        two.report(Report("b2", "a", throttled=4, throttled_by_prefix={"b/y/": 4}))
+        two.report(Report("b2", "a", throttled=8, throttled_by_prefix={"b/y/": 4}))
+        assert hub.progress() == Progress(0, 0, 0, 13, ("b/y/", 8))
+
+
+def test_workers_hear_whether_anything_succeeded_anywhere() -> None:
+    with Hub("127.0.0.1", "127.0.0.1") as hub:
+        stuck, other = HubClient(hub.address), HubClient(hub.address)
+        stuck.report(Report("b1", "a"))
+        assert not stuck.moves
+        other.report(Report("b2", "a", settled=10, failed=2))
+        stuck.report(Report("b1", "a"))
+        assert stuck.moves
+        other.report(Report("b2", "a", settled=15, failed=7))
+        stuck.report(Report("b1", "a"))
+        assert not stuck.moves, "five more were settled, and all of them failed"
+
+
+def test_the_rate_is_shared_and_comes_back() -> None:
+    shares = RateShares(100, 2, time.monotonic)
+    with Hub("127.0.0.1", "127.0.0.1", shares) as hub:
+        rates = [TokenBucket(50, 100, time.monotonic) for _ in range(2)]
+        one, two = (HubClient(hub.address, rate) for rate in rates)
+        one.report(Report("b1", "a"))
+        two.report(Report("b2", "a"))
+        assert [rate.rate for rate in rates] == [50, 50]
+        two.report(Report("b2", "a", is_ended=True))
+        assert shares.lent == 50
+        assert rates[1].rate == 50, "kept, for when the driver can't be reached"
+
+
+def test_a_worker_that_hears_nothing_keeps_its_share() -> None:
+    with Hub("127.0.0.1", "127.0.0.1", RateShares(100, 4, time.monotonic)) as hub:
+        rate = TokenBucket(10, 100, time.monotonic)
+        client = HubClient(hub.address, rate, timeout_seconds=0.5)
+        client.report(Report("b1", "a"))
+        assert rate.rate == 25
+        client.close()
+    assert not client.report(Report("b1", "a"))
+    assert rate.rate == 25
+
+
+def test_without_a_limit_nothing_is_said_of_rates() -> None:
+    with Hub("127.0.0.1", "127.0.0.1") as hub:
+        rate = TokenBucket(10, 100, time.monotonic)
+        HubClient(hub.address, rate).report(Report("b1", "a"))
+        assert rate.rate == 10

@@ -16,6 +16,7 @@ from s3sync.errors import EXIT_USER, ConfigError, UserError
 from s3sync.model.task import Overwrite
 
 RIGHT = "-s source-bucket -t target-bucket"
+QUEUES = r"--queue-name-pattern q-\d+ --dead-queue-name q-dead"
 SECRET = "hunter2SECRET"
 ROLE = "arn:aws:iam::123456789012:role/copier"
 
@@ -33,6 +34,11 @@ class Bad:
 def opt(more, *says, **rest):
     """RIGHT with one more option."""
     return Bad(says, f"{RIGHT} {more}", **rest)
+
+
+def taking(more, *says, command="retry"):
+    """QUEUES with one more option."""
+    return Bad(says, f"{QUEUES} {more}", command)
 
 
 def env(variables, *says, args=RIGHT):
@@ -75,12 +81,15 @@ BAD = [
     opt("--limit 0", "--limit:", "'0' is not a whole number from 1"),
     opt("--limit -1", "--limit:", "'-1' is not a whole number"),
     opt("--limit many", "--limit:", "'many' is not a whole number"),
+    opt("--max-requests-per-second 0", "--max-requests-per-second:", "'0' is not a whole number from 1"),
+    opt("--max-requests-per-second fast", "--max-requests-per-second:", "'fast' is not a whole number"),
+    taking("--max-requests-per-second 1.5", "--max-requests-per-second:", "'1.5' is not a whole number"),
     opt("--part-size 4MiB", "--part-size:", "too small", "5MiB"),
     opt("--part-size 6GiB", "--part-size:", "too large", "5GiB"),
     opt("--part-size 64M", "--part-size:", "is not a size", "64MiB"),
     opt("--multipart-threshold 6GiB", "--multipart-threshold:", "too large", "5GiB"),
     opt("--mode move", "--mode:", "not one of copy, downup or check"),
-    opt("--mode check", "--mode:", "copies nothing"),
+    opt("--mode check", "--mode:", "copies nothing", command="plan"),
     opt("--overwrite sometimes", "--overwrite:", "not one of always, changed or never"),
     opt("--modified-since 2026-01-31", "--modified-since:", "add a time and Z or +08:00"),
     opt("--not-modified-since 2026-01-31T00:00:00", "--not-modified-since:", "Z or +08:00"),
@@ -102,7 +111,29 @@ BAD = [
     opt("--work-uri hdfs://name/work", "--work-uri:", "neither an S3 URI nor a folder"),
     opt("--run-id ../other", "--run-id:", "is not a run's id"),
     opt("--queue-name-pattern s3sync-(", "--queue-name-pattern:", "not a regular expression"),
-    opt("--max-receive-num 11", "--max-receive-num:", "from 1 to 10"),
+    # queues
+    opt("--max-receive-num 10", "--max-receive-num:", "is no option of s3sync migrate"),
+    taking("--max-receive-num 11", "--max-receive-num:", "from 1 to 10"),
+    taking("--visibility 13h", "--visibility:", "1s to 12h"),
+    taking("--receive-wait 21s", "--receive-wait:", "0s to 20s"),
+    taking("--sleep-sec soon", "--sleep-sec:", "is not a duration"),
+    taking("--sleep-sec 3601", "--sleep-sec:", "the most is 1h"),
+    taking("--max-minutes 0", "--max-minutes:", "from 1"),
+    taking("-n -2", "-n/--queue-num:", "from -1"),
+    taking("-n -1", "-n/--queue-num:", "-1 takes from no work queue", "-d"),
+    taking("-n -1", "-n/--queue-num:", "-1 takes from no work queue", command="executor"),
+    taking("--follow --no-follow", "--no-follow:", "not allowed"),
+    taking("--limit 3", "--limit:", "is no option of s3sync retry"),
+    taking("--from-run x -d", "--from-run:", "leave -n and -d away"),
+    taking("--from-run ../x", "--from-run:", "is not a run's id"),
+    Bad(("--queue-name-pattern:", "is missing", r"s3sync-\d+"), "", command="retry"),
+    Bad(("--queue-name-pattern:", "is missing"), "--dead-queue-name q-dead", command="init"),
+    Bad(("--dead-queue-name:", "is missing", "s3sync-dead"), "--queue-name-pattern q-", command="queues"),
+    Bad(("--dead-queue-name:", "is not a queue's name"), "--dead-queue-name q.fifo", command="init"),
+    Bad(("--queue-name-pattern:", "is missing"), RIGHT, command="enqueue"),
+    Bad(("-s/--source-bucket:", "is missing"), QUEUES, command="commander"),
+    Bad(("--yes", "is no option of s3sync retry"), f"{QUEUES} --yes", command="retry"),
+    Bad(("--peek:", "invalid int value"), f"{QUEUES} --peek many", command="queues"),
     # contradictions
     opt("-v --overwrite always", "-v/--verify:", "--overwrite is always", "--overwrite changed"),
     opt("--kms-key-id alias/x", "--kms-key-id:", "--encryption aws:kms"),
@@ -127,6 +158,27 @@ BAD = [
         ("--target-prefix:", "differs from the prefix of -t"),
         "-s source-bucket -t s3://target-bucket/a --target-prefix b",
     ),
+    # checks
+    Bad(("-s/--source-bucket:", "is missing", "--run-id"), "-t target-bucket", command="check"),
+    Bad(("-t/--target-bucket:", "is missing", "--target-manifest-path"), "-s source-bucket", command="check"),
+    Bad(("-t/--target-bucket:", "is missing", "--run-id"), "-s source-bucket --mode check"),
+    opt("--deep-sample 1", "--deep-sample:", "'1' is not a share of objects", "1%", command="check"),
+    opt("--deep-sample 0%", "--deep-sample:", "is not a share of objects", command="check"),
+    opt("--deep-sample 101%", "--deep-sample:", "is not a share of objects", command="check"),
+    opt("--deep --deep-sample 1%", "--deep-sample:", "--deep", "leave one", command="check"),
+    opt("--max-deep-bytes 1GiB", "--max-deep-bytes:", "--deep-sample", command="check"),
+    opt("--max-deep-bytes 0 --deep", "--max-deep-bytes:", "too small", command="check"),
+    opt("--listings-only --deep", "--listings-only:", "--deep needs", command="check"),
+    opt("--listings-only --metadata", "--listings-only:", "--metadata needs", command="check"),
+    opt("--deep", "--deep:", "belongs to a check", "--mode check"),
+    opt("--requeue", "--requeue:", "--dead-queue-name", command="check"),
+    opt("--target-manifest-path s3://reports/m/", "--target-manifest-path:", "belongs to a check"),
+    opt("--target-manifest-path m/", "--target-manifest-path:", "is not an S3 URI", command="check"),
+    opt("--report-uri ftp://x/", "--report-uri:", "neither an S3 URI nor a folder", command="check"),
+    opt("--limit 3", "--limit:", "is no option of s3sync check", command="check"),
+    opt("-m s3://reports/m/ --from-findings some", "--from-findings:", "-m/--manifest-path", "leave one"),
+    Bad(("s3sync report", "RUN", "required", "s3sync report --help"), "", command="report"),
+    Bad(("s3sync report:", "belongs to no option"), "one two", command="report"),
     # variables
     env({"SOURCE_AWS_ACCESS_KEY_ID": "AK"}, "$SOURCE_AWS_ACCESS_KEY_ID:", "without", "$SOURCE_AWS_SECRET_ACCESS_KEY"),
     env({"TARGET_AWS_SECRET_ACCESS_KEY": SECRET}, "$TARGET_AWS_SECRET_ACCESS_KEY:", "$TARGET_AWS_ACCESS_KEY_ID"),
@@ -149,6 +201,13 @@ BAD = [
         "$SOURCE_AWS_SECRET_ACCESS_KEY:",
         "white space",
     ),
+    env(
+        {"SOURCE_PROFILE_NAME": "p", "SOURCE_CREDENTIALS_URI": "ssm:/keys"},
+        "$SOURCE_CREDENTIALS_URI:",
+        "$SOURCE_PROFILE_NAME both say whose credentials",
+    ),
+    opt("--source-credentials-uri s3://x", "--source-credentials-uri:", "secretsmanager:NAME"),
+    opt("--if-locked wait", "--if-locked:", "not one of fail or skip"),
     env({"INVENTORY_ROLE_ARN": "arn:aws:iam::12:role/x"}, "$INVENTORY_ROLE_ARN:", "ARN of a role"),
     env({"TARGET_REGION_NAME": "eu west"}, "$TARGET_REGION_NAME:", "the name of a region"),
     env({"QUEUE_NUM": "-1"}, "$QUEUE_NUM:", "whole number from 1"),

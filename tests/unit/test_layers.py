@@ -8,7 +8,7 @@
 | spark | all below | pyspark, py4j |
 | runs | all below | |
 | aws | all below | boto3, botocore, pycurl |
-| planning, inventory, report | config, model, errors; not one another | |
+| planning, inventory, report, deploy | config, model, errors; not one another | |
 | config | model, errors | |
 | model, errors | nothing | |
 """
@@ -31,6 +31,7 @@ RANK = {
     "planning": 2,
     "inventory": 2,
     "report": 2,
+    "deploy": 2,
     "config": 1,
     "model": 0,
     "errors": 0,
@@ -130,6 +131,8 @@ def test_jobs_only_call_the_command() -> None:
         ("s3sync.planning.diff", "name = 's3sync' + '.aws'\n__import__(name)"),
         ("s3sync.planning.diff", "if TYPE_CHECKING:\n    from s3sync.aws.store import Store"),
         ("s3sync.planning.diff", "import s3sync\nstore = s3sync.aws.store"),
+        ("s3sync.deploy.steps", "from s3sync.report import tally"),
+        ("s3sync.deploy.steps", "import boto3"),
         ("s3sync.aws.copy", "from s3sync.runs.folder import RunFolder"),
         ("s3sync.aws.copy", "import pyspark.sql"),
         ("s3sync.runs.folder", "import botocore"),

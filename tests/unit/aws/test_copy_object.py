@@ -8,7 +8,7 @@ import pytest
 
 from s3sync.aws.operations import copy_task
 from s3sync.model.outcome import ErrorClass, Outcome, Pinned, Status, Verified
-from s3sync.model.task import Method, Overwrite
+from s3sync.model.task import Overwrite
 from tests.unit.aws.scripted import (
     AFTER,
     BEFORE,
@@ -266,11 +266,6 @@ def test_retries_are_in_the_count_and_the_time() -> None:
         operation.send([reply])
     outcome = end.value.value
     assert (outcome.requests, outcome.milliseconds, outcome.attempt) == (4, 2050, 3)
-
-
-def test_relay_is_not_offered() -> None:
-    with pytest.raises(ValueError, match="relay is not offered"):
-        copy_task(a_task(method=Method.RELAY), some_settings(), 1, look_first=False)
 
 
 def test_the_driver_notices_what_the_script_does_not_expect() -> None:

@@ -336,7 +336,7 @@ def test_a_description_changes_with_what_shapes_the_run_and_with_nothing_else(se
         "PREFIX": "other/",
         "S3_URI": "s3://other-bucket/m/",
         "PATTERN": "*.x",
-        "SIZE": "6MiB",
+        "SIZE": "48MiB",
         "DATE": "2026-01-31T18:00:00Z",
         "CLASS": "STANDARD_IA",
         "ACCOUNT": "123456789012",
@@ -344,7 +344,15 @@ def test_a_description_changes_with_what_shapes_the_run_and_with_nothing_else(se
         "N": "7",
         "URI": "s3://other-bucket/w",
         "ACL": "private",
+        "CLUSTER": "j-2AXXXXXXGAPLF",
+        "APPLICATION": "00fother",
+        "ARN": ROLE,
+        "LABEL": "emr-7.1.0",
+        "PATH": "/opt/python3.12",
+        "NAME=VALUE": "spark.executor.cores=4",
+        "QUEUE_ARN": "arn:aws:sqs:eu-west-1:123456789012:dead",
         "KEY": "alias/x",
+        "SHARE": "5%",
     }
     text = other.get(setting.kind.name, "other")
     if "|" in setting.kind.name:
@@ -352,6 +360,7 @@ def test_a_description_changes_with_what_shapes_the_run_and_with_nothing_else(se
     needed = {
         "target.kms_key_id": {"target.encryption": "aws:kms"},
         "target.bucket_key": {"target.encryption": "aws:kms"},
+        "check.max_deep_bytes": {"check.deep": True},
     }
     options = needed.get(setting.name, {})
     before, after = (

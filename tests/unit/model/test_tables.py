@@ -10,6 +10,7 @@ import pyarrow as pa
 import pytest
 
 from s3sync.model import tables
+from s3sync.model.finding import Finding
 from s3sync.model.outcome import Outcome
 from s3sync.model.task import Task
 
@@ -40,7 +41,9 @@ def differences(row: type, schema: pa.Schema) -> list[str]:
     return found
 
 
-@pytest.mark.parametrize(("row", "schema"), [(Task, tables.PLAN), (Outcome, tables.OUTCOMES)])
+@pytest.mark.parametrize(
+    ("row", "schema"), [(Task, tables.PLAN), (Outcome, tables.OUTCOMES), (Finding, tables.FINDINGS)]
+)
 def test_rows_are_dataclasses(row, schema):
     assert differences(row, schema) == []
 

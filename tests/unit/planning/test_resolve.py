@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from s3sync.config.model import Config, CopyConfig, Mode, PlanConfig
+from s3sync.config.model import Config, CopyConfig, PlanConfig
 from s3sync.errors import MappingError
 from s3sync.model.candidates import CANDIDATES
 from s3sync.model.limits import COPY_OBJECT_MAX_BYTES
@@ -116,7 +116,7 @@ def test_a_key_on_the_target_only_may_be_as_long_as_it_likes():
         (ResolveOptions(preserve_etags=True), 1, PARTS, "multipart_copy"),
         (ResolveOptions(preserve_etags=True), 1, PLAIN, "copy_object"),
         (ResolveOptions(preserve_etags=True), 1, None, "copy_object"),
-        (ResolveOptions(preserve_etags=True, mode=Mode.DOWNUP), 2**50, PARTS, "relay"),
+        (ResolveOptions(preserve_etags=True, is_relayed=True), 2**50, PARTS, "relay"),
     ],
 )
 def test_method(options, size, etag, method):
@@ -127,10 +127,10 @@ def test_method(options, size, etag, method):
 def test_options_come_from_the_configuration():
     config = Config(
         plan=PlanConfig(verify=True, overwrite=Overwrite.NEVER),
-        copy=CopyConfig(mode=Mode.DOWNUP, preserve_etags=True, multipart_threshold_bytes=7),
+        copy=CopyConfig(preserve_etags=True, multipart_threshold_bytes=7),
     )
-    wanted = ResolveOptions(True, Overwrite.NEVER, True, 7, True, Mode.DOWNUP)
-    assert ResolveOptions.of(config, target_hides_md5=True) == wanted
+    wanted = ResolveOptions(True, Overwrite.NEVER, True, 7, True, is_relayed=True)
+    assert ResolveOptions.of(config, target_hides_md5=True, is_relayed=True) == wanted
 
 
 def test_a_source_row_without_an_id_is_a_defect():

@@ -42,7 +42,7 @@ def test_the_summary_shows_its_figures():
         "verified": "5 of 7 copied",
         "time": "1m 00s, workers 33.2s",
         "AccessDenied": "Access Denied",
-        "next Failed: 3": "retry --run-id r1",
+        "next Failed: 3": "retry --from-run r1",
         "run r1": "exit code 3",
     }.items():
         assert figure in lines_with(text, word), word

@@ -76,6 +76,7 @@ FULL = summary_of(
     requests=Counter(CopyObject=12),
     retries=2,
     throttled=1,
+    throttled_by_prefix=Counter({"b/x/": 1}),
     errors={"AccessDenied": DENIED},
     pinned=Counter(etag=6, unpinned=1),
     verified=Counter(etag_equal=5, not_comparable=2),
@@ -103,6 +104,9 @@ def test_the_file_has_these_fields():
         "requests",
         "retries",
         "throttled",
+        "throttled_by_prefix",
+        "sent",
+        "unsent",
         "errors",
         "pinned",
         "unpinned",
@@ -148,8 +152,8 @@ def test_no_time_no_rate():
     ("summary", "words"),
     [
         (summary_of(counts_of(copied=1)), []),
-        (FULL, ["Failed: 3.", "retry --run-id r1", "without a condition on the source: 1."]),
-        (summary_of(counts_of(changed=2)), ["Changed since they were listed: 2.", "fresh listing"]),
+        (FULL, ["Failed: 3.", "retry --from-run r1", "without a condition on the source: 1."]),
+        (summary_of(counts_of(changed=2)), ["Changed since they were listed: 2.", "retry --from-run r1"]),
         (summary_of(counts_of(archived=2)), ["Archived: 2.", "Restore"]),
         (summary_of(counts_of(1200, copied=1), State.INTERRUPTED), ["Still to do: 1,200.", "same command"]),
         (
@@ -157,6 +161,14 @@ def test_no_time_no_rate():
             ["failed with AccessDenied (denied)", "same command"],
         ),
         (summary_of(counts_of(9), State.CIRCUIT_OPEN), ["failed with an error"]),
+        (
+            summary_of(counts_of(7, copied=1), State.ENQUEUED),
+            ["In the queues, or lost from them: 7.", "`s3sync retry`"],
+        ),
+        (
+            summary_of(counts_of(failed=3), sent=1, unsent=Counter({"queue q-0: AccessDenied: no": 2})),
+            ["Sent to the queues: 1.", "Not sent to the queues: 2 (queue q-0: AccessDenied: no)", "--from-run"],
+        ),
     ],
 )
 def test_what_next(summary, words):

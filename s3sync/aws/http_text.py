@@ -1,0 +1,45 @@
+"""HTTP as text: a request ready to be signed, and the headers of an answer."""
+
+from dataclasses import dataclass
+from typing import Any, BinaryIO
+
+from botocore.awsrequest import HeadersDict
+
+from s3sync.aws.sigv4 import Header
+
+
+@dataclass(slots=True)
+class Wire:
+    """A request ready to be signed: `path` begins behind the bucket's and is encoded, so is `query`; header names are
+    lower-case; `body` is bytes, a file that is sent from its beginning, or None where there is none at all."""
+
+    method: str
+    path: str
+    query: str
+    headers: list[Header]
+    body: bytes | BinaryIO | None = None
+
+
+class MalformedRequest(ValueError):
+    """A parameter that no request can carry."""
+
+
+def header_value(name: str, value: Any) -> str:
+    text = value if isinstance(value, str) else str(value)
+    if not text.isascii() or not (text.isprintable() or text.replace("\t", " ").isprintable()):
+        raise MalformedRequest(f"{name}: a header can't carry this value")
+    return text
+
+
+def header_lines(headers: bytes) -> list[bytes]:
+    """The header lines of the final answer; what a proxy or a `100 Continue` said before is left out."""
+    return headers.rstrip().rpartition(b"\r\n\r\n")[2].split(b"\r\n")[1:]
+
+
+def header_map(headers: bytes) -> HeadersDict:
+    found = HeadersDict()
+    for line in header_lines(headers):
+        name, colon, value = line.partition(b":")
+        if colon:
+            found[name.decode("latin-1")] = value.strip().decode("latin-1")
+    return found

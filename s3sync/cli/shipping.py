@@ -1,0 +1,104 @@
+"""From jobs to calls: what each job's configuration is, what must be uploaded for it, and what will be sent."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+
+from s3sync.aws.artifacts import upload
+from s3sync.aws.destinations import ApiCall, Destination
+from s3sync.cli.options import COMMANDS
+from s3sync.config.files import conf_file
+from s3sync.config.model import Access, Config
+from s3sync.config.setting import Command
+from s3sync.deploy.archives import Artifact, artifact
+from s3sync.deploy.build import app_archive, dependency_archive, entry_script
+from s3sync.deploy.job_file import job_text
+from s3sync.deploy.spark_conf import read_spark_defaults
+from s3sync.deploy.steps import JobRun, Shipment, job_name
+from s3sync.errors import ConfigError
+from s3sync.runs.folder import new_run_id
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """One job to send: the command, its configuration, and the name of its step, the same in each of its runs."""
+
+    command: str
+    config: Config
+    name: str
+
+    @property
+    def submission_id(self) -> str | None:
+        return self.config.run.submission_id
+
+
+@dataclass(frozen=True, slots=True)
+class Cargo:
+    """Everything that is sent: artifacts first, then the calls."""
+
+    artifacts_uri: str
+    artifacts: tuple[Artifact, ...]
+    calls: tuple[ApiCall, ...]
+
+
+def order(command: str, config: Config, now: datetime | None) -> Order:
+    """`now` makes the job tell how it ended, under an id of its own; a schedule's job has nobody to tell.
+
+    Raises ConfigError where the command can't do with the configuration.
+    """
+    spec = COMMANDS[Command(command)]
+    if spec.check is not None:
+        spec.check(config)
+    submission_id = new_run_id(now) if now else None
+    name = job_name(command, config.source.bucket, config.target.bucket, config.inventory.manifests)
+    return Order(command, replace(config, run=replace(config.run, submission_id=submission_id)), name)
+
+
+def with_check(orders: Sequence[Order], wanted: Mapping[str, bool], now: datetime | None) -> tuple[Order, ...]:
+    """A check behind each migrate whose name is wanted."""
+    result: list[Order] = []
+    for each in orders:
+        result.append(each)
+        if each.command == Command.MIGRATE and wanted[each.name]:
+            result.append(order("check", each.config, now))
+    return tuple(result)
+
+
+def load_cargo(orders: Sequence[Order], destination: Destination, base: Config, cache: Path, say: Say) -> Cargo:
+    """Build what is not built yet, and make the calls. Nothing is uploaded or sent."""
+    submit = base.submit
+    artifacts_uri = submit.artifacts_uri or f"{orders[0].config.run.work_uri.rstrip('/')}/artifacts"
+    if not artifacts_uri.startswith("s3://"):
+        raise ConfigError("--artifacts-uri", "is missing, and the work location is no S3 URI; give s3://BUCKET/PREFIX")
+    files = [_job_file(each, cache) for each in orders]
+    entry = entry_script()
+    app = deps = None
+    if not submit.preinstalled:
+        app, deps = app_archive(cache), dependency_archive(destination.platform, cache, say)
+    shipment = Shipment(
+        entry.uri(artifacts_uri), app.uri(artifacts_uri) if app else None, deps.uri(artifacts_uri) if deps else None
+    )
+    jobs = [JobRun(each.name, each.command, file.uri(artifacts_uri)) for each, file in zip(orders, files, strict=True)]
+    defaults_file = Path(submit.spark_defaults) if submit.spark_defaults else conf_file("spark-defaults.conf")
+    calls = destination.calls(jobs, shipment, read_spark_defaults(defaults_file))
+    packages = (each for each in (entry, app, deps) if each is not None)
+    return Cargo(artifacts_uri, (*packages, *files), calls)
+
+
+def _job_file(each: Order, cache: Path) -> Artifact:
+    cache.mkdir(parents=True, exist_ok=True)
+    path = cache / f"job-{each.submission_id or each.command}.yml"
+    path.write_text(job_text(each.config), encoding="utf-8")
+    stem = "".join(c if c.isalnum() or c == "-" else "-" for c in f"{each.command}-{each.config.target.bucket}")
+    found = artifact(path, "jobs", stem, ".yml")
+    kept = cache / Path(found.name).name
+    path.replace(kept)
+    return replace(found, path=kept)
+
+
+def upload_all(access: Access, cargo: Cargo, say: Say) -> None:
+    for each in cargo.artifacts:
+        upload(access, each, cargo.artifacts_uri, say)

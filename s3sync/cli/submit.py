@@ -1,0 +1,122 @@
+"""`s3sync submit`: jobs on EMR, from a laptop, in one command."""
+
+import json
+import os
+import sys
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from rich.console import Console
+
+from s3sync.aws.artifacts import is_there
+from s3sync.aws.destinations import Destination, destination_of
+from s3sync.cli.following import follow
+from s3sync.cli.options import Invocation
+from s3sync.cli.shipping import Cargo, Order, Say, load_cargo, order, upload_all, with_check
+from s3sync.config.files import conf_file
+from s3sync.config.jobs import Job, chosen, read_jobs
+from s3sync.config.load import load
+from s3sync.config.model import Config
+from s3sync.deploy.build import cache_folder
+from s3sync.deploy.spark_conf import user_conf
+from s3sync.errors import EXIT_DONE, ConfigError
+
+
+def submit(invocation: Invocation, console: Console) -> int:
+    """Send the jobs; with `--wait` the exit code is the first one that is not 0. Raises S3SyncError."""
+    extra, config = invocation.extra, invocation.config
+    now = datetime.now(UTC)
+
+    def say(text: str) -> None:
+        console.print(text, highlight=False, markup=False, soft_wrap=True)
+
+    orders = _orders(invocation, now)
+    destination = destination_of(config.access.deploy, config.submit, user_conf(config.submit.spark_conf))
+    orders = _not_under_way(orders, destination, say)
+    if not orders:
+        return EXIT_DONE
+    cargo = load_cargo(orders, destination, config, cache_folder(), say)
+    if extra.dry_run:
+        sys.stdout.write(shown(cargo, config))
+        return EXIT_DONE
+    upload_all(config.access.deploy, cargo, say)
+    sent = destination.send(cargo.calls)
+    for each, job in zip(orders, sent, strict=True):
+        say(f"{each.name}: {job.place}")
+    if not extra.wait:
+        return EXIT_DONE
+    codes = [follow(each, job, console) for each, job in zip(orders, sent, strict=True)]
+    return next((code for code in codes if code), EXIT_DONE)
+
+
+def buckets_file(config: Config) -> Path:
+    return Path(config.submit.buckets_file) if config.submit.buckets_file else conf_file("buckets.yml")
+
+
+def config_of(job: Job, invocation: Invocation) -> Config:
+    """The configuration of a job of the file: its own settings over the files and variables, below the options."""
+    extra = invocation.extra
+    return load(extra.options, os.environ, extra.config_file, extra.env_file, job.given)
+
+
+def _orders(invocation: Invocation, now: datetime) -> tuple[Order, ...]:
+    """
+    | --all | JOB   | then                                                    |
+    |-------|-------|---------------------------------------------------------|
+    | no    | given | that job, with the options                              |
+    | no    | -     | refused                                                 |
+    | yes   | -     | migrate for each enabled job of the file, or those of --only |
+    | yes   | given | refused                                                 |
+    """
+    extra, config = invocation.extra, invocation.config
+    if extra.all == (extra.job is not None):
+        raise ConfigError("s3sync submit", "give either a job, such as migrate, or --all; see `s3sync submit --help`")
+    if extra.only and not extra.all:
+        raise ConfigError("--only", "chooses among the jobs of --all; give that too")
+    if not extra.all:
+        one = order(extra.job, config, now)
+        return with_check((one,), {one.name: config.submit.check_after}, now)
+    jobs = [job for job in chosen(read_jobs(buckets_file(config)), extra.only) if job.enabled or extra.only]
+    made = [(job, order("migrate", config_of(job, invocation), now)) for job in jobs]
+    return with_check(
+        [each for _, each in made], {each.name: job.check or config.submit.check_after for job, each in made}, now
+    )
+
+
+def _not_under_way(orders: Sequence[Order], destination: Destination, say: Say) -> tuple[Order, ...]:
+    """Without the jobs that run or wait already: a second one would only find the target locked."""
+    left = []
+    for each in orders:
+        found = destination.under_way(each.name)
+        if found is None:
+            left.append(each)
+        else:
+            say(f"{each.name}: is under way already ({found}); not sent again")
+    return tuple(left)
+
+
+def shown(cargo: Cargo, config: Config) -> str:
+    """What would be sent, as JSON: artifacts with whether they would be uploaded, job files with their text, calls."""
+    access = config.access.deploy
+    value = {
+        "artifacts": [
+            {
+                "uri": each.uri(cargo.artifacts_uri),
+                "bytes": each.size_bytes,
+                "sha256": each.sha256,
+                "upload": not is_there(access, each, cargo.artifacts_uri),
+            }
+            for each in cargo.artifacts
+        ],
+        "job_files": {
+            each.uri(cargo.artifacts_uri): each.path.read_text(encoding="utf-8")
+            for each in cargo.artifacts
+            if each.name.endswith(".yml")
+        },
+        "calls": [
+            {"service": call.service, "operation": call.operation, "parameters": call.parameters}
+            for call in cargo.calls
+        ],
+    }
+    return json.dumps(value, indent=2, ensure_ascii=False) + "\n"

@@ -1,0 +1,255 @@
+"""Look at the objects of one batch that the listings left open, and write down what was found.
+
+    judged/open-{batch}.parquet ──> look at each (requests in flight) ──> those still open: bodies, within budget
+        ──> looked/{batch_id}/{attempt}.parquet, and a done record
+
+Runs in a worker process. A batch is small, so it is written as a whole at its end; nothing it does changes anything.
+"""
+
+import os
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from s3sync.aws.body_evidence import cost_bytes, read_bodies
+from s3sync.aws.engine import Engine
+from s3sync.aws.evidence import Looked, look
+from s3sync.aws.pair_look import LookSettings
+from s3sync.aws.store import Store
+from s3sync.aws.workers import EngineOptions, engine_for, rate_for
+from s3sync.config.model import AccessConfig, CheckConfig
+from s3sync.model.finding import Evidence, Finding, Verdict
+from s3sync.model.tables import FINDINGS
+from s3sync.planning.circuit import Circuit
+from s3sync.planning.sampling import is_sampled
+from s3sync.report.check_tally import CheckTally
+from s3sync.runs.folder import RunFolder
+from s3sync.runs.hub import HubAddress, HubClient, Report
+from s3sync.runs.outcome_log import parquet_bytes, read_parquet
+from s3sync.runs.plan import Batch
+
+NOT_SAMPLED = "not in the sample that --deep-sample reads"
+OVER_BUDGET = "not read: --max-deep-bytes is used up"
+
+
+@dataclass(frozen=True, slots=True)
+class CheckContext:
+    """What a worker needs to look at any batch of a check. It travels in the task's closure (C12)."""
+
+    settings: LookSettings
+    check: CheckConfig
+    access: AccessConfig
+    engine: EngineOptions
+    store_uri: str
+    run_id: str
+    circuit_after: int
+    hub: HubAddress
+
+    @property
+    def reads_bodies(self) -> bool:
+        return self.check.deep or self.check.deep_sample is not None
+
+
+@dataclass(frozen=True, slots=True)
+class LookBatch:
+    """`budget_bytes`: how much of the bodies may be read, None where there is no limit."""
+
+    batch: Batch
+    budget_bytes: int | None = None
+
+
+def budgeted(batches: Iterable[Batch], check: CheckConfig) -> list[LookBatch]:
+    """The batches with what each may read of the bodies: in their order, as long as the budget lasts.
+
+    | max_deep_bytes | sizes of the batch known | budget of the batch                                     |
+    |----------------|--------------------------|---------------------------------------------------------|
+    | none           |                          | no limit                                                |
+    | given          | yes                      | what it needs at most (both sides), of what is left     |
+    | given          | no                       | half of what is left                                    |
+    """
+    left, result = check.max_deep_bytes, []
+    for batch in batches:
+        if left is None:
+            result.append(LookBatch(batch))
+            continue
+        given = min(left, batch.size_bytes) if batch.size_bytes else left // 2
+        left -= given
+        result.append(LookBatch(batch, given))
+    return result
+
+
+@dataclass(frozen=True, slots=True)
+class BatchLooked:
+    """The commit of a batch: `file` has its findings, None where there are none."""
+
+    batch_id: str
+    attempt: str
+    objects: int
+    file: str | None
+    tally: CheckTally = field(default_factory=CheckTally)
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "batch_id": self.batch_id,
+            "attempt": self.attempt,
+            "objects": self.objects,
+            "file": self.file,
+            "tally": self.tally.to_json(),
+        }
+
+    @classmethod
+    def from_json(cls, value: dict[str, Any]) -> "BatchLooked":
+        return cls(
+            value["batch_id"], value["attempt"], value["objects"], value["file"], CheckTally.from_json(value["tally"])
+        )
+
+
+def looked_batches(folder: RunFolder) -> dict[str, BatchLooked]:
+    """The batches that are committed. Of several records of one batch the first attempt's counts."""
+    done: dict[str, BatchLooked] = {}
+    for name in folder.names("looked/"):
+        if name.endswith(".done.json"):
+            record = BatchLooked.from_json(folder.get_json(name) or {})
+            done.setdefault(record.batch_id, record)
+    return done
+
+
+def check_batch(context: CheckContext, store: Store, work: LookBatch, attempt: str) -> BatchLooked | None:
+    """Settle each object of the batch, as far as the evidence goes; None where it was told to stop."""
+    batch = work.batch
+    hub = HubClient(context.hub, rate_for(context.engine))
+    try:
+        if hub.report(Report(batch.batch_id, attempt)):
+            return None
+        return _Look(context, RunFolder(store, context.run_id), work, attempt, hub).run()
+    finally:
+        hub.close()
+
+
+class _Look:
+    def __init__(self, context: CheckContext, folder: RunFolder, work: LookBatch, attempt: str, hub: HubClient) -> None:
+        self._context = context
+        self._folder = folder
+        self._work = work
+        self._attempt = attempt
+        self._hub = hub
+        self._parent = os.getppid()
+        self._circuit = Circuit(context.circuit_after)
+        self._errors: Counter[str] = Counter()
+        self._unseen = 0
+        self._settled: dict[int, Finding] = {}
+        self._tally = CheckTally()
+        self._read_bytes = 0
+        self._failed = 0
+        self._is_told = False
+
+    def run(self) -> BatchLooked | None:
+        findings = findings_of(read_parquet(self._folder.get(self._work.batch.file)))
+        context = self._context
+        still_open: list[tuple[int, Looked]] = []
+        looks = ((place, look(finding, context.settings)) for place, finding in enumerate(findings))
+        for place, looked in self._carried_out(looks):
+            if looked.is_open and context.reads_bodies:
+                still_open.append((place, looked))
+            else:
+                self._settle(place, looked.finding)
+        if still_open and not self._must_stop():
+            chosen = self._chosen(sorted(still_open, key=lambda item: item[0]))
+            bodies = ((place, read_bodies(looked, context.settings)) for place, looked in chosen)
+            for place, finding in self._carried_out(bodies):
+                self._settle(place, finding)
+        if self._circuit.open_code is not None:
+            self._give_up(findings)
+        return self._finished(len(findings))
+
+    def _carried_out(self, operations: Iterable[tuple[int, Any]]) -> Iterator[tuple[int, Any]]:
+        engine = engine_for(self._context.access, self._context.engine)
+        before = engine.counts.copy()
+        yield from engine.run(operations, self._must_stop, self._ticker(engine))
+        spent = engine.counts.since(before)
+        self._tally.requests.update(spent.requests)
+        self._tally.retries += spent.retries
+        self._tally.throttled += spent.throttled
+
+    def _settle(self, place: int, finding: Finding) -> None:
+        self._settled[place] = finding
+        self._unseen += 1
+        self._read_bytes += finding.read_bytes
+        if finding.verdict is Verdict.ERROR:
+            self._failed += 1
+            self._errors[reason_of(finding)] += 1
+
+    def _chosen(self, still_open: list[tuple[int, Looked]]) -> Iterator[tuple[int, Looked]]:
+        """Those whose bodies are read: the sample, as far as the budget goes; the others are settled as they are."""
+        left = self._work.budget_bytes
+        share = self._context.check.deep_sample
+        for place, looked in still_open:
+            finding, cost = looked.finding, cost_bytes(looked)
+            if share is not None and not is_sampled(finding.target_key, share):
+                self._settle(place, replace(finding, detail=NOT_SAMPLED))
+            elif left is not None and cost > left:
+                self._settle(place, replace(finding, detail=OVER_BUDGET))
+            else:
+                left = None if left is None else left - cost
+                yield place, looked
+
+    def _must_stop(self) -> bool:
+        return self._is_told or self._circuit.open_code is not None
+
+    def _ticker(self, engine: Engine) -> Callable[[], None]:
+        def tick() -> None:
+            self._circuit.observe(self._unseen, self._errors)
+            self._unseen, self._errors = 0, Counter()
+            settled, throttled = len(self._settled), engine.counts.throttled
+            report = Report(
+                self._work.batch.batch_id, self._attempt, settled, self._read_bytes, self._failed, throttled
+            )
+            self._is_told = self._hub.report(report) or os.getppid() != self._parent or self._is_told
+
+        return tick
+
+    def _give_up(self, findings: list[Finding]) -> None:
+        """What was not looked at, because nearly everything failed for one reason, is no better than that (C15)."""
+        detail = f"not looked at, as nearly everything failed: {self._circuit.open_code}"
+        for place, finding in enumerate(findings):
+            if place not in self._settled:
+                self._settle(place, replace(finding, verdict=Verdict.ERROR, evidence=Evidence.NONE, detail=detail))
+
+    def _finished(self, objects: int) -> BatchLooked | None:
+        if len(self._settled) < objects:
+            return None
+        self._ticker(engine_for(self._context.access, self._context.engine))()
+        findings = finding_table([self._settled[place] for place in range(objects)])
+        self._tally.add(CheckTally.of(findings))
+        if not self._context.check.all_findings:
+            findings = findings.filter(pc.not_equal(findings["verdict"], Verdict.MATCH.value))
+        prefix = f"looked/{self._work.batch.batch_id}/{self._attempt}"
+        file = f"{prefix}.parquet" if findings.num_rows else None
+        if file is not None:
+            self._folder.put(file, parquet_bytes(findings))
+        done = BatchLooked(self._work.batch.batch_id, self._attempt, objects, file, self._tally)
+        self._folder.put_json(f"{prefix}.done.json", done.to_json())
+        return done
+
+
+def reason_of(finding: Finding) -> str:
+    """The beginning of an error's detail, which is the same for all objects that fail so."""
+    return ": ".join((finding.detail or "").split(": ")[:2])
+
+
+def findings_of(table: pa.Table) -> list[Finding]:
+    """The rows of a table of the schema FINDINGS."""
+    columns = [table[name].to_pylist() for name in FINDINGS.names]
+    return [
+        Finding(target_key, source_key, Verdict(verdict), Evidence(evidence), *rest)
+        for target_key, source_key, verdict, evidence, *rest in zip(*columns, strict=True)
+    ]
+
+
+def finding_table(findings: list[Finding]) -> pa.Table:
+    columns = [[getattr(finding, name) for finding in findings] for name in FINDINGS.names]
+    return pa.table([pa.array(c, f.type) for c, f in zip(columns, FINDINGS, strict=True)], schema=FINDINGS)

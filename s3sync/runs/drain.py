@@ -1,0 +1,151 @@
+"""What a worker that drains queues needs to know, and what it has to tell in the end."""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from datetime import UTC, datetime
+from typing import Any
+
+from s3sync.aws.queues import Queue, Queues, find_queues, sqs_client
+from s3sync.aws.retry_task import RetryHow
+from s3sync.aws.workers import EngineOptions
+from s3sync.config.check import NO_QUEUE
+from s3sync.config.model import AccessConfig, Config
+from s3sync.errors import ConfigError
+from s3sync.runs.folder import new_run_id
+from s3sync.runs.hub import HubAddress
+
+DRAIN_ATTRIBUTE = "s3sync-drain"
+REASON_ATTRIBUTE = "s3sync-reason"
+
+
+@dataclass(frozen=True, slots=True)
+class DrainContext:
+    """What any worker of a drain needs; it travels in the task's closure (C12).
+
+    `queues` are all that there are: what fails again goes back to them. `take` are those to take from. `hub` is None
+    where there is no driver. `deadline` is the end by `--max-minutes`.
+    """
+
+    drain_id: str
+    access: AccessConfig
+    store_uri: str
+    engine: EngineOptions
+    how: RetryHow
+    queues: Queues
+    take: tuple[Queue, ...]
+    batch_num: int = 100
+    max_receive_num: int = 10
+    hold_seconds: float = 300.0
+    wait_seconds: float = 20.0
+    sleep_seconds: float = 10.0
+    follow: bool = False
+    attempts: int = 5
+    delay_seconds: float = 10.0
+    deadline: datetime | None = None
+    hub: HubAddress | None = None
+
+    @property
+    def takes_dead(self) -> bool:
+        return self.queues.dead in self.take
+
+    @property
+    def is_over(self) -> bool:
+        return self.deadline is not None and datetime.now(UTC) >= self.deadline
+
+
+def drain_context(config: Config, *, follow: bool, deadline: datetime | None) -> DrainContext:
+    """Find the queues and read the options. Raises ConfigError and ServiceError; nothing is taken yet.
+
+    `follow` is what the command does where the configuration says nothing.
+    """
+    sqs, retry = config.sqs, config.retry
+    queues = find_queues(sqs_client(config.access.queue), sqs.queue_name_pattern or "", sqs.dead_queue_name)
+    return DrainContext(
+        drain_id=new_run_id(datetime.now(UTC)),
+        access=config.access,
+        store_uri=config.run.work_uri,
+        engine=EngineOptions.of(config.copy),
+        how=how_of(config),
+        queues=queues,
+        take=_taken(queues, retry.queue_number, including_dead=retry.including_dead),
+        batch_num=sqs.batch_num,
+        max_receive_num=sqs.max_receive_num,
+        hold_seconds=sqs.visibility_seconds,
+        wait_seconds=sqs.wait_seconds,
+        sleep_seconds=retry.sleep_seconds,
+        follow=follow if retry.follow is None else retry.follow,
+        attempts=retry.attempts,
+        delay_seconds=retry.delay_seconds,
+        deadline=deadline,
+    )
+
+
+def how_of(config: Config) -> RetryHow:
+    filters = config.filters
+    return RetryHow(config.copy.mode, config.plan.verify, filters.modified_since, filters.not_modified_since)
+
+
+# | -n    | -d  | taken from                       |
+# |-------|-----|----------------------------------|
+# | none  | no  | all work queues                  |
+# | none  | yes | all work queues and the dead one |
+# | a number | no | the work queue of that number  |
+# | a number | yes | that one and the dead one     |
+# | -1    | yes | the dead one                     |
+# | -1    | no  | refused (config.check)           |
+# | a number that no queue has | any | refused   |
+def _taken(queues: Queues, number: int | None, *, including_dead: bool) -> tuple[Queue, ...]:
+    dead = (queues.dead,) if including_dead and queues.dead is not None else ()
+    if number is None:
+        return (*queues.work, *dead)
+    if number == NO_QUEUE:
+        return dead
+    chosen = tuple(queue for queue in queues.work if queue.number == number)
+    if not chosen:
+        known = ", ".join(str(queue.number) for queue in queues.work[:10])
+        raise ConfigError("-n/--queue-num", f"there is no queue of number {number}; there are {known}")
+    return (*chosen, *dead)
+
+
+@dataclass(slots=True)
+class DrainTally:
+    """What one worker did: messages and tasks, never the authority, which the tables are.
+
+    `by_status` counts attempts; `sent_back` and `dead` tasks that went to the work queues again and to the dead-letter
+    queue; `poison` messages that can't be carried out, by code; `left` messages that stay in their queue, by reason;
+    `troubles` what SQS refused, with how often. `runs` are those that got outcomes.
+    """
+
+    messages: int = 0
+    by_status: Counter[str] = field(default_factory=Counter)
+    sent_back: int = 0
+    dead: int = 0
+    poison: Counter[str] = field(default_factory=Counter)
+    left: Counter[str] = field(default_factory=Counter)
+    troubles: Counter[str] = field(default_factory=Counter)
+    runs: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def tasks(self) -> int:
+        return self.by_status.total()
+
+    @property
+    def went_wrong(self) -> bool:
+        return bool(self.dead or self.poison or self.left or self.troubles)
+
+    def add(self, other: "DrainTally") -> None:
+        for each in fields(self):
+            mine, theirs = getattr(self, each.name), getattr(other, each.name)
+            if isinstance(mine, Counter):
+                mine.update(theirs)
+            else:
+                setattr(self, each.name, mine + theirs)
+
+    def to_json(self) -> dict[str, Any]:
+        return {each.name: getattr(self, each.name) for each in fields(self)}
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> "DrainTally":
+        known: dict[str, Any] = {name: Counter(v) if isinstance(v, dict) else v for name, v in value.items()}
+        return cls(**known)

@@ -1,0 +1,51 @@
+"""One process that takes messages and carries them out, for a container: the drain of `retry` without Spark."""
+
+import signal
+import threading
+from datetime import UTC, datetime, timedelta
+from types import FrameType
+
+from rich.console import Console
+
+from s3sync.aws.queues import depth_of, sqs_client
+from s3sync.aws.store import open_store
+from s3sync.config.model import Config
+from s3sync.errors import EXIT_DONE, S3SyncError
+from s3sync.runs.drain import DrainContext, drain_context
+from s3sync.runs.drained import exit_code_of, finish_drained, say_drained
+from s3sync.runs.retry import Drain
+
+
+def execute(config: Config, console: Console) -> int:
+    """Until it is stopped (SIGTERM, Ctrl-C), or as the options say; returns the exit code.
+
+    Of many executors the one that leaves the queues empty behind it writes the summaries of the runs that it touched;
+    `s3sync retry`, and `s3sync retry --from-run`, write them at any time. Raises S3SyncError where it can't begin.
+    """
+    began = datetime.now(UTC)
+    minutes = config.retry.max_minutes
+    context = drain_context(config, follow=True, deadline=began + timedelta(minutes=minutes) if minutes else None)
+    stop = threading.Event()
+
+    def handle(_number: int, _frame: FrameType | None) -> None:
+        stop.set()
+
+    before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        told = Drain(context, "executor", stop.is_set).run()
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    store = open_store(config.run.work_uri, config.access.work)
+    summaries = finish_drained(store, context.drain_id, began) if _is_last(context) else []
+    say_drained(console, told, summaries)
+    return EXIT_DONE if stop.is_set() and not told.went_wrong else exit_code_of(told, summaries)
+
+
+def _is_last(context: DrainContext) -> bool:
+    """Whether the work queues look empty: a hint only, for who writes the summary is of no weight."""
+    sqs = sqs_client(context.access.queue)
+    try:
+        return not any(depth_of(sqs, queue).total for queue in context.queues.work)
+    except S3SyncError:
+        return False

@@ -1,0 +1,64 @@
+"""How a job tells whoever submitted it which run it works on, and how it ended. YARN turns every exit code into 1.
+
+{work_uri}/submissions/{submission_id}/run.json     {"run_id": ...}
+{work_uri}/submissions/{submission_id}/ended.json   {"exit_code": ..., "error": the one line, or null}
+"""
+
+import json
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+
+from s3sync.aws.store import Store, open_store
+from s3sync.config.model import Config
+from s3sync.errors import EXIT_OTHER, S3SyncError, StoreError
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    exit_code: int
+    error: str | None
+
+
+def announce_run(store: Store, submission_id: str | None, run_id: str) -> None:
+    """Say which run the job works on; nothing is said where nobody asked."""
+    if submission_id is not None:
+        store.put(f"submissions/{submission_id}/run.json", json.dumps({"run_id": run_id}).encode())
+
+
+def announced_run(store: Store, submission_id: str) -> str | None:
+    body = store.get(f"submissions/{submission_id}/run.json")
+    return None if body is None else str(json.loads(body)["run_id"])
+
+
+def ended(store: Store, submission_id: str) -> Ended | None:
+    """How the job ended; None while it runs, and where its driver was killed."""
+    body = store.get(f"submissions/{submission_id}/ended.json")
+    if body is None:
+        return None
+    told = json.loads(body)
+    return Ended(int(told["exit_code"]), told["error"])
+
+
+def with_ending_told(config: Config, work: Callable[[], int]) -> int:
+    """Do the work, and put down how it ended where somebody asked. What it raises and returns stays as it is."""
+    submission_id = config.run.submission_id
+    if submission_id is None:
+        return work()
+
+    def tell(code: int, error: str | None) -> None:
+        store = open_store(config.run.work_uri, config.access.work)
+        body = json.dumps({"exit_code": code, "error": error}).encode()
+        with suppress(StoreError):  # the job's own end counts, not that of the message
+            store.put(f"submissions/{submission_id}/ended.json", body)
+
+    try:
+        code = work()
+    except S3SyncError as error:
+        tell(error.exit_code, str(error))
+        raise
+    except BaseException as error:
+        tell(EXIT_OTHER, f"{type(error).__name__}, see the driver's log")
+        raise
+    tell(code, None)
+    return code

@@ -1,0 +1,179 @@
+"""The check job: see both sides, judge, look at what is left open, report.
+
+    look at both buckets ─> find the unfinished check or begin one ─> [listings] ─> [judge] ─> [look] ─> findings,
+    summary, report
+
+Each stage in brackets ends with a commit and is skipped where the run has it. Nothing is written to either bucket.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+from pyspark.sql import SparkSession
+from rich.console import Console
+
+from s3sync.aws.store import Store, open_store
+from s3sync.config.files import conf_file
+from s3sync.config.load import describe
+from s3sync.config.model import Config
+from s3sync.errors import Interrupted
+from s3sync.model.candidates import SIDE_SOURCE, SIDE_TARGET
+from s3sync.planning.check_cost import look_estimate
+from s3sync.planning.prices import bill, load_prices
+from s3sync.report.check_summary import CheckSummary, check_view, verify_verdicts
+from s3sync.report.check_tally import CheckTally
+from s3sync.report.console import size_text
+from s3sync.runs.check_batch import looked_batches
+from s3sync.runs.folder import RunFolder, find_or_create, new_run_id
+from s3sync.runs.followed import CHECK, FINDINGS, findings_of_check
+from s3sync.runs.judged import Judged
+from s3sync.runs.reports import report_store, write_check_report, write_findings_part
+from s3sync.runs.requeue import requeue
+from s3sync.runs.submissions import announce_run
+from s3sync.spark.check_look import look_at_open
+from s3sync.spark.check_prepare import CheckPreparation, prepare_check
+from s3sync.spark.check_stage import CheckRun, judged
+from s3sync.spark.session import interruptible, open_session
+
+STALE_AFTER = timedelta(hours=12)  # listings of an unfinished check that is older say too little about now
+FILES_BY_DRIVER = 8
+
+
+def check(config: Config, console: Console, *, is_mode: bool = False) -> int:
+    """Run the check, or go on with it, and return its exit code. Raises S3SyncError where it ends before its end.
+
+    `is_mode`: asked for as `--mode check`, which sends findings to the dead-letter queue, as the tool of old did.
+    """
+    began = datetime.now(UTC)
+
+    def say(text: str) -> None:
+        console.print(text, highlight=False, markup=False, soft_wrap=True)
+
+    store = open_store(config.run.work_uri, config.access.work)
+    prepared = prepare_check(config, store)
+    folder, is_known = _find(store, prepared, began)
+    announce_run(store, config.run.submission_id, folder.run_id)
+    epoch = folder.begin_epoch({"at": began.isoformat()})
+    say(f"{'Going on with' if is_known else 'Beginning'} check {folder.run_id} in {folder.uri}")
+    spark = open_session(f"s3sync check {prepared.source_place} {prepared.target_place}")
+    run = CheckRun(prepared, folder, epoch, spark)
+    found = _judged(run, say)
+    say(_told(found))
+    if found.open:
+        say(_estimated(found, prepared))
+        if not look_at_open(run, found, console, say):
+            raise Interrupted("stopped; the same command goes on from here")
+    summary = _finished(run, found, began)
+    if config.check.requeue or is_mode:
+        summary = _requeued(run, summary, say)
+    run.folder.put("summary.json", summary.to_json().encode())
+    where = _reported(run, summary)
+    console.print(check_view(summary))
+    say(f"The report is {where}/report.html")
+    return summary.exit_code
+
+
+def _find(store: Store, prepared: CheckPreparation, now: datetime) -> tuple[RunFolder, bool]:
+    """The unfinished check with the same options, if it is fresh, or a new one."""
+    options = {**describe(prepared.config), "command": CHECK, "of_run": prepared.of_run}
+    folder, is_known = find_or_create(store, options, None, now)
+    if is_known:
+        begun_at = datetime.fromisoformat((folder.get_json("run.json") or {})["created_at"])
+        if now - begun_at > STALE_AFTER:
+            return find_or_create(store, options, new_run_id(now), now)
+    return folder, is_known
+
+
+def _judged(run: CheckRun, say: Callable[[str], None]) -> Judged:
+    def cancel() -> bool:
+        run.spark.sparkContext.cancelAllJobs()
+        return False
+
+    with interruptible(cancel, say):
+        return judged(run)
+
+
+def _told(found: Judged) -> str:
+    counts = found.counts
+    return (
+        f"Compared {counts.compared:,} objects by their listings ({counts.source_rows:,} rows of the source, "
+        f"{counts.target_rows:,} of the target); {found.open_objects:,} are to be looked at"
+    )
+
+
+def _estimated(found: Judged, prepared: CheckPreparation) -> str:
+    """What looking at them will cost at most, before it is done."""
+    config = prepared.config
+    estimate = look_estimate(found.open_objects, found.matched, found.open_bytes, config.check, tags=config.copy.tags)
+    prices = load_prices(conf_file("prices.yml"))
+    access = config.access
+    cost = bill(estimate, prices, crosses_regions=access.source.region_name != access.target.region_name)
+    requests = ", ".join(f"{count:,} {name}" for name, count in sorted(estimate.by_operation.items()))
+    read = estimate.read_bytes.total()
+    bodies = f", which read {size_text(read)} of bodies" if read else ""
+    total = cost.requests + cost.retrieval + cost.transfer
+    return f"That takes at most {requests}{bodies}: about {total:,.2f} {prices.currency} by conf/prices.yml"
+
+
+def _finished(run: CheckRun, found: Judged, began: datetime) -> CheckSummary:
+    """Add everything up, commit the findings and write the summary. Raises InvariantBroken."""
+    prepared, tally = run.prepared, CheckTally()
+    tally.add(found.tally)
+    looked = looked_batches(run.folder)
+    files = list(found.findings)
+    for batch in found.open:
+        done = looked[batch.batch_id]
+        tally.add(done.tally)
+        files += [done.file] if done.file else []
+    if found.listing_pages:
+        tally.requests["ListObjectsV2"] += found.listing_pages
+    verify_verdicts(found.counts, tally)
+    moments = replace(prepared, moments=found.moments)
+    summary = CheckSummary(
+        run_id=run.folder.run_id,
+        source=prepared.source_place,
+        target=prepared.target_place,
+        source_seen=moments.seen(SIDE_SOURCE),
+        target_seen=moments.seen(SIDE_TARGET),
+        started_at=began,
+        ended_at=datetime.now(UTC),
+        counts=found.counts,
+        tally=tally,
+        of_run=prepared.of_run,
+        accept_unprovable=prepared.config.check.accept_unprovable,
+    )
+    run.folder.commit(FINDINGS, {"files": files})
+    return summary
+
+
+def _requeued(run: CheckRun, summary: CheckSummary, say: Callable[[str], None]) -> CheckSummary:
+    """Send what a copy settles, before the summary ends the check: a driver that dies in between sends it again."""
+    config = run.prepared.config
+    if config.sqs.dead_queue_name is None:
+        say("Findings are sent to no queue: none is named; see --dead-queue-name")
+        return summary
+    sent = requeue(run.folder, config, run.prepared.of_run, run.prepared.target.server_time)
+    say(f"Sent {sent.tasks:,} findings to {sent.queue}; `s3sync retry -n -1 -d` copies them")
+    return replace(summary, requeued=sent.tasks)
+
+
+def _reported(run: CheckRun, summary: CheckSummary) -> str:
+    """Write the report, many files of findings by the workers, and return where it is."""
+    config, folder = run.prepared.config, run.folder
+    report, files = report_store(config, folder), findings_of_check(folder.store, folder.run_id)
+    if len(files) <= FILES_BY_DRIVER:
+        for place, file in enumerate(files):
+            write_findings_part(folder, report, place, file)
+    else:
+        _parts_by_workers(run.spark, config, folder.run_id, files)
+    write_check_report(report, summary, len(files))
+    return report.uri
+
+
+def _parts_by_workers(spark: SparkSession, config: Config, run_id: str, files: list[str]) -> None:
+    def write(numbered: tuple[int, str]) -> None:
+        folder = RunFolder(open_store(config.run.work_uri, config.access.work), run_id)
+        write_findings_part(folder, report_store(config, folder), *numbered)
+
+    spark.sparkContext.parallelize(list(enumerate(files)), len(files)).foreach(write)

@@ -1,0 +1,72 @@
+"""The look at what the listings left open: batch by batch, watched and stoppable."""
+
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack
+
+from rich.console import Console
+
+from s3sync.aws.copy_settings import CopySettings
+from s3sync.aws.pair_look import LookSettings
+from s3sync.aws.store import open_store
+from s3sync.aws.workers import EngineOptions, shares_of
+from s3sync.planning.circuit import Circuit
+from s3sync.report.progress import ProgressView
+from s3sync.runs.check_batch import CheckContext, LookBatch, budgeted, check_batch, looked_batches
+from s3sync.runs.hub import Hub, HubAddress, Report
+from s3sync.runs.judged import Judged
+from s3sync.spark.attempts import this_attempt
+from s3sync.spark.check_stage import CheckRun
+from s3sync.spark.copying import CopyWatch, carry_out
+from s3sync.spark.session import advertised_host, interruptible, listening_host, workers
+
+
+def look_at_open(run: CheckRun, judged: Judged, console: Console, say: Callable[[str], None]) -> bool:
+    """Look at the batches that are not looked at yet; False where the user stopped it before the end."""
+    done = looked_batches(run.folder)
+    work = budgeted(judged.open, run.prepared.config.check)
+    left = [each for each in work if each.batch.batch_id not in done]
+    interrupted = threading.Event()
+    with ExitStack() as stack:
+        engine = EngineOptions.of(run.prepared.config.copy, workers(run.spark, len(left)))
+        hub = stack.enter_context(Hub(listening_host(run.spark), advertised_host(run.spark), shares_of(engine)))
+        hub.settled_before([Report(each.batch_id, each.attempt, each.objects) for each in done.values()])
+        view = stack.enter_context(ProgressView(console, "Looking"))
+        circuit = Circuit(run.prepared.config.copy.circuit_after)  # each batch has its own; nothing is told to this one
+        watch = CopyWatch(hub, circuit, view, judged.open_objects, run.spark.sparkContext.cancelAllJobs, lambda: False)
+
+        def stop_cleanly() -> bool:
+            interrupted.set()
+            hub.stop_workers()
+            return True
+
+        stack.enter_context(interruptible(stop_cleanly, say))
+        carry_out(run.spark, left, _task(_context(run, judged, engine, hub.address), run.epoch), watch)
+    return not interrupted.is_set()
+
+
+def _context(run: CheckRun, judged: Judged, engine: EngineOptions, hub: HubAddress) -> CheckContext:
+    config = run.prepared.config
+    moment = judged.moments.changed_after or run.prepared.source.server_time
+    copying = CopySettings.of(config, planned_at=moment, preconditions=True)
+    return CheckContext(
+        settings=LookSettings(copying, judged.moments.changed_after, config.check.metadata),
+        check=config.check,
+        access=config.access,
+        engine=engine,
+        store_uri=config.run.work_uri,
+        run_id=run.folder.run_id,
+        circuit_after=config.copy.circuit_after,
+        hub=hub,
+    )
+
+
+def _task(context: CheckContext, epoch: int) -> Callable[[Iterable[LookBatch]], Iterable[str]]:
+    def run(batches: Iterable[LookBatch]) -> Iterator[str]:
+        attempt = this_attempt(epoch)
+        store = open_store(context.store_uri, context.access.work)
+        for work in batches:
+            done = check_batch(context, store, work, attempt)
+            yield f"{work.batch.batch_id} {'done' if done else 'stopped'}"
+
+    return run

@@ -1,0 +1,81 @@
+"""What is known before a check begins: both buckets, how each side is seen, and the run that is checked, if any."""
+
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+
+from s3sync.aws.buckets import BucketFacts, look_at_bucket
+from s3sync.aws.store import Store
+from s3sync.config.model import Config
+from s3sync.inventory.manifest import Manifest
+from s3sync.model.candidates import SIDE_SOURCE, SIDE_TARGET
+from s3sync.planning.verdicts import Compared, Moments
+from s3sync.runs.followed import followed_migration
+from s3sync.spark.check_rows import CopiedFile
+from s3sync.spark.sources import find_manifests
+
+_A_SECOND = timedelta(seconds=1)  # S3's times are cut to whole seconds
+
+
+@dataclass(frozen=True, slots=True)
+class CheckPreparation:
+    """The configuration, with the buckets' names where a manifest or a run gave them; `copied` are the tables of the
+    run that is checked."""
+
+    config: Config
+    of_run: str | None
+    source_manifests: tuple[Manifest, ...]
+    target_manifests: tuple[Manifest, ...]
+    source: BucketFacts
+    target: BucketFacts
+    copied: tuple[CopiedFile, ...]
+    moments: Moments
+
+    @property
+    def compared(self) -> Compared:
+        return Compared(self.moments, self.source.hides_md5, self.target.hides_md5, of_run=self.of_run is not None)
+
+    @property
+    def source_place(self) -> str:
+        return f"s3://{self.config.source.bucket}/{', '.join(self.config.source.prefixes[:3])}"
+
+    @property
+    def target_place(self) -> str:
+        return f"s3://{self.config.target.bucket}/{self.config.target.prefix}"
+
+    def seen(self, side: int) -> str:
+        """How a side was seen, for people."""
+        manifests = self.source_manifests if side == SIDE_SOURCE else self.target_manifests
+        moment = self.moments.source_seen_at if side == SIDE_SOURCE else self.moments.target_seen_at
+        at = moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC") if moment else "an unknown time"
+        return f"inventory report of {at}" if manifests else f"listed at {at}"
+
+
+def prepare_check(config: Config, store: Store) -> CheckPreparation:
+    """Look at what the configuration names. Raises UserErrors; nothing was written yet."""
+    of_run, planned_at = config.run.run_id, None
+    copied: tuple[CopiedFile, ...] = ()
+    if of_run is not None:
+        config, migration = followed_migration(config, store, of_run)
+        copied = tuple(CopiedFile(of_run, table) for table in migration.tables)
+        planned_at = migration.plan.planned_at
+    config = replace(config, run=replace(config.run, run_id=None))
+    source_manifests = find_manifests(config, SIDE_SOURCE)
+    target_manifests = find_manifests(config, SIDE_TARGET)
+    if source_manifests:
+        config = replace(config, source=replace(config.source, bucket=source_manifests[0].source_bucket))
+    if target_manifests:
+        config = replace(config, target=replace(config.target, bucket=target_manifests[0].source_bucket))
+    access = config.access
+    source = look_at_bucket(access.source, config.source.bucket or "", "--source-bucket", config.source.expected_owner)
+    target = look_at_bucket(access.target, config.target.bucket or "", "--target-bucket", config.target.expected_owner)
+    moments = Moments(
+        changed_after=(planned_at or source.server_time) + _A_SECOND,
+        source_seen_at=_seen_at(source_manifests, source),
+        target_seen_at=_seen_at(target_manifests, target),
+    )
+    return CheckPreparation(config, of_run, source_manifests, target_manifests, source, target, copied, moments)
+
+
+def _seen_at(manifests: tuple[Manifest, ...], bucket: BucketFacts) -> datetime:
+    """The oldest report's time; a listing begins after this moment."""
+    return min((manifest.created_at for manifest in manifests), default=bucket.server_time + _A_SECOND)

@@ -1,0 +1,139 @@
+"""`s3sync list`: any bucket as files, and the proof that nothing is missing.
+
+{output}/{round}-{task}-{attempt}-{segment}.parquet     the objects
+{output}/_s3sync/manifest.json                          the proof; once it is there the listing is complete
+"""
+
+import json
+import re
+import threading
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+from rich.console import Console
+
+from s3sync.aws.buckets import look_at_bucket, own_owner_id
+from s3sync.aws.listing import ListOptions, starts_at_any_place
+from s3sync.aws.store import open_store
+from s3sync.aws.workers import EngineOptions, engine_for
+from s3sync.config.load import describe
+from s3sync.config.model import AccessConfig, Config, Owner
+from s3sync.errors import EXIT_DONE, ConfigError
+from s3sync.model.keys import printable
+from s3sync.planning.filters import Filters
+from s3sync.report.progress import ProgressView
+from s3sync.runs.given_hints import given_hints
+from s3sync.runs.list_format import ListedFiles
+from s3sync.runs.list_hints import remember, remembered
+from s3sync.runs.list_task import ListContext
+from s3sync.runs.listing import ListingFolder
+from s3sync.spark.list_rounds import ListingPlace, ListingStage
+from s3sync.spark.listing import outermost
+from s3sync.spark.session import interruptible, open_session
+
+STATE = "_s3sync/"
+_OURS = re.compile(r"[0-9]{5}-[0-9]{5}-[0-9]{4}-[0-9]{8}-[0-9]{4}\.(?:parquet|csv|jsonl)")
+_SETTINGS = re.compile(r"(source|filters|access\.source)\.")
+
+
+def list_bucket(config: Config, console: Console) -> int:
+    """List a bucket, or go on with it. Raises S3SyncError where it ends before it is complete."""
+    bucket = config.source.bucket or ""
+    look_at_bucket(config.access.source, bucket, "-s/--source-bucket", config.source.expected_owner)
+    place = ListingPlace(config.listing.output or "", config.access.work, "", "", STATE)
+    folder = place.open()
+    is_known = _begin(folder, config)
+    epoch = folder.begin_epoch()
+
+    def say(text: str) -> None:
+        console.print(text, highlight=False, markup=False, soft_wrap=True)
+
+    say(f"{'Going on with the listing' if is_known else 'Listing'} of s3://{bucket} into {folder.uri}")
+    work = open_store(config.run.work_uri, config.access.work)
+    endpoint_url = config.access.source.endpoint_url
+    hints = given_hints(config) if config.listing.hint else remembered(work, bucket, endpoint_url)
+    spark = open_session(f"s3sync list {bucket}")
+    prefixes = outermost(config.source.prefixes)
+    stopping = threading.Event()
+
+    def stop() -> bool:
+        stopping.set()
+        return True
+
+    with ProgressView(console, "Listing") as view, interruptible(stop, say):
+        context = _context(config, spark.sparkContext.defaultParallelism)
+        listing = ListingStage(spark, place, context, prefixes, epoch, view, hints, stopping).run()
+    manifest = listing.to_json(bucket, prefixes)
+    _drop_others(folder, {segment.file for segment in listing.segments})
+    folder.commit({**manifest, "finished_at": datetime.now(UTC).isoformat()})
+    remember(work, bucket, endpoint_url, manifest["ranges"])
+    for line in _summary(manifest, folder, "versions" if config.listing.all_versions else "objects"):
+        say(line)
+    return EXIT_DONE
+
+
+def _context(config: Config, workers: int) -> ListContext:
+    filters, listing = config.filters, config.listing
+    by_owner = filters.owner is not Owner.ANY
+    owner_id = own_owner_id(config.access.source) if by_owner else None
+    owners = listing.owners or by_owner
+    options = ListOptions(
+        config.source.bucket or "",
+        "",
+        fetch_owner=owners,
+        expected_owner=config.source.expected_owner,
+        requester_pays=config.source.requester_pays,
+        versions=listing.all_versions,
+    )
+    files = ListedFiles(
+        listing.format, Filters.of(config.source, filters, owner_id), owners=owners, versions=listing.all_versions
+    )
+    engine = replace(EngineOptions.of(config.copy, workers), in_flight=listing.in_flight)
+    access = config.access.source
+    here = engine_for(AccessConfig(source=access, target=access), replace(engine, in_flight=1))
+    first = replace(options, prefix=outermost(config.source.prefixes)[0])
+    may_cut = not listing.all_versions or starts_at_any_place(here, first)
+    return ListContext(options, access, engine, files, may_cut=may_cut)
+
+
+def _described(config: Config) -> dict[str, Any]:
+    """What makes this listing this one."""
+    listing = config.listing
+    own = {"format": listing.format.value, "all_versions": listing.all_versions, "owners": listing.owners}
+    return {name: value for name, value in describe(config).items() if _SETTINGS.match(name)} | own
+
+
+def _begin(folder: ListingFolder, config: Config) -> bool:
+    """True where an unfinished listing with the same options lies there. Raises ConfigError where another one does, or
+    a finished one."""
+    options, known = _described(config), folder.options()
+    if known is None:
+        folder.put_options(options)
+        return False
+    if known != json.loads(json.dumps(options)):
+        raise ConfigError("-o/--output", f"{folder.uri} holds a listing with other options; name another folder")
+    if folder.manifest() is not None:
+        raise ConfigError("-o/--output", f"{folder.uri} holds a finished listing already; name another folder")
+    return True
+
+
+def _drop_others(folder: ListingFolder, files: set[str]) -> None:
+    """Remove what attempts left that do not count: whoever reads all files of the folder must see each key once."""
+    for file in list(folder.segment_files()):
+        if _OURS.fullmatch(file) and file not in files:
+            folder.drop_segment(file)
+
+
+def _summary(manifest: dict[str, Any], folder: ListingFolder, named: str) -> list[str]:
+    calls, ranges, segments = manifest["calls"], manifest["ranges"], manifest["segments"]
+    objects = sum(row["objects"] for row in ranges)
+    kept = sum(segment["rows"] for segment in segments)
+    size_bytes = sum(row["size_bytes"] for row in ranges)
+    per_thousand = 1000 * calls["requests"] / objects if objects else float(calls["requests"])
+    needed = f"{per_thousand:.2f} per 1,000; {calls['empty']:,} brought nothing, {calls['overlap']:,} keys came twice"
+    lines = [f"{objects:,} {named} of {size_bytes:,} bytes, in {calls['requests']:,} LIST requests ({needed})"]
+    if kept != objects:
+        lines.append(f"{kept:,} of them pass the filters")
+    lines.append(f"{len(segments):,} files in {printable(folder.uri)}; the proof is {STATE}manifest.json")
+    return lines

@@ -1,0 +1,161 @@
+"""A listing's rounds on Spark: ranges out to the tasks, what they listed and what is left back, until nothing is left.
+
+Each round is committed when its tasks have ended. A round that is cut short leaves the records of its tasks; the next
+driver lists what none of them covers.
+"""
+
+import pickle
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+
+from pyspark.sql import SparkSession
+
+from s3sync.aws.store import open_store
+from s3sync.aws.workers import shares_of
+from s3sync.config.model import Access
+from s3sync.errors import Interrupted, InvariantBroken, ServiceError
+from s3sync.model.ranges import KeyRange
+from s3sync.planning.key_space import Alphabet
+from s3sync.planning.rounds import FIRST_RANGES_PER_SLOT, IdleWatch, share_out
+from s3sync.planning.splitting import Lane
+from s3sync.report.progress import ProgressView, Standing
+from s3sync.runs.hub import Hub, Report
+from s3sync.runs.list_hints import Hints
+from s3sync.runs.list_task import ListContext, ListTask, TaskEnd, run_list_task
+from s3sync.runs.listing import Listed, Listing, ListingFolder
+from s3sync.spark.attempts import this_attempt
+from s3sync.spark.failures import workers_errors
+from s3sync.spark.session import advertised_host, listening_host
+
+WATCH_SECONDS = 0.25
+IDLE_ROUNDS_MAX = 3
+
+
+@dataclass(frozen=True, slots=True)
+class ListingPlace:
+    """Where a listing lies, as it travels to the workers: see `ListingFolder`."""
+
+    store_uri: str
+    access: Access = field(repr=False)
+    base: str
+    folder: str
+    state: str
+
+    def open(self) -> ListingFolder:
+        return ListingFolder(open_store(self.store_uri, self.access), self.base, self.folder, self.state)
+
+
+@dataclass(slots=True)
+class ListingStage:
+    """List `prefixes`, of which none lies within another, or go on with it. `epoch` counts the drivers.
+
+    `stopping`, once set, ends the stage as soon as what is in flight is written.
+    """
+
+    spark: SparkSession
+    place: ListingPlace
+    context: ListContext
+    prefixes: Sequence[str]
+    epoch: int
+    view: ProgressView
+    hints: Hints = field(default_factory=Hints)
+    stopping: threading.Event = field(default_factory=threading.Event)
+    listing: Listing = field(default_factory=Listing, init=False)
+    _alphabet: Alphabet = field(default_factory=Alphabet, init=False)
+
+    def run(self) -> Listing:
+        """Raises ServiceError where a range can't be listed, Interrupted where it was told to stop, StoreError,
+        InvariantBroken; the same listing goes on later."""
+        folder = self.place.open()
+        self.listing, number = folder.resume()
+        slots = self.spark.sparkContext.defaultParallelism
+        may_cut = self.context.may_cut
+        rests = self._left(slots)
+        idle_rounds = 0
+        while rests:
+            before = self.listing.calls.pages
+            ends = self._round(number, share_out(rests, slots, may_cut=may_cut), slots, is_first=may_cut and not number)
+            folder.put_round(number, self._accept(ends))
+            rests = [lane for end in ends for lane in end.rests]
+            self._raise_if_over(ends, is_left=bool(rests))
+            idle_rounds = 0 if self.listing.calls.pages > before else idle_rounds + 1
+            if idle_rounds >= IDLE_ROUNDS_MAX:
+                raise InvariantBroken(f"{folder.uri}: {idle_rounds} rounds of the listing brought no page")
+            number += 1
+        return self.listing
+
+    def _left(self, slots: int) -> list[Lane]:
+        return [
+            lane
+            for prefix in self.prefixes
+            for part in self.listing.left_of(prefix, KeyRange())
+            for lane in (self.hints if self.context.may_cut else Hints()).lanes(prefix, part, slots)
+        ]
+
+    def _accept(self, ends: Iterable[TaskEnd]) -> Listed:
+        everything = Listed()
+        for end in ends:
+            taken = self.listing.add(end.listed)
+            everything.segments += taken.segments
+            everything.empty += taken.empty
+            everything.calls += taken.calls
+            self._alphabet.merge(end.alphabet)
+        return everything
+
+    def _raise_if_over(self, ends: Iterable[TaskEnd], *, is_left: bool) -> None:
+        for end in ends:
+            if end.error is not None:
+                raise ServiceError(end.error)
+        if self.stopping.is_set() and is_left:
+            raise Interrupted("stopped; the same command goes on from here")
+
+    def _round(self, number: int, shares: list[list[Lane]], slots: int, *, is_first: bool) -> list[TaskEnd]:
+        enough = -(-FIRST_RANGES_PER_SLOT * slots // len(shares)) if is_first and len(shares) < slots else None
+        tasks = [
+            ListTask(f"{number:05d}-{at:05d}", tuple(share), self._alphabet, enough) for at, share in enumerate(shares)
+        ]
+        sc = self.spark.sparkContext
+        ended = threading.Event()
+        with Hub(listening_host(self.spark), advertised_host(self.spark), shares_of(self.context.engine)) as hub:
+            listed = self.listing
+            hub.settled_before([Report("before", "", listed.objects, listed.size_bytes, is_ended=True)])
+            watch = threading.Thread(
+                target=self._watch, args=(hub, tasks, slots, ended), name="list-watch", daemon=True
+            )
+            watch.start()
+            try:
+                with workers_errors():
+                    run = _runner(replace(self.context, hub=hub.address), self.place, self.epoch)
+                    found = sc.parallelize(tasks, len(tasks)).mapPartitions(run).collect()
+            finally:
+                ended.set()
+                watch.join()
+        return [pickle.loads(each) for each in found]  # noqa: S301  (written by our own tasks)
+
+    def _watch(self, hub: Hub, tasks: Sequence[ListTask], slots: int, ended: threading.Event) -> None:
+        """Show how it goes; end the round where slots idle while others have work that could be shared."""
+        idle = IdleWatch(slots)
+        expected = {task.name: sum(lane.estimated_pages for lane in task.ranges) for task in tasks}
+        while not ended.wait(WATCH_SECONDS):
+            reports = {report.work: report for report in hub.reports() if report.work in expected}
+            running = [name for name in expected if name not in reports or not reports[name].is_ended]
+            left = sum(reports[name].pages_left if name in reports else expected[name] for name in running)
+            is_uneven = idle.should_end(time.monotonic(), len(running), left) and self.context.may_cut
+            if self.stopping.is_set() or is_uneven:
+                hub.stop_workers()
+            self._show(hub)
+        self._show(hub)
+
+    def _show(self, hub: Hub) -> None:
+        progress = hub.progress()
+        self.view.show(Standing(None, progress.settled, progress.size_bytes, 0, progress.throttled))
+
+
+def _runner(context: ListContext, place: ListingPlace, epoch: int) -> Callable[[Iterable[ListTask]], Iterator[bytes]]:
+    def run(tasks: Iterable[ListTask]) -> Iterator[bytes]:
+        for task in tasks:
+            yield pickle.dumps(run_list_task(context, place.open(), task, this_attempt(epoch)))
+
+    return run

@@ -1,0 +1,36 @@
+"""A laptop with an account on the embedded server."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.contract.deploying import REGION, SECRETS, Laptop
+
+
+@pytest.fixture
+def laptop(
+    _embedded: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+    capsys: pytest.CaptureFixture[str],
+    request: pytest.FixtureRequest,
+) -> Iterator[Laptop]:
+    for name, value in {
+        "AWS_ENDPOINT_URL": _embedded.endpoint_url,
+        "AWS_ACCESS_KEY_ID": "AKIALAPTOP",
+        "AWS_SECRET_ACCESS_KEY": SECRETS[0],
+        "AWS_SESSION_TOKEN": SECRETS[1],
+        "AWS_DEFAULT_REGION": REGION,
+        "XDG_CACHE_HOME": str(tmp_path_factory.getbasetemp() / "cache"),
+    }.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.chdir(tmp_path)
+    laptop = Laptop(tmp_path, capsys, f"work-{abs(hash(request.node.nodeid)):x}")
+    laptop.aws("s3").create_bucket(Bucket=laptop.bucket)
+    yield laptop
+    for key in laptop.listed():
+        laptop.aws("s3").delete_object(Bucket=laptop.bucket, Key=key)
+    laptop.aws("s3").delete_bucket(Bucket=laptop.bucket)

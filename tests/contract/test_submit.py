@@ -1,0 +1,379 @@
+"""`s3sync submit` against EMR's and EMR Serverless's APIs: what is uploaded, what is sent, and what is followed."""
+
+import gzip
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from moto.core.models import DEFAULT_ACCOUNT_ID
+from moto.emrserverless.models import emrserverless_backends
+from rich.console import Console
+
+from s3sync.aws.destinations import SentStep
+from s3sync.cli.following import follow
+from s3sync.cli.shipping import Order
+from s3sync.config.model import Access, Config, RunConfig
+from s3sync.deploy.clusters import read_cluster
+from tests.contract.deploying import REGION, SECRETS, Laptop, arguments_of, shown
+
+CONF = Path(__file__).parents[2] / "conf"
+
+
+def test_a_step_is_what_the_dry_run_showed(laptop: Laptop) -> None:
+    cluster_id = laptop.cluster()
+    options = ["--cluster-id", cluster_id, "--processor", "aarch64", "-v", "--in-flight", "7"]
+
+    code, out, _ = laptop.run("submit", *laptop.job, *options, "--dry-run")
+
+    assert code == 0
+    dry = shown(out)
+    assert laptop.listed() == {}, "a dry run uploads nothing"
+    assert laptop.steps(cluster_id) == []
+    assert {each["upload"] for each in dry["artifacts"]} == {True}
+
+    code, _, err = laptop.run("submit", *laptop.job, *options)
+
+    assert code == 0, err
+    (step,) = laptop.steps(cluster_id)
+    assert step["ActionOnFailure"] == "CONTINUE"
+    (call,) = dry["calls"]
+    assert (call["operation"], call["parameters"]["JobFlowId"]) == ("AddJobFlowSteps", cluster_id)
+    expected, sent = call["parameters"]["Steps"][0]["HadoopJarStep"]["Args"], arguments_of(step)
+    assert sent[:-1] == expected[:-1]  # the job's file has an id of its own each time
+    config = yaml.safe_load(laptop.text(sent[-1]))
+    assert config["source"] == {"bucket": "source-bucket"}
+    assert config["target"] == {"bucket": "target-bucket"}
+    assert config["copy"] == {"in_flight": "7"}
+    assert config["plan"] == {"overwrite": "changed", "verify": "true"}
+    assert config["run"]["work_uri"] == laptop.work_uri
+    assert config["run"]["submission_id"]
+    archives = sent[sent.index("--archives") + 1].split(",")
+    assert [uri.partition("#")[2] for uri in archives] == ["app", "deps"]
+    assert "aarch64" in archives[1]
+    uploaded = laptop.listed()
+    for uri in (*(uri.partition("#")[0] for uri in archives), sent[-4]):
+        assert uri.removeprefix(f"s3://{laptop.bucket}/") in uploaded
+
+
+def test_what_is_there_is_not_uploaded_again_and_a_job_under_way_is_not_sent_again(laptop: Laptop) -> None:
+    cluster_id = laptop.cluster()
+    options = ["--cluster-id", cluster_id, "--processor", "x86_64", "--preinstalled"]
+    assert laptop.run("submit", *laptop.job, *options)[0] == 0
+    before = laptop.listed("s3sync/artifacts/packages/")
+
+    code, _, err = laptop.run("submit", *laptop.job, *options)
+
+    assert code == 0
+    assert "is under way already" in err
+    (step,) = laptop.steps(cluster_id)
+
+    laptop.end_step(cluster_id, step["Id"], "COMPLETED")
+    code, _, err = laptop.run("submit", *laptop.job, *options)
+
+    assert len(laptop.steps(cluster_id)) == 2
+    assert laptop.listed("s3sync/artifacts/packages/") == before
+    assert err.count("Uploading") == 1, err  # the job's own file
+
+
+@pytest.mark.parametrize(
+    ("options", "action"), [((), "CONTINUE"), (("--on-failure", "cancel-and-wait"), "CANCEL_AND_WAIT")]
+)
+def test_a_failed_step_cancels_the_check_behind_it_only_where_asked(
+    laptop: Laptop, options: tuple[str, ...], action: str
+) -> None:
+    cluster_id = laptop.cluster()
+    where = ["--cluster-id", cluster_id, "--processor", "x86_64", "--preinstalled", "--check-after"]
+    assert laptop.run("submit", *laptop.job, *where, *options)[0] == 0
+    migrate, check = laptop.steps(cluster_id)
+    assert (arguments_of(migrate)[-3], arguments_of(check)[-3]) == ("migrate", "check")
+    assert migrate["ActionOnFailure"] == check["ActionOnFailure"] == action
+
+
+BUCKETS = """\
+jobs:
+  photos: {source: {bucket: photos-old}, target: {bucket: photos-new}, check: true}
+  music: {source: {bucket: music-old}, target: {bucket: music-new}}
+  asleep: {enabled: false, source: {bucket: asleep-old}, target: {bucket: asleep-new}}
+"""
+
+
+def test_all_jobs_of_the_file_are_one_call(laptop: Laptop) -> None:
+    (laptop.folder / "buckets.yml").write_text(BUCKETS)
+    cluster_id = laptop.cluster("emr-spark-8.0.0")
+    where = ["--cluster-id", cluster_id, "--processor", "x86_64", "--preinstalled", "--buckets-file", "buckets.yml"]
+    code, _, err = laptop.run("submit", "--all", *where, "--work-uri", laptop.work_uri, "--limit", "5")
+    assert code == 0, err
+    steps = laptop.steps(cluster_id)
+    assert [step["Name"] for step in steps] == [
+        "s3sync migrate photos-old to photos-new",
+        "s3sync check photos-old to photos-new",
+        "s3sync migrate music-old to music-new",
+    ]
+    configs = [yaml.safe_load(laptop.text(arguments_of(step)[-1])) for step in steps]
+    assert [config["target"]["bucket"] for config in configs] == ["photos-new", "photos-new", "music-new"]
+    assert {config["plan"]["limit"] for config in configs} == {"5"}
+    assert len({config["run"]["submission_id"] for config in configs}) == 3
+
+    code, _, err = laptop.run("submit", "--all", "--only", "music", *where, "--work-uri", laptop.work_uri)
+    assert "is under way already" in err
+    assert len(laptop.steps(cluster_id)) == 3
+
+
+def test_without_a_cluster_one_is_started_and_ends_behind_the_job(laptop: Laptop) -> None:
+    cluster = read_cluster(CONF / "emr" / "cluster.json")
+    cluster["Instances"]["Ec2SubnetIds"] = ["subnet-1"]
+    cluster.pop("SecurityConfiguration")
+    filled = {**cluster, "ServiceRole": "r", "JobFlowRole": "p"}
+    (laptop.folder / "cluster.json").write_text(json.dumps(filled))
+    options = ["--cluster-file", "cluster.json", "--log-uri", f"s3://{laptop.bucket}/logs/", "--preinstalled"]
+    options += ["--release", "emr-spark-8.0.0"]
+    code, out, err = laptop.run("submit", *laptop.job, *options, "--dry-run")
+    assert code == 0, err
+    (call,) = shown(out)["calls"]
+    assert call["operation"] == "RunJobFlow"
+    assert call["parameters"]["ReleaseLabel"] == "emr-spark-8.0.0"
+    assert call["parameters"]["Instances"]["KeepJobFlowAliveWhenNoSteps"] is False
+
+    code, _, err = laptop.run("submit", *laptop.job, *options)
+
+    assert code == 0, err
+    cluster_id = err.rpartition("of cluster ")[2].strip()
+    described = laptop.aws("emr").describe_cluster(ClusterId=cluster_id)["Cluster"]
+    assert described["Name"] == "s3sync migrate source-bucket to target-bucket"
+    (step,) = laptop.steps(cluster_id)
+    assert arguments_of(step)[-3] == "migrate"
+
+
+def test_the_stacks_outputs_fill_the_clusters_gaps(laptop: Laptop) -> None:
+    names = {"LogUri": f"s3://{laptop.bucket}/logs/", "SubnetIds": "subnet-1,subnet-2"}
+    names |= {"ServiceRole": "r", "InstanceProfile": "p", "SecurityConfiguration": "s"}
+    template = {
+        "Resources": {"Topic": {"Type": "AWS::SNS::Topic"}},
+        "Outputs": {name: {"Value": value} for name, value in names.items()},
+    }
+    laptop.aws("cloudformation").create_stack(StackName=laptop.bucket, TemplateBody=json.dumps(template))
+    code, out, err = laptop.run("submit", *laptop.job, "--stack", laptop.bucket, "--preinstalled", "--dry-run")
+    assert code == 0, err
+    (call,) = shown(out)["calls"]
+    assert call["parameters"]["Instances"]["Ec2SubnetIds"] == ["subnet-1", "subnet-2"]
+    assert call["parameters"]["LogUri"] == names["LogUri"]
+
+
+def application(laptop: Laptop) -> str:
+    made = laptop.aws("emr-serverless").create_application(
+        name="s3sync", releaseLabel="emr-7.13.0", type="SPARK", clientToken="t", architecture="ARM64"
+    )
+    found = str(made["applicationId"])
+    # The server says of an application without runs that there is none of that id; AWS lists none.
+    emrserverless_backends[DEFAULT_ACCOUNT_ID][REGION].job_runs[found] = []
+    return found
+
+
+ROLE = f"arn:aws:iam::{DEFAULT_ACCOUNT_ID}:role/job"
+
+
+def test_a_job_run_of_a_serverless_application(laptop: Laptop) -> None:
+    application_id = application(laptop)
+    where = ["--application-id", application_id, "--execution-role-arn", ROLE]
+    where += ["--log-uri", f"s3://{laptop.bucket}/logs/", "--processor", "aarch64"]
+    code, _, err = laptop.run("submit", *laptop.job, *where)
+    assert code == 0, err
+    serverless = laptop.aws("emr-serverless")
+    (listed,) = serverless.list_job_runs(applicationId=application_id)["jobRuns"]
+    run = serverless.get_job_run(applicationId=application_id, jobRunId=listed["id"])["jobRun"]
+    spark = run["jobDriver"]["sparkSubmit"]
+    assert spark["entryPointArguments"][:2] == ["migrate", "--config-file"]
+    assert "spark.archives=s3://" in spark["sparkSubmitParameters"]
+    assert "-aarch64-" in spark["sparkSubmitParameters"]
+    assert run["executionRole"] == ROLE
+    assert yaml.safe_load(laptop.text(spark["entryPointArguments"][-1]))["source"] == {"bucket": "source-bucket"}
+
+    emrserverless_backends[DEFAULT_ACCOUNT_ID][REGION].job_runs[application_id][0].state = "RUNNING"
+    code, _, err = laptop.run("submit", *laptop.job, *where)
+    assert "is under way already" in err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        ("submit", "give either a job, such as migrate, or --all"),
+        ("submit migrate --all", "give either a job"),
+        ("submit {job} --only photos", "--only: chooses among the jobs of --all"),
+        ("submit migrate -t target-bucket --work-uri {work}", "-s/--source-bucket: is missing"),
+        ("submit migrat", "job: invalid choice"),
+        ("submit {job} --cluster-id nonsense", "--cluster-id: 'nonsense' is not the id of an EMR cluster"),
+        ("submit {job} --cluster-id {cluster}", "--processor: the cluster does not tell"),
+        ("submit {job} --cluster-id {ended} --processor x86_64", "--cluster-id: {ended} is TERMINATED"),
+        ("submit {job} --cluster-id {cluster} --application-id 00f1", "are both given"),
+        ("submit {job} --application-id {application}", "--execution-role-arn: is missing"),
+        ("submit {job} --application-id {application} --execution-role-arn " + ROLE + " --check-after", "side by side"),
+        ("submit {job} --application-id {application} --execution-role-arn " + ROLE + " --preinstalled", "bootstrap"),
+        ("submit {job} --preinstalled", "is not filled; write the value there, or name the stack"),
+        ("submit {job} --release emr-6.15.0 --cluster-id {cluster} --processor x86_64", "is no release"),
+        ("submit {job} --cluster-file nowhere.json", "nowhere.json: cannot be read"),
+        (
+            "submit migrate -s a-bucket -t b-bucket --cluster-id {cluster} --processor x86_64 --preinstalled",
+            "--artifacts-uri: is missing",
+        ),
+        (
+            (
+                "submit migrate -s a-bucket -t b-bucket --artifacts-uri {work} --cluster-id {cluster} "
+                "--processor x86_64 --preinstalled"
+            ),
+            "--work-uri: s3sync-work is a folder of this machine",
+        ),
+        (
+            "submit {job} --cluster-id {cluster} --processor x86_64 --spark-conf spark.password=x --preinstalled",
+            "holds a secret",
+        ),
+        (
+            (
+                "submit {job} --artifacts-uri s3://no-such-bucket-at-all/x --cluster-id {cluster} "
+                "--processor x86_64 --preinstalled"
+            ),
+            "no-such-bucket-at-all",
+        ),
+    ],
+)
+def test_a_mistake_is_one_line_and_nothing_is_sent(laptop: Laptop, arguments: str, says: str) -> None:
+    names: dict[str, str] = {"work": laptop.work_uri, "job": " ".join(laptop.job), "cluster": laptop.cluster()}
+    if "{ended}" in arguments:
+        names["ended"] = laptop.cluster()
+        laptop.aws("emr").terminate_job_flows(JobFlowIds=[names["ended"]])
+    if "{application}" in arguments:
+        names["application"] = application(laptop)
+    code, out, err = laptop.run(*arguments.format(**names).split())
+    assert code in (1, 2), err
+    assert says.format(**names) in err.replace("\n", " ")
+    assert out == ""
+    assert len([line for line in err.splitlines() if line.startswith("s3sync: ")]) == 1
+    assert "Traceback" not in err
+    assert laptop.steps(names["cluster"]) == []
+
+
+def test_c12_no_secret_is_sent_or_uploaded(laptop: Laptop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The laptop's own keys for EMR stay there; keys of a side are refused before anything is sent."""
+    cluster_id = laptop.cluster()
+    where = ["--cluster-id", cluster_id, "--processor", "x86_64", "--preinstalled"]
+    monkeypatch.setenv("DEPLOY_AWS_ACCESS_KEY_ID", "AKIADEPLOY")
+    monkeypatch.setenv("DEPLOY_AWS_SECRET_ACCESS_KEY", "PLANTEDdeployKey")
+    monkeypatch.setenv("SOURCE_CREDENTIALS_URI", "secretsmanager:s3sync/source")
+    code, out, err = laptop.run("submit", *laptop.job, *where, "--dry-run")
+    assert laptop.run("submit", *laptop.job, *where)[0] == code == 0
+    (step,) = laptop.steps(cluster_id)
+    everything = out + err + json.dumps(arguments_of(step))
+    for key in laptop.listed():
+        if not key.endswith(".gz"):
+            everything += laptop.text(f"s3://{laptop.bucket}/{key}")
+    assert [word for word in (*SECRETS, "PLANTEDdeployKey", "AKIADEPLOY") if word in everything] == []
+    assert "secretsmanager:s3sync/source" in everything
+
+    laptop.end_step(cluster_id, step["Id"], "COMPLETED")
+    monkeypatch.delenv("SOURCE_CREDENTIALS_URI")
+    for side in ("SOURCE", "TARGET", "INVENTORY", "QUEUE", "WORK", "COPY"):
+        with monkeypatch.context() as planted:
+            planted.setenv(f"{side}_AWS_ACCESS_KEY_ID", "AKIASIDE")
+            planted.setenv(f"{side}_AWS_SECRET_ACCESS_KEY", f"PLANTED{side}")
+            code, out, err = laptop.run("submit", *laptop.job, *where)
+        assert code == 2
+        assert f"PLANTED{side}" not in out + err
+        assert "secretsmanager:NAME" in err
+    assert len(laptop.steps(cluster_id)) == 1
+
+
+class Watched:
+    """A step of the server and the console that follows it; `then` happens at the first pause."""
+
+    def __init__(self, laptop: Laptop, then: Callable[[str, str], None]) -> None:
+        self.laptop, self.then = laptop, then
+        self.cluster_id = laptop.cluster()
+        where = ["--cluster-id", self.cluster_id, "--processor", "x86_64", "--preinstalled"]
+        assert laptop.run("submit", *laptop.job, *where)[0] == 0
+        (self.step,) = laptop.steps(self.cluster_id)
+        config = yaml.safe_load(laptop.text(arguments_of(self.step)[-1]))
+        self.submission_id: str = config["run"]["submission_id"]
+        self.pauses = 0
+
+    def follow(self) -> tuple[int, str]:
+        run = RunConfig(work_uri=self.laptop.work_uri, submission_id=self.submission_id)
+        order = Order("migrate", Config(run=run), self.step["Name"])
+        sent = SentStep(Access(), self.cluster_id, self.step["Id"], f"s3://{self.laptop.bucket}/logs/")
+        console = Console(width=200, record=True, file=open("/dev/null", "w"))  # noqa: SIM115, PTH123
+        code = follow(order, sent, console, self._sleep)
+        return code, console.export_text()
+
+    def _sleep(self, _: float) -> None:
+        self.pauses += 1
+        if self.pauses == 1:
+            self.then(self.cluster_id, self.step["Id"])
+
+
+@pytest.mark.parametrize(
+    ("told", "state", "code", "says"),
+    [
+        ({"exit_code": 3, "error": None}, "FAILED", 3, "the job's exit code is 3"),
+        ({"exit_code": 2, "error": "-t: no such bucket"}, "FAILED", 2, "-t: no such bucket"),
+        ({"exit_code": 0, "error": None}, "COMPLETED", 0, "the job's exit code is 0"),
+        (None, "COMPLETED", 0, "COMPLETED"),
+        (None, "FAILED", 1, "The end of the driver's log"),
+        (None, "CANCELLED", 1, "its driver left no exit code"),
+    ],
+)
+def test_the_jobs_own_exit_code_comes_back(
+    laptop: Laptop, told: dict[str, Any] | None, state: str, code: int, says: str
+) -> None:
+    def then(cluster_id: str, step_id: str) -> None:
+        laptop.put(f"s3sync/submissions/{watched.submission_id}/run.json", b'{"run_id": "r1"}')
+        if told is not None:
+            laptop.put(f"s3sync/submissions/{watched.submission_id}/ended.json", json.dumps(told).encode())
+        top = f"logs/{cluster_id}"
+        submitted = b"INFO Client: Submitted application application_1700000000000_0007\n"
+        laptop.put(f"{top}/steps/{step_id}/stderr.gz", gzip.compress(submitted))
+        driver = f"{top}/containers/application_1700000000000_0007/container_1700000000000_0007_01_000001"
+        laptop.put(f"{driver}/stderr.gz", gzip.compress(b"one\nMemoryError: the driver's last words\n"))
+        worker = f"{top}/containers/application_1700000000000_0007/container_1700000000000_0007_01_000002"
+        laptop.put(f"{worker}/stderr.gz", gzip.compress(b"a worker's words\n"))
+        laptop.end_step(cluster_id, step_id, state)
+
+    watched = Watched(laptop, then)
+    found, text = watched.follow()
+    assert found == code, text
+    assert says in text
+    assert ("the driver's last words" in text) is (told is None and state != "COMPLETED")
+    assert "a worker's words" not in text
+    assert "RUNNING" in text
+
+
+def test_the_progress_is_read_from_the_runs_tables(laptop: Laptop) -> None:
+    """A plan of 30 objects, a batch of 10 that is done, and a part of 5 of another one."""
+    from s3sync.aws.store import open_store
+    from s3sync.model.outcome import Outcome, Status
+    from s3sync.runs.folder import RunFolder
+    from s3sync.runs.outcome_log import OutcomeLog, Tally
+
+    folder = RunFolder(open_store(laptop.work_uri, Access()), "r1")
+
+    def log(batch: str, count: int) -> OutcomeLog:
+        written = OutcomeLog(folder, batch, "0001-00000001")
+        written.begin()
+        for n in range(count):
+            key = f"{batch}/{n}"
+            nothing = (None,) * 7
+            written.add(Outcome(key, key, key, 1, Status.COPIED, "", *nothing[:3], 7, *nothing[:3], 1, 1))
+        written.flush(Tally())
+        return written
+
+    def then(cluster_id: str, step_id: str) -> None:
+        folder.commit("plan", {"batches": [["b0", "x", 10, 1], ["b1", "x", 20, 1]]})
+        laptop.put(f"s3sync/submissions/{watched.submission_id}/run.json", b'{"run_id": "r1"}')
+        log("b0", 10).finish(10)
+        log("b1", 5)
+        laptop.end_step(cluster_id, step_id, "COMPLETED")
+
+    watched = Watched(laptop, then)
+    code, text = watched.follow()
+    assert code == 0
+    assert "15 of 30 objects (50.0 %)" in text

@@ -1,0 +1,78 @@
+"""Checks that run in the process of pytest, so that they share one Spark session; and what they came to."""
+
+import io
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+from rich.console import Console
+
+from s3sync.cli.options import parse
+from s3sync.spark.check import check
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A source and a target that hold the same, made object by object."""
+
+    s3: Any
+    source: str
+    target: str
+
+    def put(self, key: str, body: bytes, *buckets: str, **more: Any) -> None:
+        for bucket in buckets or (self.source, self.target):
+            self.s3.put_object(Bucket=bucket, Key=key, Body=body, **more)
+
+    def upload(self, bucket: str, key: str, *parts: bytes, **more: Any) -> None:
+        """Upload in these parts."""
+        given = {"Bucket": bucket, "Key": key}
+        given["UploadId"] = self.s3.create_multipart_upload(**given, **more)["UploadId"]
+        done = [
+            {"PartNumber": number, "ETag": self.s3.upload_part(**given, PartNumber=number, Body=part)["ETag"]}
+            for number, part in enumerate(parts, start=1)
+        ]
+        self.s3.complete_multipart_upload(**given, MultipartUpload={"Parts": done})
+
+
+@dataclass(frozen=True)
+class Checked:
+    """A check that came to its end: its exit code and output, and its report's folder."""
+
+    code: int
+    output: str
+    report: Path
+
+    @property
+    def summary(self) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads((self.report / "summary.json").read_text())
+        return found
+
+    @property
+    def rows(self) -> list[dict[str, Any]]:
+        return [row for file in self.report.glob("findings/*.parquet") for row in pq.read_table(file).to_pylist()]
+
+    @property
+    def verdicts(self) -> dict[str, str]:
+        rows = self.rows
+        assert len({row["target_key"] for row in rows}) == len(rows)
+        return {row["target_key"]: row["verdict"] for row in rows}
+
+
+@dataclass
+class Checks:
+    """`run(...)` is `s3sync check ...`, without the process."""
+
+    folder: Path
+    environ: dict[str, str]
+    count: int = field(default=0)
+
+    def run(self, *arguments: str) -> Checked:
+        self.count += 1
+        report = self.folder / f"report-{self.count}"
+        given = [*arguments, "--report-uri", str(report), "--work-uri", str(self.folder / "work")]
+        config = parse(["check", *given], self.environ, self.folder).config
+        out = io.StringIO()
+        code = check(config, Console(file=out, width=100, highlight=False))
+        return Checked(code, out.getvalue(), report)

@@ -1,0 +1,101 @@
+"""Failures go through the queues and back as a user runs it: migrate, then retry, or enqueue and executors (C1, C8)."""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from tests.e2e.jobs import Job
+from tests.e2e.queues import Wired
+from tests.servers.faults import Action, Fault, Faults
+
+Listed = Callable[[str], dict[str, dict[str, Any]]]
+Fill = Callable[[str, int], dict[str, bytes]]
+
+
+def denied(times: int) -> Fault:
+    return Fault(Action.DENIED, operation="CopyObject", key_contains=".txt", times=times)
+
+
+def test_c1_migrate_then_retry(
+    job: Job, wired: Wired, faults: Faults, bucket_factory: Callable[..., str], fill: Fill, listed: Listed
+) -> None:
+    source, target = bucket_factory(), bucket_factory()
+    bodies = fill(source, 400)
+    faults.add(denied(150))
+    first = job.run("-s", source, "-t", target, "-b", "20", *wired.options)
+    assert first.code == 3, first.output
+    assert "Sent to the queues: 150" in first.output, first.output
+    assert job.summary()["statuses"]["failed"]["objects"] == 150
+
+    second = job.run(*wired.options, "--visibility", "10s", script="retry.py")
+
+    assert second.code == 0, second.output
+    assert listed(target).keys() == bodies.keys()
+    summary = job.summary()
+    assert (summary["state"], summary["exit_code"]) == ("complete", 0)
+    assert summary["statuses"]["copied"]["objects"] == 400
+    assert wired.left == 0
+
+
+def test_a_run_without_queues_is_retried_from_its_tables(
+    job: Job, faults: Faults, bucket_factory: Callable[..., str], fill: Fill, listed: Listed
+) -> None:
+    source, target = bucket_factory(), bucket_factory()
+    bodies = fill(source, 100)
+    faults.add(denied(40))
+    first = job.run("-s", source, "-t", target)
+    assert first.code == 3, first.output
+    assert "Not sent to the queues: 40 (no queues are configured)" in first.output
+
+    run_id = job.run_folder().name
+    second = job.run("--from-run", run_id, script="retry.py")
+
+    assert second.code == 0, second.output
+    assert listed(target).keys() == bodies.keys()
+    assert job.summary()["state"] == "complete"
+    again = job.run("--from-run", run_id, script="retry.py")
+    assert again.code == 0, again.output
+    assert "Tried 0 tasks" in again.output
+
+
+def test_c8_a_worker_that_is_killed_loses_nothing(
+    job: Job, wired: Wired, faults: Faults, bucket_factory: Callable[..., str], fill: Fill, listed: Listed
+) -> None:
+    source, target = bucket_factory(), bucket_factory()
+    bodies = fill(source, 1_000)
+    faults.add(denied(1_000))
+    first = job.run("-s", source, "-t", target, "-b", "10", *wired.options)
+    assert first.code == 3, first.output
+    with job.started(*wired.options, "--visibility", "5s", "--in-flight", "2", script="retry.py") as running:
+        running.until(lambda: len(listed(target)) >= 100, "a tenth was copied")
+        running.kill(running.copying_worker())
+        ended = running.wait()
+    assert ended.code == 0, ended.output
+    assert listed(target).keys() == bodies.keys()
+    assert job.summary()["statuses"]["copied"]["objects"] == 1_000
+    assert wired.left == 0
+
+
+def test_c1_enqueue_and_two_executors(
+    job: Job, wired: Wired, bucket_factory: Callable[..., str], fill: Fill, listed: Listed
+) -> None:
+    source, target = bucket_factory(), bucket_factory()
+    bodies = fill(source, 300)
+    sent = job.run("commander", "-s", source, "-t", target, "-b", "10", *wired.options, script=None)
+    assert sent.code == 0, sent.output
+    assert "Sent 300 tasks" in sent.output
+    assert job.summary()["state"] == "enqueued"
+    assert not listed(target)
+
+    def execute(_: int) -> Any:
+        return job.run("executor", "--no-follow", "--max-receive-num", "2", *wired.options, script=None)
+
+    with ThreadPoolExecutor(2) as pool:
+        ended = list(pool.map(execute, range(2)))
+
+    assert [each.code for each in ended] == [0, 0], [each.output for each in ended]
+    assert listed(target).keys() == bodies.keys()
+    closed = job.run("enqueue", "--from-run", job.run_folder().name, *wired.options, script=None)
+    assert "Sent 0 tasks" in closed.output
+    summary = job.summary()
+    assert (summary["state"], summary["statuses"]["copied"]["objects"]) == ("complete", 300)

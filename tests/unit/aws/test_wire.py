@@ -1,0 +1,119 @@
+"""What goes over the wire is what botocore would send, and what comes back has boto3's names."""
+
+from xml.sax.saxutils import escape
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from s3sync.aws import wire
+from s3sync.aws.transport import Request, Side
+from s3sync.demo.odd_keys import ODD_KEYS
+
+KEYS = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=60)
+OPTIONAL = {
+    "ACL": st.just("bucket-owner-full-control"),
+    "BucketKeyEnabled": st.booleans(),
+    "CopySourceIfMatch": st.just('"0123456789abcdef0123456789abcdef"'),
+    "ExpectedBucketOwner": st.just("111122223333"),
+    "ExpectedSourceBucketOwner": st.just("444455556666"),
+    "IfNoneMatch": st.just("*"),
+    "RequestPayer": st.just("requester"),
+    "SSEKMSKeyId": st.just("arn:aws:kms:us-east-1:111122223333:key/1"),
+    "ServerSideEncryption": st.sampled_from(["AES256", "aws:kms"]),
+    "StorageClass": st.sampled_from(["STANDARD_IA", "GLACIER"]),
+    "TaggingDirective": st.just("REPLACE"),
+}
+
+
+def request(operation: str, **params) -> Request:
+    return Request(operation, Side.TARGET, params)
+
+
+def same(one: wire.Wire, other: wire.Wire) -> None:
+    assert (one.method, one.path, one.query) == (other.method, other.path, other.query)
+    assert sorted(one.headers) == sorted(other.headers)
+    assert (one.body or b"") == (other.body or b"")
+
+
+@settings(max_examples=500, deadline=None)
+@given(KEYS, KEYS, st.one_of(st.none(), st.just("v1")), st.fixed_dictionaries({}, optional=OPTIONAL))
+def test_a_copy_is_written_as_botocore_writes_it(source_key, target_key, version_id, optional):
+    source = {"Bucket": "source", "Key": source_key, **({"VersionId": version_id} if version_id else {})}
+    params = {"Bucket": "target", "Key": target_key, "CopySource": source, **optional}
+    same(wire.wire_of(request("CopyObject", **params)), wire._modelled("CopyObject", params))
+
+
+@pytest.mark.parametrize("odd", ODD_KEYS, ids=lambda odd: odd.name)
+def test_c10_odd_keys_are_encoded_once(odd):
+    params = {"Bucket": "target", "Key": odd.key, "CopySource": {"Bucket": "source", "Key": odd.key}}
+    same(wire.wire_of(request("CopyObject", **params)), wire._modelled("CopyObject", params))
+
+
+def test_a_parameter_beyond_the_quick_ones_is_not_lost():
+    params = {"Bucket": "t", "Key": "k", "CopySource": {"Bucket": "s", "Key": "k"}, "ContentType": "text/plain"}
+    assert ("content-type", "text/plain") in wire.wire_of(request("CopyObject", **params)).headers
+
+
+def test_a_bucket_that_begins_like_the_key_is_taken_off_once():
+    assert wire.wire_of(request("HeadObject", Bucket="b", Key="b/b")).path == "/b/b"
+
+
+def test_queries_are_sorted_and_complete():
+    found = wire.wire_of(request("UploadPart", Bucket="b", Key="k", UploadId="a+/=", PartNumber=7, Body=b"x"))
+    assert (found.method, found.query, found.body) == ("PUT", "partNumber=7&uploadId=a%2B%2F%3D", b"x")
+    assert wire.wire_of(request("CreateMultipartUpload", Bucket="b", Key="k")).query == "uploads="
+
+
+@pytest.mark.parametrize("value", ["line\nbreak", "é", "nul\0"])
+def test_what_no_header_can_carry_is_refused(value):
+    with pytest.raises(wire.MalformedRequest):
+        wire.wire_of(request("CreateMultipartUpload", Bucket="b", Key="k", Metadata={"a": value}))
+
+
+HEADERS = b"HTTP/1.1 200 OK\r\nx-amz-request-id: 1\r\nX-Amz-Server-Side-Encryption: aws:kms\r\n\r\n"
+COPIED = b'<?xml version="1.0"?>\n<CopyObjectResult><ETag>&quot;abc&quot;</ETag></CopyObjectResult>'
+
+
+def reply(operation: str, status: int, body: bytes, headers: bytes = HEADERS):
+    return wire.reply_of(request(operation, Bucket="b", Key="k"), status, headers, body, 0.1)
+
+
+def test_a_copy_has_its_etag_and_its_encryption():
+    assert reply("CopyObject", 200, COPIED).values == {
+        "CopyObjectResult": {"ETag": '"abc"'},
+        "ServerSideEncryption": "aws:kms",
+    }
+
+
+@pytest.mark.parametrize("start", ["", '<?xml version="1.0" encoding="UTF-8"?>\n', "\n   \n"])
+@pytest.mark.parametrize("operation", ["CopyObject", "UploadPartCopy", "CompleteMultipartUpload"])
+def test_an_error_in_a_200_is_an_error(operation, start):
+    body = f"{start}<Error><Code>InternalError</Code><Message>{escape('a & b')}</Message></Error>".encode()
+    found = reply(operation, 200, body)
+    assert (found.ok, found.status, found.code, found.message) == (False, 200, "InternalError", "a & b")
+
+
+def test_a_200_without_an_etag_is_no_success():
+    assert reply("CopyObject", 200, b"").code == "Truncated"
+
+
+def test_a_refusal_has_code_message_and_further_members():
+    found = reply("GetObject", 404, b"<Error><Code>NoSuchBucket</Code><BucketName>b</BucketName></Error>")
+    assert (found.code, found.values) == ("NoSuchBucket", {"BucketName": "b"})
+
+
+def test_a_refusal_without_a_body_is_its_status():
+    assert reply("HeadObject", 403, b"").code == "403"
+
+
+def test_the_body_of_an_object_is_left_alone_even_where_it_looks_like_an_error():
+    body = b"<Error><Code>NoSuchKey</Code></Error>"
+    assert reply("GetObject", 200, body).values["Body"] == body
+
+
+def test_what_came_before_the_final_answer_is_not_read():
+    early = b"HTTP/1.1 100 Continue\r\nx-amz-version-id: no\r\n\r\n" + HEADERS
+    found = wire.header_map(early)
+    assert "x-amz-version-id" not in found
+    assert found["x-amz-server-side-encryption"] == "aws:kms"

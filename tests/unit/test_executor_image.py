@@ -1,0 +1,76 @@
+"""What makes the executor's container and its service: the image has what it needs, and Spark is no part of it."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[2]
+TEMPLATE = ROOT / "conf/cloudformation/executor.yml"
+PROBE = "import sys, {module}; print(sorted({{m.split('.')[0] for m in sys.modules}} & {{'pyspark', 'py4j', 'moto'}}))"
+
+
+def probed(module: str) -> str:
+    ended = subprocess.run(
+        [sys.executable, "-c", PROBE.format(module=module)], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    return ended.stdout.strip()
+
+
+@pytest.mark.parametrize("module", ["s3sync.cli.main", "s3sync.runs.executor", "s3sync.cli.queue_commands"])
+def test_the_executor_needs_neither_spark_nor_the_embedded_server(module: str) -> None:
+    assert probed(module) == "[]"
+
+
+def test_the_probe_sees_spark() -> None:
+    assert "pyspark" in probed("s3sync.spark.retry")
+
+
+def test_what_the_image_copies_is_there_and_let_through() -> None:
+    copied = re.findall(r"^COPY (.+) \S+$", (ROOT / "Dockerfile").read_text(), re.MULTILINE)
+    names = {name for line in copied for name in line.split()}
+    let_through = set(re.findall(r"^!(\S+)$", (ROOT / ".dockerignore").read_text(), re.MULTILINE))
+    assert names == let_through
+    assert all((ROOT / name).exists() for name in names)
+
+
+class _Loader(yaml.SafeLoader):
+    """Takes !Ref and !Sub for plain text."""
+
+
+_Loader.add_multi_constructor("!", lambda _loader, _suffix, node: getattr(node, "value", ""))
+
+
+def linted(path: Path) -> "subprocess.CompletedProcess[str]":
+    cfn_lint = Path(sys.executable).with_name("cfn-lint")
+    return subprocess.run([str(cfn_lint), str(path)], capture_output=True, text=True, check=False)
+
+
+def test_cfn_lint_finds_nothing() -> None:
+    ended = linted(TEMPLATE)
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+
+
+def test_cfn_lint_would_find_something(tmp_path: Path) -> None:
+    broken = tmp_path / "broken.yml"
+    broken.write_text(TEMPLATE.read_text().replace("LaunchType: FARGATE", "LaunchTyp: FARGATE"))
+    assert "LaunchTyp" in linted(broken).stdout
+
+
+def test_the_roles_allow_no_more_than_is_asked_for() -> None:
+    resources = yaml.load(TEMPLATE.read_text(), _Loader)["Resources"]
+    statements = [
+        each
+        for policy in resources["TaskRole"]["Properties"]["Policies"]
+        for each in policy["PolicyDocument"]["Statement"]
+    ]
+    actions = {
+        action
+        for each in statements
+        for action in ([each["Action"]] if isinstance(each["Action"], str) else each["Action"])
+    }
+    assert not any("*" in action for action in actions)
+    assert not actions & {"s3:DeleteObject", "sqs:PurgeQueue", "sqs:DeleteQueue", "sqs:CreateQueue"}
