@@ -53,8 +53,6 @@ def check_ready(config: Config) -> None:
         raise ConfigError(_option("target.bucket"), "is missing; say where to copy to: -t BUCKET")
     if config.copy.mode is Mode.CHECK:
         raise ConfigError(_option("copy.mode"), "check copies nothing; give copy")
-    if config.copy.mode is Mode.DOWNUP:
-        raise ConfigError(_option("copy.mode"), "downup is not offered by this version; give copy")
 
 
 def check_migrate(config: Config) -> None:

@@ -117,8 +117,7 @@ BAD = {
     "a key without KMS": opt("--kms-key-id alias/x", "--kms-key-id: needs target.encryption"),
     "owners of an inventory": Bad("-m s3://{home}/inv/ -t {target} --owner", ("--owner: needs a listing",)),
     "a bucket onto itself": Bad("-s {source} -t {source}", ("-t/--target-bucket:", "copied onto itself")),
-    "a mode that copies nothing": opt("--mode check", "--mode: check copies nothing"),
-    "a mode that is not offered": opt("--mode downup", "--mode: downup is not offered"),
+    "a mode that there is not": opt("--mode move", "--mode: 'move' is not one of copy, downup or check"),
     # variables and files
     "half a key": opt("", "$TARGET_AWS_ACCESS_KEY_ID: is given without", env={"TARGET_AWS_SECRET_ACCESS_KEY": ""}),
     "an unknown variable": opt("", "$S3SYNC_PLAN_LIMITS: is no", "S3SYNC_PLAN_LIMIT", env={"S3SYNC_PLAN_LIMITS": "3"}),

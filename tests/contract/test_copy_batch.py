@@ -6,6 +6,7 @@ import pyarrow as pa
 
 from s3sync.aws.copy_settings import CopySettings
 from s3sync.aws.store import LocalStore
+from s3sync.aws.workers import EngineOptions
 from s3sync.config.model import AccessConfig
 from s3sync.model.tables import PLAN
 from s3sync.runs.copy_batch import CopyContext, copy_batch
@@ -33,8 +34,7 @@ def test_c6_each_batch_counts_its_own_requests(server, s3, bucket_factory, tmp_p
         store_uri=str(tmp_path),
         run_id="run",
         epoch=1,
-        in_flight=4,
-        max_attempts=3,
+        engine=EngineOptions(in_flight=4, max_attempts=3),
         circuit_after=2_000,
         progress_seconds=1.0,
         hub=HubAddress("127.0.0.1", 1, ""),
