@@ -1,14 +1,17 @@
-"""The demo: the main job as a user runs it, on one machine, against the embedded server.
+"""The demo: the main job and the check behind it as a user runs them, on one machine, against the embedded server.
 
 fill a source bucket ─> write an inventory of it into a third bucket ─> spark-submit jobs/migrate.py -m ... -t ...
+─> spark-submit jobs/check.py -s ... -t ...
 """
 
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from datetime import UTC, datetime
 from importlib.util import find_spec
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import boto3
 from rich.console import Console
@@ -17,9 +20,12 @@ from s3sync.config.files import PACKAGE
 from s3sync.demo.bucket import fill_source_bucket
 from s3sync.demo.inventory_writer import write_inventory
 from s3sync.demo.server import REGION, EmbeddedServer
-from s3sync.errors import UserError
+from s3sync.errors import EXIT_DONE, UserError
 from s3sync.inventory.manifest import FileFormat
 from s3sync.spark.java import provide_java
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
 
 OBJECTS = 3_000
 SOURCE, TARGET, INVENTORY = "demo-source", "demo-target", "demo-inventory"
@@ -36,7 +42,8 @@ appender.console.layout.pattern = %d{HH:mm:ss} %p %c{1}: %m%n
 
 
 def demo(console: Console, objects: int = OBJECTS) -> int:
-    """Run the demo and return the job's exit code. The tables stay in `demo-work/`; the server ends with the demo."""
+    """Run the demo and return the first exit code of its two jobs that is not 0. The tables and the report stay in
+    `demo-work/`; the server ends with the demo."""
 
     def say(text: str) -> None:
         console.print(text, highlight=False, markup=False, soft_wrap=True)
@@ -50,43 +57,57 @@ def demo(console: Console, objects: int = OBJECTS) -> int:
             aws_access_key_id="demo",
             aws_secret_access_key="demo-secret",
         )
-        for bucket in (SOURCE, TARGET, INVENTORY):
-            s3.create_bucket(Bucket=bucket)
-        rows = fill_source_bucket(s3, SOURCE, objects)
-        say(f"s3://{SOURCE} holds {len(rows):,} objects, odd keys and a multipart object among them")
-        report = write_inventory(
-            rows,
-            file_format=FileFormat.CSV,
-            source_bucket=SOURCE,
-            destination_bucket=INVENTORY,
-            prefix="reports",
-            config_id="daily",
-            created_at=datetime.now(UTC),
-        )
-        for key, body in report.items():
-            s3.put_object(Bucket=INVENTORY, Key=key, Body=body)
-        inventory = f"s3://{INVENTORY}/reports/{SOURCE}/daily/"
-        say(f"its inventory lies in {inventory}")
-        arguments = ["-m", inventory, "-t", TARGET, "--work-uri", str(WORK)]
-        say(f"\n$ spark-submit jobs/migrate.py {' '.join(arguments)}\n")
-        code = subprocess.run(_command(arguments), env=_environment(server.endpoint_url), check=False).returncode  # noqa: S603
+        inventory = _filled(s3, objects, say)
+        work = ["--work-uri", str(WORK)]
+        migrate = ["-m", inventory, "-t", TARGET, *work]
+        check = ["-s", SOURCE, "-t", TARGET, "--deep", *work, "--report-uri", str(WORK / "report")]
+        for job, arguments in (("migrate", migrate), ("check", check)):
+            say(f"\n$ spark-submit jobs/{job}.py {' '.join(arguments)}\n")
+            command, environ = _command(job, arguments), _environment(server.endpoint_url)
+            code = subprocess.run(command, env=environ, check=False).returncode  # noqa: S603
+            if code != EXIT_DONE:
+                say(f"\n{job} ended with exit code {code}; its tables lie in {WORK.resolve()}/runs/")
+                return code
         copied = sum(
             len(page.get("Contents", ())) for page in s3.get_paginator("list_objects_v2").paginate(Bucket=TARGET)
         )
-        say(f"\ns3://{TARGET} now holds {copied:,} objects; the job's exit code was {code}.")
-        say(f"The run's tables and its summary.json lie in {WORK.resolve()}/runs/")
-        say("Next: read README.md for a first real run; `s3sync migrate --help` lists all options.")
-        return code
+    say(f"\ns3://{TARGET} held {copied:,} objects at the end; both jobs ended with exit code 0.")
+    say(f"The tables of both runs and their summary.json lie in {WORK.resolve()}/runs/")
+    say(f"The check's report is {WORK.resolve()}/report/report.html; a browser shows it.")
+    say("Next: the README has a first real run; `.venv-spark35/bin/s3sync migrate --help` lists all options.")
+    return EXIT_DONE
 
 
-def _command(arguments: list[str]) -> list[str]:
+def _filled(s3: "S3Client", objects: int, say: Callable[[str], None]) -> str:
+    """The source bucket with its objects and its inventory, whose place this returns, and an empty target."""
+    for bucket in (SOURCE, TARGET, INVENTORY):
+        s3.create_bucket(Bucket=bucket)
+    rows = fill_source_bucket(s3, SOURCE, objects)
+    say(f"s3://{SOURCE} holds {len(rows):,} objects, odd keys and a multipart object among them")
+    report = write_inventory(
+        rows,
+        file_format=FileFormat.CSV,
+        source_bucket=SOURCE,
+        destination_bucket=INVENTORY,
+        prefix="reports",
+        config_id="daily",
+        created_at=datetime.now(UTC),
+    )
+    for key, body in report.items():
+        s3.put_object(Bucket=INVENTORY, Key=key, Body=body)
+    inventory = f"s3://{INVENTORY}/reports/{SOURCE}/daily/"
+    say(f"its inventory lies in {inventory}")
+    return inventory
+
+
+def _command(job: str, arguments: list[str]) -> list[str]:
     WORK.mkdir(exist_ok=True)
     log4j = WORK / "log4j2.properties"
     log4j.write_text(QUIET_LOG4J)
-    checkout = PACKAGE.parent / "jobs" / "migrate.py"
-    job = [str(checkout)] if checkout.exists() else [str(PACKAGE / "__main__.py"), "migrate"]
+    checkout = PACKAGE.parent / "jobs" / f"{job}.py"
+    program = [str(checkout)] if checkout.exists() else [str(PACKAGE / "__main__.py"), job]
     java_options = f"-Dlog4j2.configurationFile={log4j.resolve()}"
-    return [str(spark_submit()), "--driver-java-options", java_options, *job, *arguments]
+    return [str(spark_submit()), "--driver-java-options", java_options, *program, *arguments]
 
 
 def spark_submit() -> Path:

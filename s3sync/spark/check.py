@@ -98,7 +98,7 @@ def _told(found: Judged) -> str:
     counts = found.counts
     return (
         f"Compared {counts.compared:,} objects by their listings ({counts.source_rows:,} rows of the source, "
-        f"{counts.target_rows:,} of the target); {found.open_objects:,} are to be looked at"
+        f"{counts.target_rows:,} of the target); to be looked at: {found.open_objects:,}"
     )
 
 

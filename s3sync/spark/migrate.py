@@ -49,7 +49,7 @@ def migrate(config: Config, console: Console) -> int:
             _look_first(run)
         plan = _planned(run)
         acts, skips = plan.counts.planned_total.objects - plan.counts.skips.objects, plan.counts.skips.objects
-        run.say(f"The plan: {acts:,} objects to copy in {len(plan.batches):,} batches, {skips:,} to skip")
+        run.say(f"The plan: objects to copy: {acts:,}, to skip: {skips:,}; batches: {len(plan.batches):,}")
         reason = copy(run, plan, console, lock.lost.is_set)
         stopped = _STATES[type(reason)] if reason is not None else None
         summary = finish_run(run.folder, plan, prepared.source_place, prepared.target_place, began, stopped)
