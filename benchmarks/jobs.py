@@ -87,11 +87,16 @@ def check_run(work: Path, act: str, objects: int) -> dict[str, Any]:
     return {"state": summary["state"]}
 
 
-def _command(act: str, manifest: str, folder: Path, transport: str) -> list[str]:
+def quiet_spark_submit(folder: Path) -> list[str]:
+    """spark-submit on two cores, without the chatter."""
     log4j = folder / "log4j2.properties"
     log4j.write_text(QUIET_LOG4J)
-    start = [str(spark_submit()), "--master", "local[2]", "--driver-java-options"]
-    start.append(f"-Dlog4j2.configurationFile={log4j}")
+    options = f"-Dlog4j2.configurationFile={log4j}"
+    return [str(spark_submit()), "--master", "local[2]", "--driver-java-options", options]
+
+
+def _command(act: str, manifest: str, folder: Path, transport: str) -> list[str]:
+    start = quiet_spark_submit(folder)
     script = (
         [str(CHECKOUT / "jobs" / "migrate.py")] if act == "migrate" else [str(CHECKOUT / "s3sync/__main__.py"), act]
     )

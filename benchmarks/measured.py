@@ -4,7 +4,7 @@ It takes in orphans (prctl PR_SET_CHILD_SUBREAPER), so the figures hold for the 
 its Python daemon behind, too. CPU is what the kernel counted for all descendants, user and system. The kernel drops the
 CPU of processes whose parent ignores SIGCHLD, and PySpark's daemon does: for these it is the last that was seen in
 /proc, a quarter of a second before their end at most. The peak of memory is the kernel's, for the largest single
-process, and by name from the same looks at /proc.
+process; by name, and of all together (pages that processes share counted for each), from the same looks at /proc.
 
 Nothing but the standard library is imported: a process inherits the peak of the one that started it.
 """
@@ -30,6 +30,7 @@ class Watch:
 
     def __init__(self) -> None:
         self.peaks: dict[str, int] = {}
+        self.together_bytes = 0
         self.unwaited: dict[int, float] = {}
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
@@ -44,12 +45,15 @@ class Watch:
             self.look()
 
     def look(self) -> None:
+        together_bytes = 0
         for pid, parent in descendants(os.getpid()).items():
             status = status_of(pid)
             name = status.get("Name", "gone").rstrip("0123456789.")
             self.peaks[name] = max(self.peaks.get(name, 0), int(status.get("VmHWM", "0 kB").split()[0]) * 1024)
+            together_bytes += int(status.get("VmRSS", "0 kB").split()[0]) * 1024
             if int(status_of(parent).get("SigIgn", "0"), 16) & SIGCHLD_BIT:
                 self.unwaited[pid] = max(self.unwaited.get(pid, 0.0), cpu_seconds(pid))
+        self.together_bytes = max(self.together_bytes, together_bytes)
 
 
 def main(result_path: str, command: list[str]) -> int:
@@ -72,6 +76,7 @@ def main(result_path: str, command: list[str]) -> int:
                 "unwaited_seconds": sum(cpu for child, cpu in watch.unwaited.items() if child not in reaped),
                 "peak_rss_bytes": used.ru_maxrss * 1024,
                 "peak_rss_bytes_by_name": watch.peaks,
+                "peak_rss_bytes_together": watch.together_bytes,
                 "left_running": left,
             },
             out,

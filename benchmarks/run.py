@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from functools import partial
 
 from benchmarks import jobs, machine, table, tools
+from benchmarks.checks import check_measurements
 from benchmarks.jobs import Measurement
 from benchmarks.results import Result, Row, load
 from benchmarks.s3_server import CHECKOUT, NotAvailable
@@ -18,7 +19,8 @@ from benchmarks.trials import Turn, run_trial
 from benchmarks.usage import Failed
 from s3sync.config.model import Transport
 
-SUITES = (*TRIALS, *jobs.SUITES)
+JOBS = {**jobs.SUITES, "check": check_measurements}
+SUITES = (*TRIALS, *JOBS)
 REPEAT = 3
 
 
@@ -66,8 +68,8 @@ def _rows(suite: str, turn: Turn, clients: frozenset[str], failures: list[str]) 
 
 
 def _measurements(suite: str, turn: Turn) -> Iterator[Measurement]:
-    if suite in jobs.SUITES:
-        yield from jobs.SUITES[suite](turn)
+    if suite in JOBS:
+        yield from JOBS[suite](turn)
         return
     for trial in TRIALS[suite](turn.transport, turn.scale):
         yield trial.client, partial(run_trial, trial, turn)

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import replace
 
+from benchmarks.checks import run_check
 from benchmarks.jobs import run_job
 from benchmarks.s3_server import NotAvailable
 from benchmarks.suites import TRIALS
@@ -54,6 +55,8 @@ def main(argv: list[str]) -> int:
     if "--no-job" not in argv:
         run_job("migrate", JOB_OBJECTS, Transport.CURL)
         sys.stdout.write(f"the whole job: all {JOB_OBJECTS:,}\n")
+        run_check("skewed", JOB_OBJECTS)
+        sys.stdout.write(f"a check's comparison: all {JOB_OBJECTS:,}\n")
     return 1 if failures else 0
 
 

@@ -149,6 +149,31 @@ def job_table(result: Result) -> str:
     )
 
 
+def check_table(result: Result) -> str:
+    heads = ["keys", "keys a side", "rows of both sides", "seconds", "rows/s", "CPU seconds"]
+    heads += ["rows for 2 core-seconds", "all processes, MiB"]
+
+    def line(row: Row) -> list[str]:
+        rows = row.runs[0].objects
+        return [
+            row.client.removeprefix("s3sync check, "),
+            _count(row),
+            f"{rows:,}",
+            number(rows / row.objects_per_second),
+            number(row.objects_per_second),
+            number(row.cpu_ms * rows / 1000),
+            number(2 * row.objects_per_core_second),
+            number(together_mib(row)),
+        ]
+
+    return table(heads, map(line, sorted(result.rows, key=lambda row: row.objects)))
+
+
+def together_mib(row: Row) -> float:
+    """Of all processes at one moment, in the run that took most."""
+    return float(max(run.more.get("peak_rss_bytes_together", 0) for run in row.runs)) / MIB
+
+
 TABLES: dict[str, Callable[[Result], str]] = {
     "copy": copy_table,
     "latency": latency_table,
@@ -157,6 +182,7 @@ TABLES: dict[str, Callable[[Result], str]] = {
     "relay": relay_table,
     "plan": plan_table,
     "job": job_table,
+    "check": check_table,
 }
 
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from benchmarks.results import Result, Row
-from benchmarks.tables import MIB, best, cpu_beyond_start, number, table
+from benchmarks.tables import MIB, best, cpu_beyond_start, number, table, together_mib
 
 WORKER = "s3sync (curl)"
 JOB = "s3sync migrate (curl)"
@@ -95,6 +95,31 @@ def plan_growth(results: Results) -> float | None:
     return cpu_seconds[10 * MILLION] / cpu_seconds[MILLION]
 
 
+def _check_rows(results: Results) -> list[Row]:
+    return sorted(_rows(results, "check"), key=lambda row: row.objects)
+
+
+def check_rate(results: Results) -> float | None:
+    """The slowest shape's."""
+    return min((row.objects_per_second for row in _check_rows(results)), default=None)
+
+
+def check_cpu_rate(results: Results) -> float | None:
+    """As `check_rate`, were both cores its own."""
+    return min((2 * row.objects_per_core_second for row in _check_rows(results)), default=None)
+
+
+def check_growth(results: Results) -> float | None:
+    """Of the CPU, from a million keys on each side to ten."""
+    spread = [row for row in _check_rows(results) if row.client.endswith("spread")]
+    large = [row for row in spread if row.objects > 9 * spread[0].objects]
+    return large[-1].cpu_ms * large[-1].objects / (spread[0].cpu_ms * spread[0].objects) if large else None
+
+
+def check_memory(results: Results) -> float | None:
+    return max(map(together_mib, _check_rows(results)), default=None)
+
+
 TARGETS = (
     Target("CopyObject in the worker, plain: share of s5cmd's CPU", "1/5", copy_ratio("s5cmd", tls=False), most=1 / 5),
     Target("CopyObject in the worker, TLS: share of s5cmd's CPU", "1/5", copy_ratio("s5cmd", tls=True), most=1 / 5),
@@ -106,6 +131,10 @@ TARGETS = (
     Target("inventory to plan, rows/s on 2 cores, the largest plan measured", "150,000", plan_rate, least=150_000),
     Target("inventory to plan, CPU microseconds a row beyond the start", "12", plan_cpu_us, most=12),
     Target("inventory to plan, growth of CPU from 1 to 10 million rows", "10.5", plan_growth, most=10.5),
+    Target("check of two listings, rows/s, the slowest shape", "300,000", check_rate, least=300_000),
+    Target("the same, rows for 2 core-seconds", "300,000", check_cpu_rate, least=300_000),
+    Target("check, growth of CPU from 1 to 10 million keys a side", "10.5", check_growth, most=10.5),
+    Target("check, peak MiB of all processes, 10 million keys a side", "4,096", check_memory, most=4_096),
 )
 
 

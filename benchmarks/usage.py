@@ -22,8 +22,8 @@ class Failed(Exception):
 @dataclass(frozen=True, slots=True)
 class Usage:
     """`unwaited_seconds` is CPU that the kernel did not pass on, see `measured`. `peak_rss_bytes` is of the largest
-    process. `own` is what the benchmark's own Python clients report: CPU and time of the work alone, without the start
-    of the interpreter and the first connections."""
+    process, `peak_rss_bytes_together` of all at one moment. `own` is what the benchmark's own Python clients report:
+    CPU and time of the work alone, without the start of the interpreter and the first connections."""
 
     wall_seconds: float
     user_seconds: float
@@ -33,6 +33,7 @@ class Usage:
     peak_rss_bytes_by_name: dict[str, int]
     own: dict[str, Any] = field(default_factory=dict)
     output: str = ""
+    peak_rss_bytes_together: int = 0
 
     @property
     def cpu_seconds(self) -> float:

@@ -1,101 +1,72 @@
-"""Pictures of a report, as inline SVG. Shapes are drawn here; texts are the page's, so that they keep their size on a
-phone, and nothing that comes from a bucket ever stands in the drawing.
+"""Pictures of a report: shapes as inline SVG. Texts are the page's, so that they keep their size on a phone, and
+nothing that comes from a bucket ever stands in a drawing.
 """
 
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from s3sync.model.finding import Verdict
-from s3sync.report.check_tally import OTHERS, SIZE_NAMES, CheckTally
-
 BARS_MAX = 12
-MONTHS_MAX = 48
 HEIGHT = 100
+GAP = 0.12  # of a column's width
+LEAST_WIDTH = 2.5  # of a thousand: a single object among millions is still to be seen
 
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """A labelled bar: `parts` are its colours (names of CSS classes) with their shares of the picture's width."""
+    """A labelled bar; `label` may come from a bucket."""
 
     label: str
     value: str
     svg: Markup
 
 
-def stacked(parts: Sequence[tuple[str, float]]) -> Markup:
+@dataclass(frozen=True, slots=True)
+class Timeline:
+    """Columns over time, with the texts at their axes."""
+
+    svg: Markup
+    highest: str
+    ticks: Sequence[str]
+    legend: Sequence[tuple[str, str]] = ()  # (CSS class, title)
+
+
+def stacked(parts: Sequence[tuple[str, float]], kind: str = "bar") -> Markup:
     """One bar of parts beside each other: CSS classes, and shares of the width that add up to 1 at most."""
+    shares = [(name, share) for name, share in parts if share > 0]
+    widths = [max(share * 1000, LEAST_WIDTH) for _, share in shares]
+    total = sum(widths)
+    if total > 1000 and (wide := sum(width for width in widths if width > LEAST_WIDTH)):  # noqa: PLR2004
+        # What the thin parts were given is taken from the wide ones.
+        factor = (wide - (total - 1000)) / wide
+        widths = [width * factor if width > LEAST_WIDTH else width for width in widths]
     shapes, at = [], 0.0
-    for name, share in parts:
-        if share > 0:
-            width = max(share * 1000, 2.0)  # a single object among millions is still to be seen
-            shapes.append(_rect(name, at, 0, width, 10))
-            at += width
-    return _svg(1000, 10, shapes, "bar")
+    for (name, _), width in zip(shares, widths, strict=True):
+        shapes.append(_rect(name, at, 0, width, 10))
+        at += width
+    return _svg(1000, 10, shapes, kind)
 
 
 def columns(series: Sequence[Mapping[str, float]]) -> Markup:
     """Columns side by side, each of parts on top of each other: heights in any unit, by CSS class."""
     highest = max((sum(column.values()) for column in series), default=0) or 1
     width = 1000 / max(len(series), 1)
-    shapes = []
+    shapes = [_rect("grid", 0, at, 1000, 0.4) for at in (0, HEIGHT / 4, HEIGHT / 2, HEIGHT * 3 / 4)]
     for place, column in enumerate(series):
         top = float(HEIGHT)
         for name, value in column.items():
             if value > 0:
                 height = max(value / highest * HEIGHT, 1.5)
                 top -= height
-                shapes.append(_rect(name, place * width, top, width * 0.9, height))
+                shapes.append(_rect(name, (place + GAP / 2) * width, max(top, 0), width * (1 - GAP), height))
     return _svg(1000, HEIGHT, shapes, "columns")
 
 
-def verdict_bar(tally: CheckTally) -> Markup:
-    """All objects as one bar, by verdict."""
-    total = tally.objects.total() or 1
-    return stacked([(verdict.value, tally.objects[verdict] / total) for verdict in Verdict])
-
-
-def folder_bars(tally: CheckTally) -> list[Bar]:
-    """What does not match, by prefix: the largest ones, one level deep, or two where one level shows too little."""
-    places = tally.folders if len({where for where, _ in tally.folders}) > 2 else tally.subfolders  # noqa: PLR2004
-    totals: Counter[str] = Counter()
-    for (where, _), count in places.items():
-        totals[where] += count
-    shown = [where for where, _ in totals.most_common() if where != OTHERS][:BARS_MAX]
-    rest = sum(totals.values()) - sum(totals[where] for where in shown)
-    most = max(totals.values(), default=1)
-    bars = [Bar(where or "(no prefix)", f"{totals[where]:,}", stacked(_of(places, where, most))) for where in shown]
-    return (
-        [*bars, Bar("all other prefixes", f"{rest:,}", stacked([("others", min(1.0, rest / most))]))] if rest else bars
-    )
-
-
-def size_bars(tally: CheckTally) -> list[Bar]:
-    """All objects by size, by verdict: each bar is a whole, since nearly all objects match."""
-    bars = []
-    for name in SIZE_NAMES:
-        counts = {verdict: tally.sizes[name, verdict.value] for verdict in Verdict}
-        total = sum(counts.values())
-        if total:
-            differing = total - counts[Verdict.MATCH]
-            value = f"{differing:,} of {total:,}"
-            bars.append(Bar(name, value, stacked([(v.value, n / total) for v, n in counts.items()])))
-    return bars
-
-
-def months(tally: CheckTally) -> tuple[list[str], Markup] | None:
-    """What does not match, by the month of its last change; None where no month is known."""
-    known = sorted({month for month, _ in tally.months if month != "unknown"})[-MONTHS_MAX:]
-    if not known:
-        return None
-    series = [{v.value: float(tally.months[month, v.value]) for v in Verdict} for month in known]
-    return known, columns(series)
-
-
-def _of(places: Counter[tuple[str, str]], where: str, most: int) -> list[tuple[str, float]]:
-    return [(verdict.value, places[where, verdict.value] / most) for verdict in Verdict]
+def ticks(moments: Sequence[str]) -> list[str]:
+    """The texts below an axis: the first moment, the middle and the last, as far as they are different ones."""
+    places = sorted({0, len(moments) // 2, len(moments) - 1}) if len(moments) > 2 else range(len(moments))  # noqa: PLR2004
+    return [moments[place] for place in places]
 
 
 def _rect(name: str, x: float, y: float, width: float, height: float) -> Markup:

@@ -183,19 +183,19 @@ def exit_code(tally: CheckTally, *, accept_unprovable: bool) -> int:
 
 
 _ADVICE = {
-    Verdict.MISSING_ON_TARGET: "Copy them: `s3sync migrate --from-findings {run}`.",
+    Verdict.MISSING_ON_TARGET: "Copy them: `s3sync migrate --from-findings {run}`",
     Verdict.MISSING_ON_SOURCE: "Only the target has them. Nothing deletes them: see whether somebody else put them "
     "there, or whether they were deleted on the source since.",
-    Verdict.SIZE_DIFFERS: "Copy them again: `s3sync migrate --from-findings {run}`.",
+    Verdict.SIZE_DIFFERS: "Copy them again: `s3sync migrate --from-findings {run}`",
     Verdict.CONTENT_DIFFERS: "Find out which side is right, then copy them again: `s3sync migrate --from-findings "
-    "{run}`.",
+    "{run}`",
     Verdict.METADATA_DIFFERS: "The content is equal. To bring headers, metadata, tags and storage class over: `s3sync "
-    "migrate --from-findings {run}`.",
+    "migrate --from-findings {run}`",
     Verdict.CHANGED_SINCE: "The source changed after the run: `s3sync migrate --from-findings {run}` copies what is "
     "there now; then check again.",
     Verdict.UNPROVABLE: "Nothing that was looked at proves them equal or different. `s3sync check ... --deep` reads "
     "the bodies; `--deep-sample 1%` a share of them.",
-    Verdict.ERROR: "They could not be looked at. Mend the cause that the findings name, then check again.",
+    Verdict.ERROR: "Mend the cause that the findings name, then check again.",
 }
 
 

@@ -17,9 +17,11 @@ import pyarrow.compute as pc
 
 from s3sync.model.finding import Verdict
 from s3sync.model.limits import GIB, KIB, MIB
+from s3sync.report.time_axis import coarsened, hours
 
 EXAMPLES = 10
 PREFIXES_MAX = 200
+TIMES_MAX = 400
 OTHERS = "\u2026"  # in the place of a prefix: those that were too many to be told apart
 
 SIZE_EDGES = (1, KIB, 32 * KIB, MIB, 32 * MIB, GIB)
@@ -30,9 +32,9 @@ _Places = Counter[tuple[str, str]]  # (where, verdict)
 
 @dataclass(slots=True)
 class CheckTally:
-    """`prefixes` and `months` (of the last change, by the source, else the target) are of what does not match.
-
-    `folders` are prefixes one level deep, `subfolders` two levels. `examples` are the first ones by key.
+    """`folders`, `subfolders` and `times` are of what does not match: prefixes one level deep, two levels, and the last
+    change by the source, else the target (moments as `report.time_axis` has them). `examples` are the first ones by
+    key.
     """
 
     objects: Counter[str] = field(default_factory=Counter)
@@ -41,7 +43,7 @@ class CheckTally:
     sizes: _Places = field(default_factory=Counter)
     folders: _Places = field(default_factory=Counter)
     subfolders: _Places = field(default_factory=Counter)
-    months: _Places = field(default_factory=Counter)
+    times: _Places = field(default_factory=Counter)
     details: Counter[str] = field(default_factory=Counter)
     examples: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     requests: Counter[str] = field(default_factory=Counter)
@@ -82,13 +84,11 @@ class CheckTally:
             self.evidence[evidence, Verdict.MATCH.value] += count
 
     def _add_places(self, verdict: str, rows: pa.Table) -> None:
-        for place, column in (
-            (self.folders, folders(rows["target_key"], 1)),
-            (self.subfolders, folders(rows["target_key"], 2)),
-            (self.months, pc.strftime(_modified(rows), format="%Y-%m", locale="C")),
-        ):
-            for entry in pc.value_counts(column).to_pylist():
-                place[entry["values"] if entry["values"] is not None else "unknown", verdict] += entry["counts"]
+        for place, depth in ((self.folders, 1), (self.subfolders, 2)):
+            for entry in pc.value_counts(folders(rows["target_key"], depth)).to_pylist():
+                place[entry["values"], verdict] += entry["counts"]
+        for moment, count in hours(_modified(rows)).items():
+            self.times[moment, verdict] += count
         if verdict in (Verdict.ERROR, Verdict.UNPROVABLE):
             for entry in pc.value_counts(rows["detail"]).to_pylist():
                 self.details[entry["values"] or "no reason"] += entry["counts"]
@@ -109,6 +109,7 @@ class CheckTally:
     def _trim(self) -> None:
         for places in (self.folders, self.subfolders):
             _keep_largest(places)
+        self.times = coarsened(self.times, TIMES_MAX)
         if len(self.details) > PREFIXES_MAX:
             self.details = Counter(dict(self.details.most_common(PREFIXES_MAX)))
 
@@ -130,7 +131,7 @@ class CheckTally:
         return cls(**known)
 
 
-_PAIRS = ("evidence", "sizes", "folders", "subfolders", "months")
+_PAIRS = ("evidence", "sizes", "folders", "subfolders", "times")
 _COUNTERS = ("objects", "size_bytes", *_PAIRS, "details", "requests")
 
 

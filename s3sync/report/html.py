@@ -4,6 +4,7 @@ What comes from a bucket is hostile: keys are printed without control characters
 and the page's own policy forbids scripts and requests, should anything get through.
 """
 
+from collections.abc import Mapping
 from functools import cache
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -11,21 +12,34 @@ from markupsafe import Markup, escape
 
 from s3sync.model.finding import Verdict
 from s3sync.model.keys import printable
-from s3sync.report import charts
-from s3sync.report.check_summary import CheckSummary, advice
+from s3sync.model.outcome import Status
+from s3sync.report.check_summary import CheckSummary
+from s3sync.report.check_view import CheckView
 from s3sync.report.console import duration_text, size_text
 from s3sync.report.migration_view import MigrationView
 
-TITLES = {
-    Verdict.MATCH: "equal",
-    Verdict.MISSING_ON_TARGET: "missing on the target",
-    Verdict.MISSING_ON_SOURCE: "only on the target",
-    Verdict.SIZE_DIFFERS: "of another size",
-    Verdict.CONTENT_DIFFERS: "of another content",
-    Verdict.METADATA_DIFFERS: "with other metadata",
-    Verdict.CHANGED_SINCE: "changed on the source since",
-    Verdict.UNPROVABLE: "not proved equal or different",
-    Verdict.ERROR: "that could not be looked at",
+_GREEN, _RED, _VIOLET, _ORANGE, _GREY, _BLUE, _YELLOW = (
+    "#2f8f4e", "#c4314b", "#8a63d2", "#e0641c", "#7d8896", "#2d7dd2", "#b98a00",
+)  # fmt: skip
+# The CSS classes of verdicts and statuses; white text is readable on each of them.
+COLOURS: Mapping[str, str] = {
+    Verdict.MATCH: _GREEN,
+    Verdict.MISSING_ON_TARGET: _RED,
+    Verdict.MISSING_ON_SOURCE: _VIOLET,
+    Verdict.SIZE_DIFFERS: _ORANGE,
+    Verdict.CONTENT_DIFFERS: "#a11253",
+    Verdict.METADATA_DIFFERS: _YELLOW,
+    Verdict.CHANGED_SINCE: _BLUE,
+    Verdict.UNPROVABLE: _GREY,
+    Verdict.ERROR: "#4a3238",
+    Status.COPIED: _GREEN,
+    Status.SKIPPED: "#6aa884",
+    Status.FAILED: _RED,
+    Status.VANISHED: _VIOLET,
+    Status.CHANGED: _BLUE,
+    Status.ARCHIVED: _ORANGE,
+    "throttled": _YELLOW,
+    "others": "#98a3b0",
 }
 
 
@@ -46,29 +60,20 @@ def _environment() -> Environment:
     )
     made.filters |= {"key": printable, "size": size_text, "duration": duration_text}
     made.filters |= {"count": lambda number: f"{number:,}", "sentence": sentence}
+    made.globals["colours"] = [(str(name), colour) for name, colour in COLOURS.items()]
     return made
 
 
 def check_html(summary: CheckSummary, findings_files: int) -> str:
     """The page of a check. `findings_files`: how many files of findings lie beside it."""
-    tally = summary.tally
-    return (
-        _environment()
-        .get_template("check.html.j2")
-        .render(
-            summary=summary,
-            verdicts=[(v.value, TITLES[v], tally.objects[v], tally.size_bytes[v]) for v in Verdict if tally.objects[v]],
-            colour={0: "good", 4: "warn"}.get(summary.exit_code, "bad"),
-            overall=charts.verdict_bar(tally),
-            folders=charts.folder_bars(tally),
-            sizes=charts.size_bars(tally),
-            months=charts.months(tally),
-            advice=[(v.value, TITLES[v], sentence) for v, sentence in advice(summary)],
-            examples=[(v.value, TITLES[v], tally.examples[v]) for v in Verdict if tally.examples.get(v)],
-            evidence=[(name, count) for (name, verdict), count in sorted(tally.evidence.items()) if verdict == "match"],
-            details=tally.details.most_common(10),
-            findings_files=findings_files,
-        )
+    view = CheckView(summary)
+    template = _environment().get_template("check.html.j2")
+    return template.render(
+        view=view,
+        summary=summary,
+        tally=summary.tally,
+        details=summary.tally.details.most_common(10),
+        findings_files=findings_files,
     )
 
 

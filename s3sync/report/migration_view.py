@@ -1,6 +1,6 @@
 """What the report of a migration shows: the summary, and the run over time as far as its tables tell."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -9,8 +9,10 @@ from markupsafe import Markup
 from s3sync.errors import EXIT_DONE, EXIT_INCOMPLETE
 from s3sync.model.outcome import ErrorClass, Status
 from s3sync.report import charts
-from s3sync.report.charts import Bar
-from s3sync.report.summary import Summary
+from s3sync.report.charts import Bar, Timeline
+from s3sync.report.check_view import share_text
+from s3sync.report.console import duration_text, size_text
+from s3sync.report.summary import Summary, unfinished
 
 COLUMNS = 60
 
@@ -57,12 +59,32 @@ class MigrationView:
     @property
     def overall(self) -> Markup:
         settled, total = self.summary.counts.settled, self.summary.counts.planned_total.objects or 1
-        return charts.stacked([(status.value, settled[status].objects / total) for status in Status])
+        parts = [(status.value, settled[status].objects / total) for status in Status]
+        return charts.stacked([*parts, ("others", self.summary.counts.remaining / total)], "bar large")
 
     @property
-    def statuses(self) -> list[tuple[str, int, int]]:
-        settled = self.summary.counts.settled
-        return [(s.value, settled[s].objects, settled[s].size_bytes) for s in Status if settled[s].objects]
+    def tiles(self) -> list[tuple[str, str, str]]:
+        """The figures that are told first: title, figure, and a word about it."""
+        summary = self.summary
+        copied = summary.counts.settled[Status.COPIED]
+        left = unfinished(summary.counts) + summary.counts.remaining
+        fastest = max(self._rates("objects"), default=summary.objects_per_second)
+        return [
+            ("Objects copied", f"{copied.objects:,}", f"of {summary.counts.planned_total.objects:,} planned"),
+            ("Bytes copied", size_text(copied.size_bytes), f"{size_text(summary.bytes_per_second)}/s on average"),
+            ("Objects a second", f"{summary.objects_per_second:,.0f}", f"{fastest:,.0f} at its fastest"),
+            ("Left to do", f"{left:,}", "failed, changed, archived, not begun" if left else "nothing"),
+        ]
+
+    @property
+    def statuses(self) -> list[tuple[str, str, int, str, int]]:
+        """Name, title, objects, their share, bytes; what has no outcome yet comes last."""
+        counts = self.summary.counts
+        total, settled, left = counts.planned_total, counts.settled, counts.remaining
+        rows = [(s.value, s.value, settled[s].objects, settled[s].size_bytes) for s in Status if settled[s].objects]
+        if left:
+            rows.append(("others", "still to do", left, total.size_bytes - sum(size for *_, size in rows)))
+        return [(name, title, n, share_text(n, total.objects), size) for name, title, n, size in rows]
 
     @property
     def span(self) -> tuple[datetime, datetime] | None:
@@ -72,16 +94,43 @@ class MigrationView:
         begins = [piece.ended_at - timedelta(seconds=piece.seconds) for piece in self.pieces]
         return min(begins), max(piece.ended_at for piece in self.pieces)
 
-    def over_time(self, unit: str) -> Markup:
-        """Throughput over the span, in `objects` or `size_bytes`; each piece is spread evenly over its seconds."""
-        return charts.columns([{"copied": value} for value in self._spread(unit)])
+    @property
+    def objects_over_time(self) -> Timeline:
+        return self._timeline("objects", lambda rate: f"{rate:,.0f} objects/s at most")
 
     @property
-    def trouble_over_time(self) -> Markup | None:
+    def bytes_over_time(self) -> Timeline:
+        return self._timeline("size_bytes", lambda rate: f"{size_text(rate)}/s at most")
+
+    @property
+    def trouble_over_time(self) -> Timeline | None:
         failed, throttled = self._spread("failed"), self._spread("throttled")
-        if not any(failed) and not any(throttled):
+        highest = max(map(sum, zip(failed, throttled, strict=True)), default=0.0)
+        if not highest:
             return None
-        return charts.columns([{"failed": f, "throttled": t} for f, t in zip(failed, throttled, strict=True)])
+        svg = charts.columns([{"failed": f, "throttled": t} for f, t in zip(failed, throttled, strict=True)])
+        legend = (("failed", "objects that failed"), ("throttled", "answers that asked to slow down"))
+        return Timeline(svg, f"{highest:,.0f} at most in {duration_text(self._column_seconds)}", self._ticks, legend)
+
+    def _timeline(self, unit: str, told: Callable[[float], str]) -> Timeline:
+        """A rate over the span; each piece is spread evenly over its seconds."""
+        rates = self._rates(unit)
+        return Timeline(charts.columns([{"copied": rate} for rate in rates]), told(max(rates)), self._ticks)
+
+    def _rates(self, unit: str) -> list[float]:
+        """Objects or bytes a second in each column; none where the tables tell no times."""
+        return [amount / self._column_seconds for amount in self._spread(unit)] if self.pieces else []
+
+    @property
+    def _column_seconds(self) -> float:
+        begin, end = self.span or (self.summary.started_at, self.summary.ended_at)
+        return max((end - begin).total_seconds(), 1.0) / COLUMNS
+
+    @property
+    def _ticks(self) -> list[str]:
+        begin, end = self.span or (self.summary.started_at, self.summary.ended_at)
+        middle = begin + (end - begin) / 2
+        return [f"{at:%Y-%m-%d %H:%M:%S}" if at is begin else f"{at:%H:%M:%S}" for at in (begin, middle, end)]
 
     @property
     def trouble_bars(self) -> list[Bar]:
@@ -116,11 +165,12 @@ class MigrationView:
         ]
 
     def _spread(self, unit: str) -> list[float]:
+        """The pieces' objects, bytes, failures or throttles in each of the span's columns."""
         spread = [0.0] * COLUMNS
         span = self.span
         if span is None:
             return spread
-        begin, width = span[0], max((span[1] - span[0]).total_seconds(), 1.0) / COLUMNS
+        begin, width = span[0], self._column_seconds
         for piece in self.pieces:
             last = (piece.ended_at - begin).total_seconds() / width
             first = last - max(piece.seconds, 0.001) / width

@@ -108,7 +108,7 @@ FRAME = """<!doctype html><title>wide</title><body style="margin:0">
 }})</script>"""
 
 
-@pytest.mark.parametrize("width", [320, PHONE, TABLET, DESKTOP])
+@pytest.mark.parametrize("width", [320, PHONE, 390, TABLET, DESKTOP])
 def test_nothing_is_wider_than_the_screen_or_too_small_to_read(browser: Browser, page: Path, width: int) -> None:
     frame = page.with_name("frame.html")
     frame.write_text(FRAME.format(name=page.name, width=width), encoding="utf-8")
@@ -123,9 +123,9 @@ def test_the_pictures_show(browser: Browser, tmp_path: Path) -> None:
     path, out = tmp_path / "check.html", tmp_path / "screen.png"
     html = a_check()
     path.write_text(html, encoding="utf-8")
-    seen = colours(browser.picture(path, 600, 420, out))
+    seen = colours(browser.picture(path, 900, 700, out))
     path.write_text(re.sub(r"<svg.*?</svg>", "", html, flags=re.DOTALL), encoding="utf-8")
-    without = colours(browser.picture(path, 600, 420, out))
+    without = colours(browser.picture(path, 900, 700, out))
     for name, colour in COLOURS.items():
         assert seen[colour] > without[colour] + 50, name
 

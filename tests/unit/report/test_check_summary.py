@@ -12,7 +12,7 @@ import pytest
 from s3sync.errors import InvariantBroken
 from s3sync.model.finding import Evidence, Finding, Verdict
 from s3sync.report.check_summary import CheckCounts, CheckSummary, advice, check_view, exit_code, verify_verdicts
-from s3sync.report.check_tally import EXAMPLES, OTHERS, PREFIXES_MAX, SIZE_NAMES, CheckTally, folders
+from s3sync.report.check_tally import EXAMPLES, OTHERS, PREFIXES_MAX, SIZE_NAMES, TIMES_MAX, CheckTally, folders
 from s3sync.report.console import console_for
 from s3sync.runs.check_batch import finding_table, findings_of
 
@@ -114,7 +114,7 @@ def test_a_tally_of_findings():
     assert made.size_bytes == {"size_differs": 12, "error": 5, "match": 2047 + 2**30}
     assert made.folders == {("a/", "size_differs"): 2, ("", "error"): 1}
     assert made.subfolders == {("a/x/", "size_differs"): 1, ("a/y/", "size_differs"): 1, ("", "error"): 1}
-    assert made.months == {("2026-02", "size_differs"): 2, ("2026-02", "error"): 1}
+    assert made.times == {("2026-02-03T00", "size_differs"): 2, ("2026-02-03T00", "error"): 1}
     assert made.details == {"d: e": 1}
     assert made.read_bytes == 9
     matched = {name for name, verdict in made.sizes if verdict == "match"}
@@ -124,8 +124,18 @@ def test_a_tally_of_findings():
     assert CheckTally.from_json(json.loads(json.dumps(made.to_json()))) == made
 
 
-def test_a_month_that_is_not_known():
-    assert tally_of(finding(when=None)).months == {("unknown", "size_differs"): 1}
+def test_a_time_that_is_not_known():
+    assert tally_of(finding(when=None)).times == {("unknown", "size_differs"): 1}
+
+
+def test_times_are_told_in_the_finest_unit_that_stays_small():
+    """C11."""
+    rows = [finding(f"{n:04d}", when=WHEN + timedelta(hours=25 * n)) for n in range(TIMES_MAX)]
+    assert {len(moment) for moment, _ in tally_of(*rows).times} == {13}
+    whole = tally_of(*rows)
+    whole.add(tally_of(finding(when=WHEN - timedelta(days=1)), finding(when=None)))
+    assert {len(moment) for moment, _ in whole.times if moment != "unknown"} == {7}
+    assert sum(whole.times.values()) == TIMES_MAX + 2
 
 
 def test_tallies_add_up_and_stay_small():

@@ -107,7 +107,7 @@ def test_a_page_of_nothing_and_of_equal_buckets():
     assert "There was nothing to compare" in check_html(summary_of(CheckTally()), 0)
     html = check_html(summary_of(with_verdicts(Verdict.MATCH)), 0)
     assert "All 2 objects match" in html
-    assert 'class="verdict good"' in html
+    assert 'class="card hero good"' in html
     assert "What to do next" not in html
 
 
@@ -180,7 +180,7 @@ def test_the_page_of_a_migration():
         "8 of 10 objects are done",
         "SlowDown throttled, was retried",
         "2 failed, 1 of them throttled",
-        "exit code 3",
+        "Exit code 3",
     ):
         assert words in text
     assert view.summary.state is State.INCOMPLETE
