@@ -43,7 +43,7 @@ LOCAL = [
 TEST = [
     *LOCAL,
     "boto3-stubs[emr,s3,sqs,sts]",
-    "cfn-lint",  # conf/emr/stack.yml
+    "cfn-lint",  # conf/cloudformation/
     "hypothesis",
     "mypy",
     "pytest",

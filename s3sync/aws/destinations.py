@@ -32,10 +32,13 @@ class ApiCall:
 
 
 class Sent(Protocol):
-    """A job that was sent. `place` says where it is, for people."""
+    """A job that was sent. `place` says where it is, and `cancelling` how it is stopped, for people."""
 
     @property
     def place(self) -> str: ...
+
+    @property
+    def cancelling(self) -> str: ...
 
     def state(self) -> JobState: ...
 
@@ -69,6 +72,11 @@ class SentStep:
     def place(self) -> str:
         return f"step {self.step_id} of cluster {self.cluster_id}"
 
+    @property
+    def cancelling(self) -> str:
+        step = f"--cluster-id {self.cluster_id} --step-ids {self.step_id}"
+        return f"to stop it: `aws emr cancel-steps {step}`, and `yarn application -kill ID` on the cluster"
+
     def state(self) -> JobState:
         return emr.step_state(self.access, self.cluster_id, self.step_id)
 
@@ -88,6 +96,11 @@ class SentRun:
     @property
     def place(self) -> str:
         return f"job run {self.run_id} of application {self.application_id}"
+
+    @property
+    def cancelling(self) -> str:
+        command = f"aws emr-serverless cancel-job-run --application-id {self.application_id}"
+        return f"to stop it: `{command} --job-run-id {self.run_id}`"
 
     def state(self) -> JobState:
         return emr_serverless.run_state(self.access, self.application_id, self.run_id)
@@ -132,7 +145,7 @@ class NewCluster:
     user_conf: SparkConf
 
     def under_way(self, name: str) -> str | None:
-        return emr.waiting_cluster(self.access, name)
+        return emr.waiting_on_a_cluster(self.access, name, f"{self.cluster['Name']}: ")
 
     def calls(self, jobs: Sequence[JobRun], shipment: Shipment, defaults: SparkConf) -> tuple[ApiCall, ...]:
         steps = _steps(jobs, shipment, defaults, self.platform, self.submit, self.user_conf)

@@ -14,7 +14,7 @@ from s3sync.deploy.releases import processor_of
 from s3sync.errors import ConfigError
 
 _WAITING = ("PENDING", "RUNNING")
-_AT_WORK: Final = ("STARTING", "BOOTSTRAPPING", "RUNNING")
+_ALIVE: Final = ("STARTING", "BOOTSTRAPPING", "RUNNING", "WAITING")
 _OVER = ("TERMINATING", "TERMINATED", "TERMINATED_WITH_ERRORS")
 _SUCCEEDED = "COMPLETED"
 _ENDED = (_SUCCEEDED, "CANCELLED", "FAILED", "INTERRUPTED")
@@ -76,14 +76,16 @@ def waiting_step(access: Access, cluster_id: str, name: str) -> str | None:
     return None
 
 
-def waiting_cluster(access: Access, name: str) -> str | None:
-    """The id of a cluster of that name that starts or runs, if there is one."""
+def waiting_on_a_cluster(access: Access, name: str, beginning: str) -> str | None:
+    """The ids of a cluster and its step of that name that waits or runs, if there is one. The clusters are those that
+    have the same name, and those whose name begins so: they were started for several jobs."""
     with asking("EMR ListClusters"):
-        pages = client("emr", access).get_paginator("list_clusters").paginate(ClusterStates=list(_AT_WORK))
-        for page in pages:
-            for cluster in page["Clusters"]:
-                if cluster.get("Name") == name:
-                    return str(cluster.get("Id"))
+        pages = client("emr", access).get_paginator("list_clusters").paginate(ClusterStates=list(_ALIVE))
+        clusters = [(str(each.get("Id")), str(each.get("Name"))) for page in pages for each in page["Clusters"]]
+    for cluster_id, title in clusters:
+        is_ours = title == name or title.startswith(beginning)
+        if is_ours and (step_id := waiting_step(access, cluster_id, name)):
+            return f"{cluster_id}, {step_id}"
     return None
 
 

@@ -76,7 +76,7 @@ def _any(_: Config) -> None:
 
 
 JOBS = ("migrate", "check", "retry", "doctor")
-SCHEDULE_ACTS = ("put", "list", "remove")
+SCHEDULE_ACTS = ("put", "list", "remove", "template")
 _DRY_RUN = flag("--dry-run", help="show exactly what would be sent, and send nothing")
 _ONLY = names("--only", metavar="NAME", help="only this job of the file of jobs; may be repeated")
 
@@ -148,11 +148,15 @@ COMMANDS: Mapping[Command, CommandSpec] = {
         "run the jobs of conf/buckets.yml at their times, by EventBridge Scheduler",
         _any,
         (
-            Extra(("act",), "make or change the schedules, show them, or remove them", {"choices": SCHEDULE_ACTS}),
+            Extra(
+                ("act",),
+                "make or change the schedules, show them, remove them, or print them as a CloudFormation template",
+                {"choices": SCHEDULE_ACTS},
+            ),
             _ONLY,
             _DRY_RUN,
         ),
-        "(put | list | remove) [options]",
+        "(put | list | remove | template) [options]",
     ),
     Command.DOCTOR: CommandSpec(
         "look for what would go wrong in a run, and say what to do",

@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -11,13 +11,13 @@ from rich.console import Console
 from s3sync.aws.destinations import destination_of
 from s3sync.aws.scheduler import put_schedule, remove_schedule, schedules
 from s3sync.cli.options import Invocation
-from s3sync.cli.shipping import Order, load_cargo, order, upload_all, with_check
+from s3sync.cli.shipping import Cargo, Order, load_cargo, orders_of, upload_all
 from s3sync.cli.submit import buckets_file, config_of, shown
 from s3sync.config.jobs import Job, chosen, read_jobs
 from s3sync.config.model import IfLocked
 from s3sync.config.setting import Command
 from s3sync.deploy.build import cache_folder
-from s3sync.deploy.schedules import schedule_of
+from s3sync.deploy.schedules import schedule_of, template
 from s3sync.deploy.spark_conf import user_conf
 from s3sync.errors import EXIT_DONE, ConfigError
 
@@ -25,40 +25,54 @@ Say = Callable[[str], None]
 
 
 def schedule(invocation: Invocation, console: Console) -> int:
-    """Put, list or remove the schedules. Raises S3SyncError."""
+    """Put, list, remove or print the schedules. Raises S3SyncError."""
 
     def say(text: str) -> None:
         console.print(text, highlight=False, markup=False, soft_wrap=True)
 
-    acts = {"put": _put, "list": _list, "remove": _remove}
+    acts = {"put": _put, "list": _list, "remove": _remove, "template": _template}
     acts[invocation.extra.act](invocation, say)
     return EXIT_DONE
 
 
 def _put(invocation: Invocation, say: Say) -> None:
-    config, extra = invocation.config, invocation.extra
-    jobs = [job for job in chosen(read_jobs(buckets_file(config)), extra.only) if job.schedule or extra.only]
-    if not jobs:
-        raise ConfigError(str(buckets_file(config)), "no job has a `schedule`")
-    deploy = config.access.deploy
-    destination = destination_of(deploy, config.submit, user_conf(config.submit.spark_conf))
-    for job in jobs:
-        cargo = load_cargo(_orders(job, invocation), destination, config, cache_folder(), say)
-        (call,) = cargo.calls
-        wanted = schedule_of(job, call.service, call.operation, call.parameters, config.schedule)
-        if extra.dry_run:
+    config, deploy = invocation.config, invocation.config.access.deploy
+    for job, cargo, wanted in _wanted(invocation, say):
+        if invocation.extra.dry_run:
             sys.stdout.write(_shown(shown(cargo, config), wanted))
             continue
         upload_all(deploy, cargo, say)
         say(f"{job.name}: {put_schedule(deploy, wanted)}: {job.schedule} ({job.timezone})")
 
 
+def _template(invocation: Invocation, say: Say) -> None:
+    """What the schedules start is uploaded, but for a dry run; the schedules are the stack's affair."""
+    found = []
+    for _, cargo, wanted in _wanted(invocation, say):
+        if not invocation.extra.dry_run:
+            upload_all(invocation.config.access.deploy, cargo, say)
+        found.append(wanted)
+    sys.stdout.write(json.dumps(template(found), indent=2, ensure_ascii=False) + "\n")
+
+
+def _wanted(invocation: Invocation, say: Say) -> Iterator[tuple[Job, Cargo, dict[str, Any]]]:
+    """Each job that has a schedule, or was asked for, with what it sends and the schedule. Changes nothing."""
+    config, extra = invocation.config, invocation.extra
+    jobs = [job for job in chosen(read_jobs(buckets_file(config)), extra.only) if job.schedule or extra.only]
+    if not jobs:
+        raise ConfigError(str(buckets_file(config)), "no job has a `schedule`")
+    destination = destination_of(config.access.deploy, config.submit, user_conf(config.submit.spark_conf))
+    for job in jobs:
+        cargo = load_cargo(_orders(job, invocation), destination, config, cache_folder(), say)
+        (call,) = cargo.calls
+        yield job, cargo, schedule_of(job, call.service, call.operation, call.parameters, config.schedule)
+
+
 def _orders(job: Job, invocation: Invocation) -> tuple[Order, ...]:
     """A run that finds its target locked by the one before ends at once, and well."""
     config = config_of(job, invocation)
     config = replace(config, run=replace(config.run, if_locked=IfLocked.SKIP))
-    one = order(Command.MIGRATE, config, None)
-    return with_check((one,), {one.name: job.check or config.submit.check_after}, None)
+    return orders_of(Command.MIGRATE, config, None, check=job.check or config.submit.check_after, job=job.name)
 
 
 def _shown(cargo: str, wanted: dict[str, Any]) -> str:

@@ -1,6 +1,6 @@
 """From jobs to calls: what each job's configuration is, what must be uploaded for it, and what will be sent."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -44,8 +44,9 @@ class Cargo:
     calls: tuple[ApiCall, ...]
 
 
-def order(command: str, config: Config, now: datetime | None) -> Order:
-    """`now` makes the job tell how it ended, under an id of its own; a schedule's job has nobody to tell.
+def order(command: str, config: Config, now: datetime | None, job: str | None = None) -> Order:
+    """`now` makes the job tell how it ended, under an id of its own; a schedule's job has nobody to tell. `job` is its
+    name in the file of jobs.
 
     Raises ConfigError where the command can't do with the configuration.
     """
@@ -53,18 +54,18 @@ def order(command: str, config: Config, now: datetime | None) -> Order:
     if spec.check is not None:
         spec.check(config)
     submission_id = new_run_id(now) if now else None
-    name = job_name(command, config.source.bucket, config.target.bucket, config.inventory.manifests)
-    return Order(command, replace(config, run=replace(config.run, submission_id=submission_id)), name)
+    config = replace(config, run=replace(config.run, submission_id=submission_id))
+    return Order(command, config, job_name(command, config, job))
 
 
-def with_check(orders: Sequence[Order], wanted: Mapping[str, bool], now: datetime | None) -> tuple[Order, ...]:
-    """A check behind each migrate whose name is wanted."""
-    result: list[Order] = []
-    for each in orders:
-        result.append(each)
-        if each.command == Command.MIGRATE and wanted[each.name]:
-            result.append(order("check", each.config, now))
-    return tuple(result)
+def orders_of(
+    command: str, config: Config, now: datetime | None, *, check: bool, job: str | None = None
+) -> tuple[Order, ...]:
+    """The job, and a check behind it where it is a migrate and one is wanted."""
+    first = order(command, config, now, job)
+    if command != Command.MIGRATE or not check:
+        return (first,)
+    return (first, order(Command.CHECK, config, now, job))
 
 
 def load_cargo(orders: Sequence[Order], destination: Destination, base: Config, cache: Path, say: Say) -> Cargo:

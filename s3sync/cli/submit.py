@@ -10,17 +10,18 @@ from pathlib import Path
 from rich.console import Console
 
 from s3sync.aws.artifacts import is_there
-from s3sync.aws.destinations import Destination, destination_of
+from s3sync.aws.destinations import Destination, Sent, destination_of
 from s3sync.cli.following import follow
 from s3sync.cli.options import Invocation
-from s3sync.cli.shipping import Cargo, Order, Say, load_cargo, order, upload_all, with_check
+from s3sync.cli.shipping import Cargo, Order, Say, load_cargo, orders_of, upload_all
 from s3sync.config.files import conf_file
 from s3sync.config.jobs import Job, chosen, read_jobs
 from s3sync.config.load import load
 from s3sync.config.model import Config
+from s3sync.config.setting import Command
 from s3sync.deploy.build import cache_folder
 from s3sync.deploy.spark_conf import user_conf
-from s3sync.errors import EXIT_DONE, ConfigError
+from s3sync.errors import EXIT_DONE, ConfigError, Interrupted
 
 
 def submit(invocation: Invocation, console: Console) -> int:
@@ -46,7 +47,16 @@ def submit(invocation: Invocation, console: Console) -> int:
         say(f"{each.name}: {job.place}")
     if not extra.wait:
         return EXIT_DONE
-    codes = [follow(each, job, console) for each, job in zip(orders, sent, strict=True)]
+    return _followed(orders, sent, console)
+
+
+def _followed(orders: Sequence[Order], sent: Sequence[Sent], console: Console) -> int:
+    """The first exit code that is not 0. Ctrl-C ends the watching, and no job."""
+    try:
+        codes = [follow(each, job, console) for each, job in zip(orders, sent, strict=True)]
+    except KeyboardInterrupt:
+        places = ", ".join(job.place for job in sent)
+        raise Interrupted(f"not watched any more; what was sent goes on: {places}; {sent[0].cancelling}") from None
     return next((code for code in codes if code), EXIT_DONE)
 
 
@@ -74,13 +84,14 @@ def _orders(invocation: Invocation, now: datetime) -> tuple[Order, ...]:
         raise ConfigError("s3sync submit", "give either a job, such as migrate, or --all; see `s3sync submit --help`")
     if extra.only and not extra.all:
         raise ConfigError("--only", "chooses among the jobs of --all; give that too")
+    after = config.submit.check_after
     if not extra.all:
-        one = order(extra.job, config, now)
-        return with_check((one,), {one.name: config.submit.check_after}, now)
+        return orders_of(extra.job, config, now, check=after)
     jobs = [job for job in chosen(read_jobs(buckets_file(config)), extra.only) if job.enabled or extra.only]
-    made = [(job, order("migrate", config_of(job, invocation), now)) for job in jobs]
-    return with_check(
-        [each for _, each in made], {each.name: job.check or config.submit.check_after for job, each in made}, now
+    return tuple(
+        each
+        for job in jobs
+        for each in orders_of(Command.MIGRATE, config_of(job, invocation), now, check=job.check or after, job=job.name)
     )
 
 

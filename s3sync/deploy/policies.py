@@ -1,5 +1,5 @@
-"""The least policies for the very buckets that are configured: for the role that runs the job, for buckets and keys of
-other accounts, and for those who submit and schedule.
+"""The least policies for the very buckets that are configured: for the role that runs the job, and for buckets and keys
+of other accounts. What those need who submit and schedule stands in conf/cloudformation/emr.yml.
 
 A server-side copy is one request, signed with the target's credentials, so these read the source too; the source's own
 credentials list it. No statement allows `s3:*`, and none names all buckets. AWS: "Actions, resources, and condition

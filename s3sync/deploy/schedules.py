@@ -5,7 +5,8 @@ operation's parameters as JSON.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from hashlib import sha256
 from typing import Any
 
 from s3sync.config.jobs import Job
@@ -56,3 +57,21 @@ def schedule_of(
         "FlexibleTimeWindow": {"Mode": "OFF"},
         "Target": target,
     }
+
+
+def template(schedules: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+    """The schedules (parameters of CreateSchedule) as a CloudFormation template, which has the same names for them."""
+    resources = {
+        _logical_id(each["Name"]): {"Type": "AWS::Scheduler::Schedule", "Properties": dict(each)} for each in schedules
+    }
+    return {
+        "AWSTemplateFormatVersion": "2010-09-09",
+        "Description": "Schedules of s3sync, made by `s3sync schedule template`",
+        "Resources": resources,
+    }
+
+
+def _logical_id(name: str) -> str:
+    """Letters and digits only; a hash tells `a-b` from `ab`."""
+    plain = "".join(c for c in name if c.isascii() and c.isalnum())
+    return f"{plain}{sha256(name.encode()).hexdigest()[:8]}"

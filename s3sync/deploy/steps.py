@@ -6,11 +6,13 @@ its arguments; consoles show them to everyone who may look at the cluster.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import Any
 
-from s3sync.config.model import OnFailure
+from s3sync.config.model import Config, OnFailure
 from s3sync.deploy.spark_conf import APP, DEPS
 from s3sync.errors import ConfigError
+from s3sync.model.keys import printable
 
 NAME_MAX = 256
 ARGUMENTS_MAX_CHARACTERS = 10_280  # EMR: "Step" - the most of all arguments together
@@ -39,7 +41,7 @@ class Shipment:
 
 @dataclass(frozen=True, slots=True)
 class JobRun:
-    """One job to run: `name` is its step's, `command` one of s3sync's, `config_uri` its configuration file."""
+    """One job to run: `name` is its step's (`job_name`), `command` one of s3sync's, `config_uri` the configuration."""
 
     name: str
     command: str
@@ -66,7 +68,7 @@ def step(job: JobRun, shipment: Shipment, conf: Mapping[str, str], on_failure: O
             "put Spark's settings into the cluster file",
         )
     return {
-        "Name": job.name[:NAME_MAX],
+        "Name": job.name,
         "ActionOnFailure": _ON_FAILURE[on_failure],
         "HadoopJarStep": {"Jar": "command-runner.jar", "Args": arguments},
     }
@@ -91,7 +93,7 @@ def serverless_run(
         "applicationId": application_id,
         "clientToken": token,
         "executionRoleArn": execution_role_arn,
-        "name": job.name[:NAME_MAX],
+        "name": job.name,
         "executionTimeoutMinutes": 0,  # no limit; the default would end a long migration after 12 hours
         "jobDriver": {
             "sparkSubmit": {
@@ -112,6 +114,17 @@ def _quoted(value: str) -> str:
     return f'"{value}"' if " " in value else value
 
 
-def job_name(command: str, source: str | None, target: str | None, manifests: Sequence[str] = ()) -> str:
-    """What consoles show: the same for each run of the same job, so that a run that is under way is recognised."""
-    return f"s3sync {command} {source or (manifests[0] if manifests else '?')} to {target}"
+def job_name(command: str, config: Config, job: str | None = None) -> str:
+    """What consoles show, such as `s3sync migrate photos: a/x/ to b`: the same for each run of the same job, so that a
+    run that is under way is recognised, and another one for another job. `job` is its name in the file of jobs."""
+    source, target = config.source, config.target
+    places = [f"{source.bucket}/{prefix}" for prefix in source.prefixes] if source.bucket else []
+    places = places or [source.bucket or next(iter(config.inventory.manifests), "?")]
+    more = f" and {len(places) - 1} more" if len(places) > 1 else ""
+    where = f"{target.bucket}/{target.prefix}" if target.prefix else str(target.bucket)
+    label = f" {job}:" if job else ""
+    name = printable(f"s3sync {command}{label} {places[0]}{more} to {where}", 4 * NAME_MAX)
+    if len(name) <= NAME_MAX:
+        return name
+    mark = sha256(name.encode()).hexdigest()[:8]  # long prefixes may differ at their ends only
+    return f"{name[: NAME_MAX - len(mark) - 1]}~{mark}"

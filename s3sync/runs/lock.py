@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from s3sync.aws.store import Store
+from s3sync.config.model import Config
 from s3sync.errors import LockHeld, StoreError
 
 HEARTBEATS_PER_TIMEOUT = 6
@@ -27,6 +28,11 @@ HEARTBEATS_PER_TIMEOUT = 6
 def lock_name(target: str) -> str:
     """The lock's folder for a target such as `https://endpoint/bucket/prefix`."""
     return f"locks/{sha256(target.encode()).hexdigest()[:24]}"
+
+
+def lock_target(config: Config) -> str:
+    """The target of a run with this configuration, as its lock names it."""
+    return f"{config.access.target.endpoint_url or 'aws'}/{config.target.bucket}/{config.target.prefix}"
 
 
 def _this_process() -> dict[str, Any]:
@@ -88,6 +94,11 @@ class TargetLock:
         self._thread = threading.Thread(target=self._keep, name="target-lock", daemon=True)
         self._thread.start()
         return self
+
+    def await_free(self) -> None:
+        """Return when nobody holds the lock, which stays free. Raises LockHeld when its holder shows a sign of life."""
+        if ruling := self._ruling():
+            self._await_end(ruling)
 
     def __exit__(self, *_: object) -> None:
         self._ended.set()

@@ -16,7 +16,7 @@ from rich.console import Console
 from s3sync.aws.store import Store, open_store
 from s3sync.config.files import conf_file
 from s3sync.config.load import describe
-from s3sync.config.model import Config
+from s3sync.config.model import Config, IfLocked
 from s3sync.errors import Interrupted
 from s3sync.model.candidates import SIDE_SOURCE, SIDE_TARGET
 from s3sync.planning.check_cost import look_estimate
@@ -28,6 +28,7 @@ from s3sync.runs.check_batch import looked_batches
 from s3sync.runs.folder import RunFolder, find_or_create, new_run_id
 from s3sync.runs.followed import CHECK, FINDINGS, findings_of_check
 from s3sync.runs.judged import Judged
+from s3sync.runs.lock import TargetLock, lock_target
 from s3sync.runs.reports import report_store, write_check_report, write_findings_part
 from s3sync.runs.requeue import requeue
 from s3sync.runs.submissions import announce_run
@@ -43,6 +44,8 @@ FILES_BY_DRIVER = 8
 def check(config: Config, console: Console, *, is_mode: bool = False) -> int:
     """Run the check, or go on with it, and return its exit code. Raises S3SyncError where it ends before its end.
 
+    Raises LockHeld, before it has begun, where a run works on the target and the configuration says to skip then.
+
     `is_mode`: asked for as `--mode check`, which sends findings to the dead-letter queue, as the tool of old did.
     """
     began = datetime.now(UTC)
@@ -52,6 +55,8 @@ def check(config: Config, console: Console, *, is_mode: bool = False) -> int:
 
     store = open_store(config.run.work_uri, config.access.work)
     prepared = prepare_check(config, store)
+    if config.run.if_locked is IfLocked.SKIP:  # a schedule's check: a target in the middle of a run only looks bad
+        TargetLock(store, lock_target(prepared.config), "", config.run.lock_timeout_seconds, say).await_free()
     folder, is_known = _find(store, prepared, began)
     announce_run(store, config.run.submission_id, folder.run_id)
     epoch = folder.begin_epoch({"at": began.isoformat()})

@@ -24,7 +24,7 @@ from s3sync.report.summary import State
 from s3sync.runs.enqueue import enqueue_run
 from s3sync.runs.finish import finish_run
 from s3sync.runs.folder import RunFolder, find_or_create
-from s3sync.runs.lock import TargetLock
+from s3sync.runs.lock import TargetLock, lock_target
 from s3sync.runs.plan import Plan
 from s3sync.runs.reports import report_store, write_migration_report
 from s3sync.runs.submissions import announce_run
@@ -141,9 +141,8 @@ class _Work:
     def begun(self) -> Iterator[tuple[RunContext, TargetLock]]:
         """Lock the target, count this start, open Spark."""
         config = self.prepared.config
-        target = f"{config.access.target.endpoint_url or 'aws'}/{config.target.bucket}/{config.target.prefix}"
         timeout_seconds = config.run.lock_timeout_seconds
-        with TargetLock(self.store, target, self.folder.run_id, timeout_seconds, self.say) as lock:
+        with TargetLock(self.store, lock_target(config), self.folder.run_id, timeout_seconds, self.say) as lock:
             epoch = self.folder.begin_epoch({"at": datetime.now(UTC).isoformat()})
             self.say(
                 f"{'Going on with' if self.is_known else 'Beginning'} run {self.folder.run_id} in {self.folder.uri}"

@@ -31,6 +31,8 @@ def laptop(
     laptop = Laptop(tmp_path, capsys, f"work-{abs(hash(request.node.nodeid)):x}")
     laptop.aws("s3").create_bucket(Bucket=laptop.bucket)
     yield laptop
+    clusters = laptop.aws("emr").list_clusters(ClusterStates=["RUNNING", "WAITING"])["Clusters"]
+    laptop.aws("emr").terminate_job_flows(JobFlowIds=[each["Id"] for each in clusters])
     for key in laptop.listed():
         laptop.aws("s3").delete_object(Bucket=laptop.bucket, Key=key)
     laptop.aws("s3").delete_bucket(Bucket=laptop.bucket)

@@ -13,6 +13,7 @@ from s3sync.aws.store import LocalStore
 from s3sync.cli.main import main
 from s3sync.runs.lock import TargetLock
 from tests.contract.deploying import Laptop, shown
+from tests.unit.deploy.test_templates import linted
 
 ROLE = "arn:aws:iam::123456789012:role/scheduler"
 JOBS = """\
@@ -54,8 +55,8 @@ def test_put_list_change_remove(laptop: Laptop, where: list[str]) -> None:
     assert photos["Target"]["RoleArn"] == ROLE
     steps = json.loads(photos["Target"]["Input"])["Steps"]
     assert [step["Name"] for step in steps] == [
-        "s3sync migrate photos-old to photos-new",
-        "s3sync check photos-old to photos-new",
+        "s3sync migrate photos: photos-old to photos-new",
+        "s3sync check photos: photos-old to photos-new",
     ]
     config = yaml.safe_load(laptop.text(steps[0]["HadoopJarStep"]["Args"][-1]))
     assert config["inventory"] == {
@@ -101,6 +102,24 @@ def test_a_dry_run_shows_the_schedule_and_makes_none(laptop: Laptop, where: list
     assert laptop.run("schedule", "list", *where)[1] == ""
 
 
+def test_the_schedules_as_a_template_for_those_who_deploy_by_stacks(
+    laptop: Laptop, where: list[str], tmp_path: Path
+) -> None:
+    code, out, err = laptop.run("schedule", "template", *where)
+    assert code == 0, err
+    resources = list(shown(out)["Resources"].values())
+    assert [each["Properties"]["Name"] for each in resources] == ["photos", "music"]
+    (tmp_path / "schedules.json").write_text(out)
+    assert (linted(tmp_path / "schedules.json").stdout, laptop.run("schedule", "list", *where)[1]) == ("", "")
+    uploaded = laptop.listed("s3sync/artifacts/jobs/")
+    for step in json.loads(resources[0]["Properties"]["Target"]["Input"])["Steps"]:
+        assert step["HadoopJarStep"]["Args"][-1].removeprefix(f"s3://{laptop.bucket}/") in uploaded
+    assert laptop.run("schedule", "put", *where)[0] == 0
+    for each in resources:
+        made = schedule(laptop, each["Properties"]["Name"])
+        assert {name: made[name] for name in each["Properties"]} == each["Properties"]
+
+
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
@@ -134,3 +153,7 @@ def test_a_run_that_is_still_at_work_is_not_started_twice(
         assert "nothing done" in capsys.readouterr().err
         assert main(["migrate", *options]) == 2
         assert "is alive and works on this target" in capsys.readouterr().err
+        monkeypatch.setenv("S3SYNC_RUN_IF_LOCKED", "skip")  # as the file has it that a schedule sends
+        assert main(["check", "-s", source, "-t", target, "--work-uri", str(work)]) == 0
+        assert "nothing done" in capsys.readouterr().err
+    assert not (work / "runs").exists() or not list((work / "runs").rglob("summary.json"))

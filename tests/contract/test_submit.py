@@ -108,9 +108,9 @@ def test_all_jobs_of_the_file_are_one_call(laptop: Laptop) -> None:
     assert code == 0, err
     steps = laptop.steps(cluster_id)
     assert [step["Name"] for step in steps] == [
-        "s3sync migrate photos-old to photos-new",
-        "s3sync check photos-old to photos-new",
-        "s3sync migrate music-old to music-new",
+        "s3sync migrate photos: photos-old to photos-new",
+        "s3sync check photos: photos-old to photos-new",
+        "s3sync migrate music: music-old to music-new",
     ]
     configs = [yaml.safe_load(laptop.text(arguments_of(step)[-1])) for step in steps]
     assert [config["target"]["bucket"] for config in configs] == ["photos-new", "photos-new", "music-new"]
@@ -122,14 +122,45 @@ def test_all_jobs_of_the_file_are_one_call(laptop: Laptop) -> None:
     assert len(laptop.steps(cluster_id)) == 3
 
 
-def test_without_a_cluster_one_is_started_and_ends_behind_the_job(laptop: Laptop) -> None:
+def test_two_parts_of_one_bucket_are_two_jobs(laptop: Laptop) -> None:
+    """They run one after the other, and one that is under way does not keep the other from being sent."""
+    part = "{{source: {{bucket: all-old, prefixes: [{0}/]}}, target: {{bucket: all-new}}}}"
+    (laptop.folder / "buckets.yml").write_text(f"jobs:\n  a: {part.format('a')}\n  b: {part.format('b')}\n")
+    cluster_id = laptop.cluster()
+    where = ["--cluster-id", cluster_id, "--processor", "x86_64", "--preinstalled", "--buckets-file", "buckets.yml"]
+    for only in ("a", "b"):
+        code, _, err = laptop.run("submit", "--all", "--only", only, *where, "--work-uri", laptop.work_uri)
+        assert (code, "under way" in err) == (0, False), err
+    assert len({step["Name"] for step in laptop.steps(cluster_id)}) == 2
+
+
+def own_cluster(laptop: Laptop) -> list[str]:
+    """Options for a cluster of its own, without what the server's account has not."""
     cluster = read_cluster(CONF / "emr" / "cluster.json")
     cluster["Instances"]["Ec2SubnetIds"] = ["subnet-1"]
     cluster.pop("SecurityConfiguration")
     filled = {**cluster, "ServiceRole": "r", "JobFlowRole": "p"}
     (laptop.folder / "cluster.json").write_text(json.dumps(filled))
-    options = ["--cluster-file", "cluster.json", "--log-uri", f"s3://{laptop.bucket}/logs/", "--preinstalled"]
-    options += ["--release", "emr-spark-8.0.0"]
+    return ["--cluster-file", "cluster.json", "--log-uri", f"s3://{laptop.bucket}/logs/", "--preinstalled"]
+
+
+def test_jobs_on_a_cluster_of_their_own_are_not_sent_twice_while_it_works(laptop: Laptop) -> None:
+    (laptop.folder / "buckets.yml").write_text(BUCKETS)
+    options = [*own_cluster(laptop), "--buckets-file", "buckets.yml", "--work-uri", laptop.work_uri]
+    code, _, err = laptop.run("submit", "--all", *options)
+    assert code == 0, err
+    code, _, again = laptop.run("submit", "--all", *options)
+    assert (code, again.count("is under way already")) == (0, 3), again
+
+    cluster_id = err.rpartition("of cluster ")[2].strip()
+    for step in laptop.steps(cluster_id):
+        laptop.end_step(cluster_id, step["Id"], "COMPLETED")
+    code, _, err = laptop.run("submit", "--all", "--only", "music", *options)
+    assert (code, "is under way already" in err) == (0, False), err
+
+
+def test_without_a_cluster_one_is_started_and_ends_behind_the_job(laptop: Laptop) -> None:
+    options = [*own_cluster(laptop), "--release", "emr-spark-8.0.0"]
     code, out, err = laptop.run("submit", *laptop.job, *options, "--dry-run")
     assert code == 0, err
     (call,) = shown(out)["calls"]
@@ -377,3 +408,19 @@ def test_the_progress_is_read_from_the_runs_tables(laptop: Laptop) -> None:
     code, text = watched.follow()
     assert code == 0
     assert "15 of 30 objects (50.0 %)" in text
+
+
+def test_ctrl_c_ends_the_watching_and_not_the_job(laptop: Laptop, monkeypatch: pytest.MonkeyPatch) -> None:
+    def stop(*_: Any) -> int:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("s3sync.cli.submit.follow", stop)
+    cluster_id = laptop.cluster()
+    where = ["--cluster-id", cluster_id, "--processor", "x86_64", "--preinstalled"]
+    code, _, err = laptop.run("submit", *laptop.job, *where, "--wait")
+    (step,) = laptop.steps(cluster_id)
+    assert code == 1
+    said = err.replace("\n", " ")
+    assert f"goes on: step {step['Id']} of cluster {cluster_id}" in said
+    assert f"aws emr cancel-steps --cluster-id {cluster_id} --step-ids {step['Id']}" in said
+    assert "Traceback" not in err

@@ -44,22 +44,6 @@ class _Loader(yaml.SafeLoader):
 _Loader.add_multi_constructor("!", lambda _loader, _suffix, node: getattr(node, "value", ""))
 
 
-def linted(path: Path) -> "subprocess.CompletedProcess[str]":
-    cfn_lint = Path(sys.executable).with_name("cfn-lint")
-    return subprocess.run([str(cfn_lint), str(path)], capture_output=True, text=True, check=False)
-
-
-def test_cfn_lint_finds_nothing() -> None:
-    ended = linted(TEMPLATE)
-    assert ended.returncode == 0, ended.stdout + ended.stderr
-
-
-def test_cfn_lint_would_find_something(tmp_path: Path) -> None:
-    broken = tmp_path / "broken.yml"
-    broken.write_text(TEMPLATE.read_text().replace("LaunchType: FARGATE", "LaunchTyp: FARGATE"))
-    assert "LaunchTyp" in linted(broken).stdout
-
-
 def test_the_roles_allow_no_more_than_is_asked_for() -> None:
     resources = yaml.load(TEMPLATE.read_text(), _Loader)["Resources"]
     statements = [

@@ -8,9 +8,10 @@ import pytest
 from botocore.validate import ParamValidator
 
 from s3sync.config.jobs import Job
+from s3sync.config.load import load
 from s3sync.config.model import OnFailure, Processor, ScheduleConfig
 from s3sync.deploy.clusters import cluster_processor, filled, gaps, read_cluster, run_job_flow
-from s3sync.deploy.schedules import EXECUTION_ID, schedule_of
+from s3sync.deploy.schedules import EXECUTION_ID, schedule_of, template
 from s3sync.deploy.steps import ARGUMENTS_MAX_CHARACTERS, JobRun, Shipment, add_steps, job_name, serverless_run, step
 from s3sync.errors import ConfigError
 
@@ -119,9 +120,26 @@ def test_mixed_processors_are_refused(tmp_path):
         cluster_processor(json.loads(text), CLUSTER)
 
 
-def test_a_job_has_the_same_name_each_time():
-    assert job_name("migrate", "a", "b") == "s3sync migrate a to b"
-    assert job_name("migrate", None, "b", ["s3://i/m/"]) == "s3sync migrate s3://i/m/ to b"
+def named(job=None, **options):
+    given = {"target.bucket": "b-new", **{name.replace("__", "."): value for name, value in options.items()}}
+    return job_name("migrate", load(given, {}, None, None), job)
+
+
+def test_a_job_has_the_same_name_each_time_and_another_job_another_one():
+    assert named(source__bucket="a-old") == "s3sync migrate a-old to b-new"
+    assert named("photos", source__bucket="a-old") == "s3sync migrate photos: a-old to b-new"
+    assert named(inventory__manifests=["s3://inv/m/"]) == "s3sync migrate s3://inv/m/ to b-new"
+    assert named(source__bucket="a-old", source__prefixes=["x/"], target__prefix="y/") == (
+        "s3sync migrate a-old/x/ to b-new/y/"
+    )
+    assert named(source__bucket="a-old", source__prefixes=["x/", "z/"]) == "s3sync migrate a-old/x/ and 1 more to b-new"
+
+
+def test_a_name_is_one_that_emr_takes():
+    long = [named(source__bucket="a-old", source__prefixes=[f"{'p' * 900}{n}/\n"]) for n in range(2)]
+    assert [len(name) for name in long] == [256, 256]
+    assert len(set(long)) == 2
+    assert "\n" not in named(source__bucket="a-old", source__prefixes=["x\n"])
 
 
 def scheduled(service="emr", operation="AddJobFlowSteps", parameters=None, **job):
@@ -151,3 +169,12 @@ def test_a_schedule_needs_a_time_and_a_role():
         scheduled(schedule=None)
     with pytest.raises(ConfigError, match="--scheduler-role-arn"):
         schedule_of(Job("a", {}, schedule="rate(1 day)"), "emr", "RunJobFlow", {}, ScheduleConfig())
+
+
+def test_schedules_as_a_template_are_the_same_schedules():
+    photos = scheduled()
+    made = template([photos, {**photos, "Name": "pho-tos"}])
+    assert len(made["Resources"]) == 2
+    assert [each["Properties"]["Name"] for each in made["Resources"].values()] == ["photos", "pho-tos"]
+    assert next(iter(made["Resources"].values())) == {"Type": "AWS::Scheduler::Schedule", "Properties": photos}
+    assert all(name.isalnum() for name in made["Resources"])
