@@ -1,6 +1,7 @@
 """`s3sync doctor`: what would go wrong in a run, and the policies that it needs."""
 
 import json
+import os
 import sys
 
 from rich.console import Console
@@ -13,9 +14,13 @@ from s3sync.errors import EXIT_DONE, EXIT_OTHER
 from s3sync.model.health import Health, Symptom, worst
 from s3sync.report.health_view import symptom_line, total_line
 
+_BY_SPARK_SUBMIT = "PYSPARK_GATEWAY_PORT"  # what spark-submit gives to the Python that it starts
+
 
 def doctor(invocation: Invocation, console: Console) -> int:
     """
+    The workers are looked at where they are asked for, and where spark-submit has started this on a cluster already.
+
     | the worst that was found | exit code |
     |--------------------------|-----------|
     | a problem                | 1         |
@@ -30,7 +35,7 @@ def doctor(invocation: Invocation, console: Console) -> int:
     for symptom in examine(config, quick=extra.quick):
         symptoms.append(symptom)
         console.print(symptom_line(symptom))
-    if extra.workers:
+    if extra.workers or (_BY_SPARK_SUBMIT in os.environ and not extra.quick):
         from s3sync.spark.worker_look import look_at_workers  # noqa: PLC0415  (pyspark is slow to import)
 
         for symptom in look_at_workers(config):

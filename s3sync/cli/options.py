@@ -163,7 +163,7 @@ COMMANDS: Mapping[Command, CommandSpec] = {
         check_ready,
         (
             flag("--quick", help="only what migrate looks at by itself: nothing is written"),
-            flag("--workers", help="look at the workers of the Spark cluster too"),
+            flag("--workers", help="look at the workers of the Spark cluster too; a job on a cluster does"),
             flag("--print-policies", help="print the least policies for these buckets, and look at nothing else"),
         ),
     ),

@@ -255,6 +255,17 @@ def test_a_denied_call_is_told_with_the_permission_to_allow(
     assert todo in found.todo
 
 
+def test_a_vpc_endpoint_that_refuses_copies_between_regions_is_not_taken_for_a_missing_permission(
+    pair: Pair, faults: Faults
+) -> None:
+    faults.add(Fault(Action.DENIED_ACROSS_REGIONS, operation="CopyObject", bucket=pair.target))
+    found = pair.symptom("copy")
+    assert found.health is Health.PROBLEM
+    assert "VPC endpoints do not support" in found.found
+    assert "NAT gateway" in found.todo
+    assert "--mode downup" in found.todo
+
+
 def test_settings_that_may_not_be_looked_at_are_unknown_and_no_problem(pair: Pair, faults: Faults) -> None:
     faults.add(Fault(Action.DENIED, operation=None, bucket=pair.target))
     found = pair.examined(quick=True)

@@ -6,6 +6,7 @@ The nodes' Python is a bare virtual environment: what a job imports comes from t
 import os
 import platform
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -28,7 +29,7 @@ from s3sync.spark.java import provide_java
 
 CHECKOUT = Path(__file__).parents[2]
 SPARK_HOME = Path(pyspark.__file__).parent
-UP_SECONDS = 60
+UP_SECONDS = 180
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +48,10 @@ def ship(folder: Path) -> Shipped:
         ".".join(pyspark.__version__.split(".")[:2]),
     )
     deps = dependency_archive(this, folder, print)
-    return Shipped(entry_script().path, app_archive(folder).path, deps.path)
+    entry = entry_script()
+    (folder / entry.name).parent.mkdir(parents=True, exist_ok=True)
+    script = shutil.copy(entry.path, folder / entry.name)  # away from the checkout: its folder is on the driver's path
+    return Shipped(Path(script), app_archive(folder).path, deps.path)
 
 
 def free_port() -> int:
@@ -58,10 +62,12 @@ def free_port() -> int:
 
 @dataclass(slots=True)
 class Cluster:
-    """Use as a context manager; what it started is ended with the block."""
+    """Use as a context manager; what it started is ended with the block. `nodes` is what the machines' own environment
+    has beside the bare one."""
 
     folder: Path
     shipped: Shipped
+    nodes: dict[str, str] = field(default_factory=dict)
     processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
     port: int = 0
     ui_port: int = 0
@@ -89,6 +95,13 @@ class Cluster:
         return self.folder / "python" / "bin" / "python"
 
     @property
+    def driver(self) -> Path:
+        """The driver's folder, which holds nothing of the checkout."""
+        path = self.folder / "driver"
+        path.mkdir(exist_ok=True)
+        return path
+
+    @property
     def event_log(self) -> Path:
         path = self.folder / "events"
         path.mkdir(exist_ok=True)
@@ -100,7 +113,13 @@ class Cluster:
         environ |= {name: os.environ[name] for name in ("JAVA_HOME",) if name in os.environ}
         provide_java(environ)
         # Whatever Spark listens on, user interfaces included, listens there.
-        return {**environ, "SPARK_LOCAL_IP": "127.0.0.1", "SPARK_HOME": str(SPARK_HOME), "SPARK_NO_DAEMONIZE": "1"}
+        return {
+            **environ,
+            **self.nodes,
+            "SPARK_LOCAL_IP": "127.0.0.1",
+            "SPARK_HOME": str(SPARK_HOME),
+            "SPARK_NO_DAEMONIZE": "1",
+        }
 
     def _start(self, name: str, *arguments: str) -> None:
         with (self.folder / f"{name}.log").open("wb") as log:
@@ -161,6 +180,10 @@ class Cluster:
         self.processes.pop(name).wait(30)
         return len(pids)
 
+    def commands(self) -> list[str]:
+        """The command lines of all processes, as everybody on the machines sees them."""
+        return [_command(pid) for name in self.processes for pid in self.members(name)]
+
     def busy_workers(self) -> list[str]:
         """Workers whose executor has a Python process that copies: one with many threads, or the only one."""
         busy = []
@@ -198,8 +221,7 @@ class Cluster:
     @contextmanager
     def job(self, environ: dict[str, str], *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
         """A driver, in a folder without a checkout, with the unpacked archives as its only packages."""
-        place = self.folder / "driver"
-        place.mkdir(exist_ok=True)
+        place = self.driver
         for name, archive in ((APP, self.shipped.app), (DEPS, self.shipped.deps)):
             if not (place / name).exists():
                 with tarfile.open(archive) as tar:

@@ -27,6 +27,7 @@ class Action(StrEnum):
     REQUEST_TIMEOUT = "request_timeout"
     EXPIRED_TOKEN = "expired_token"
     DENIED = "denied"
+    DENIED_ACROSS_REGIONS = "denied_across_regions"  # as S3 says to a copy that comes through a VPC endpoint
     NO_SUCH_KEY = "no_such_key"
     PRECONDITION_FAILED = "precondition_failed"
     RESET = "reset"  # the connection is reset, with no answer
@@ -46,6 +47,7 @@ _ERRORS = {
     ),
     Action.EXPIRED_TOKEN: (400, "ExpiredToken", "The provided token has expired."),
     Action.DENIED: (403, "AccessDenied", "Access Denied"),
+    Action.DENIED_ACROSS_REGIONS: (403, "AccessDenied", "VPC endpoints do not support cross-region requests"),
     Action.NO_SUCH_KEY: (404, "NoSuchKey", "The specified key does not exist."),
     Action.PRECONDITION_FAILED: (
         412,

@@ -12,6 +12,8 @@ from s3sync.config.model import Config
 from s3sync.model.health import Symptom, ok, problem, unknown, warning
 
 PROBE = ".s3sync-doctor-"
+# What S3 says, as AccessDenied, to a copy between regions that comes through a gateway or interface endpoint.
+_THROUGH_VPC = "VPC endpoints do not support cross-region requests"
 
 
 def permissions(config: Config) -> Iterator[Symptom]:
@@ -120,6 +122,13 @@ def _copy(source: Side, target: Side, config: Config, key: str, probe: str) -> I
     topic = "copy"
     if not isinstance(answer, Refusal):
         yield ok(topic, "S3 copies an object from the source to the target")
+    elif answer.is_denial and _THROUGH_VPC in answer.message:
+        yield problem(
+            topic,
+            f"CopyObject is refused: {answer.message}",
+            "run the cluster in subnets whose way to S3 is a NAT gateway, without an S3 endpoint; or give "
+            "--mode downup, by which the bytes go through the workers",
+        )
     elif answer.is_denial:
         yield problem(
             topic,
