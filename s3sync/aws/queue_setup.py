@@ -4,7 +4,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from s3sync.aws.queues import PATTERN_OPTION, Queue, asked, attributes_of, find_queue, redrive_of
+from s3sync.aws.queues import PATTERN_OPTION, Queue, asked, attributes_of, find_queue, matching_queues, redrive_of
 from s3sync.config.model import QueueConfig
 from s3sync.errors import ConfigError
 from s3sync.planning.queue_names import names_for
@@ -38,7 +38,13 @@ def set_up_queues(sqs: "SQSClient", config: QueueConfig) -> list[SetUp]:
     dead = find_queue(sqs, dead_name)
     arn = attributes_of(sqs, dead)["QueueArn"] if dead else ""
     wanted = _work_attributes(config, arn)
-    return [*done, *(_set_up(sqs, name, wanted) for name in names)]
+    done += [_set_up(sqs, name, wanted) for name in names]
+    matching = matching_queues(sqs, config.queue_name_pattern or "", dead_name)
+    beyond = f"matches the pattern too, and is used, but QUEUE_NUM is {config.queue_num}"
+    return [
+        *done,
+        *(SetUp(queue.name, is_new=False, differences=(beyond,)) for queue in matching if queue.name not in names),
+    ]
 
 
 def queue_names(config: QueueConfig) -> list[str]:

@@ -47,12 +47,14 @@ class Received:
 
 @dataclass(slots=True)
 class Sent:
-    """What became of messages: how many tasks went, and which messages did not; `trouble` is the last reason."""
+    """What became of messages: how many tasks went, and which messages did not; `trouble` is the last reason.
+    `is_unreachable`: nothing answered, so another queue need not be tried."""
 
     tasks: int = 0
     requests: int = 0
     left: list[Packed] = field(default_factory=list)
     trouble: str | None = None
+    is_unreachable: bool = False
 
 
 def send(
@@ -65,10 +67,12 @@ def send(
 ) -> Sent:
     """Send all messages; never raises for what SQS answers, or where it can't be reached: see `Sent.trouble`.
 
-    A call whose answer was lost is sent again, so a message may be there twice (C8).
+    A call whose answer was lost is sent again, so a message may be there twice (C8). After one that failed as a whole,
+    which boto3 has repeated by then, nothing more is sent to this queue: whoever copies must not wait for it.
     """
     sent = Sent()
-    for group in calls(messages):
+    groups = list(calls(messages))
+    for place, group in enumerate(groups):
         left = dict(enumerate(group))
         for attempt in range(ROUNDS):
             entries = [_entry(key, packed, attributes, delay_seconds) for key, packed in left.items()]
@@ -77,7 +81,9 @@ def send(
                 answer = sqs.send_message_batch(QueueUrl=queue.url, Entries=entries)
             except (ClientError, BotoCoreError) as error:
                 sent.trouble = f"queue {queue.name}: {': '.join(error_text(error))}"
-                break
+                sent.is_unreachable = isinstance(error, BotoCoreError)
+                sent.left.extend(message for later in (left.values(), *groups[place + 1 :]) for message in later)
+                return sent
             for one in answer.get("Successful", ()):
                 sent.tasks += left.pop(int(one["Id"])).tasks
             hopeless = _note_failures(sent, queue, answer.get("Failed", ()))
@@ -106,7 +112,7 @@ def _note_failures(sent: Sent, queue: Queue, failures: Sequence[Any]) -> set[int
     hopeless = set()
     for failure in failures:
         sent.trouble = f"queue {queue.name}: {failure['Code']}: {one_line(failure.get('Message') or '')}"
-        if failure.get("SenderFault") and failure["Code"] not in _PASSING:
+        if not _may_pass(failure):
             hopeless.add(int(failure["Id"]))
     return hopeless
 
@@ -142,7 +148,9 @@ def _received(queue: Queue, message: Any) -> Received:
     )
 
 
-def hold(sqs: "SQSClient", messages: Sequence[Received], seconds: float) -> int:
+def hold(
+    sqs: "SQSClient", messages: Sequence[Received], seconds: float, pause: Callable[[float], object] = time.sleep
+) -> int:
     """Hide messages for so long from now; 0 shows them again. Returns how many could not be: those will be delivered
     once more, which does no harm (C8)."""
 
@@ -153,7 +161,7 @@ def hold(sqs: "SQSClient", messages: Sequence[Received], seconds: float) -> int:
         ]
         return sqs.change_message_visibility_batch(QueueUrl=queue.url, Entries=entries)  # type: ignore[arg-type]
 
-    return _for_each(messages, call, rounds=1)
+    return _for_each(messages, call, pause)
 
 
 def delete(sqs: "SQSClient", messages: Sequence[Received], pause: Callable[[float], object] = time.sleep) -> int:
@@ -163,29 +171,44 @@ def delete(sqs: "SQSClient", messages: Sequence[Received], pause: Callable[[floa
         entries = [{"Id": str(place), "ReceiptHandle": each.receipt} for place, each in enumerate(group)]
         return sqs.delete_message_batch(QueueUrl=queue.url, Entries=entries)  # type: ignore[arg-type]
 
-    return _for_each(messages, call, rounds=ROUNDS, pause=pause)
+    return _for_each(messages, call, pause)
 
 
 def _for_each(
-    messages: Sequence[Received],
-    call: Callable[[Queue, Sequence[Received]], Any],
-    rounds: int,
-    pause: Callable[[float], object] = time.sleep,
+    messages: Sequence[Received], call: Callable[[Queue, Sequence[Received]], Any], pause: Callable[[float], object]
 ) -> int:
-    """Ten of a queue at a time; entries that fail are repeated. Returns how many failed for good."""
+    """Ten of a queue at a time; what fails by no fault of ours is repeated. Returns how many failed for good."""
     failed = 0
     for queue in dict.fromkeys(message.queue for message in messages):
         of_queue = [message for message in messages if message.queue == queue]
         for start in range(0, len(of_queue), MESSAGES_PER_CALL):
-            left: Sequence[Received] = of_queue[start : start + MESSAGES_PER_CALL]
-            for attempt in range(rounds):
-                try:
-                    answer = call(queue, left)
-                except (ClientError, BotoCoreError):
-                    break
-                left = [left[int(one["Id"])] for one in answer.get("Failed", ())]
-                if not left or attempt + 1 == rounds:
-                    break
-                pause(min(PAUSE_MOST_SECONDS, PAUSE_SECONDS * 2.0**attempt))
-            failed += len(left)
+            failed += _repeated(queue, of_queue[start : start + MESSAGES_PER_CALL], call, pause)
     return failed
+
+
+def _repeated(
+    queue: Queue,
+    group: Sequence[Received],
+    call: Callable[[Queue, Sequence[Received]], Any],
+    pause: Callable[[float], object],
+) -> int:
+    left, hopeless = group, 0
+    for attempt in range(ROUNDS):
+        try:
+            answer = call(queue, left)
+        except (ClientError, BotoCoreError):
+            break
+        failures = answer.get("Failed", ())
+        again = [left[int(one["Id"])] for one in failures if _may_pass(one)]
+        hopeless += len(failures) - len(again)
+        left = again
+        if not left:
+            break
+        if attempt + 1 < ROUNDS:
+            pause(min(PAUSE_MOST_SECONDS, PAUSE_SECONDS * 2.0**attempt))
+    return hopeless + len(left)
+
+
+def _may_pass(failure: Any) -> bool:
+    """Whether an entry that failed is worth another try."""
+    return not failure.get("SenderFault") or failure["Code"] in _PASSING

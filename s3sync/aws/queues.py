@@ -143,6 +143,18 @@ def find_queues(sqs: "SQSClient", pattern: str, dead_name: str | None) -> Queues
     return Queues(tuple(work), dead)
 
 
+def own_queues(sqs: "SQSClient", pattern: str, dead_name: str | None) -> list[Queue]:
+    """The queues of `find_queues` that are there, whichever that are, the dead-letter queue last.
+
+    Raises ConfigError where a FIFO or a foreign queue matches, ServiceError where SQS can't be asked.
+    """
+    work = matching_queues(sqs, pattern, dead_name)
+    for queue in work:
+        _refuse_foreign(sqs, queue, dead_name)
+    dead = find_queue(sqs, dead_name) if dead_name is not None else None
+    return [*work, *((dead,) if dead else ())]
+
+
 # | queue                                             | dead-letter queue configured | then    |
 # |---------------------------------------------------|------------------------------|---------|
 # | FIFO                                              | any                          | refused |

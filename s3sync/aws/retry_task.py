@@ -21,12 +21,14 @@ TOO_NEW = "modified_since"
 
 @dataclass(frozen=True, slots=True)
 class RetryHow:
-    """What the options of `retry` and `executor` say about each task; times are those of the source's objects."""
+    """What the options of `retry` and `executor` say about each task; times are those of the source's objects. The
+    folder for temporary files is this machine's, whatever the run's own was."""
 
     mode: Mode = Mode.COPY
     verify: bool = False
     modified_since: datetime | None = None
     not_modified_since: datetime | None = None
+    tmp_dir: str | None = None
 
 
 # The first line that fits decides.
@@ -42,6 +44,8 @@ def retry_task(
     task: Task, settings: CopySettings, attempt: int, how: RetryHow, *, look_first: bool
 ) -> Operation[Outcome]:
     """The operation for one more attempt. Raises ValueError for a method that is not offered."""
+    if how.tmp_dir != settings.tmp_dir:
+        settings = replace(settings, tmp_dir=how.tmp_dir)
     job = CopyJob(_by_mode(task, how.mode), settings, attempt)
     return _retry(job, how, look_first)
 

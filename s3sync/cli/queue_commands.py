@@ -1,13 +1,13 @@
 """The commands of the queues: init, queues, enqueue, executor and retry, from the command line to an exit code."""
 
 import sys
-from collections import Counter
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 
 from s3sync.aws.queue_setup import delete_queue, set_up_queues
-from s3sync.aws.queues import Queue, find_queues, sqs_client
+from s3sync.aws.queues import Queue, find_queues, own_queues, sqs_client
 from s3sync.aws.store import open_store
 from s3sync.cli.options import Invocation
 from s3sync.config.model import Config
@@ -16,7 +16,11 @@ from s3sync.errors import EXIT_DONE, EXIT_OTHER, ConfigError
 from s3sync.runs.enqueue import enqueue_run
 from s3sync.runs.executor import execute
 from s3sync.runs.folder import RunFolder
-from s3sync.runs.queue_view import peeked_lines, purge, redrive, table_of
+from s3sync.runs.queue_view import peeked_lines, purge, table_of
+from s3sync.runs.redrive import Wanted, redrive
+
+if TYPE_CHECKING:
+    from mypy_boto3_sqs import SQSClient
 
 Say = Callable[[str], None]
 
@@ -45,13 +49,7 @@ def _init(invocation: Invocation, say: Say) -> int:
     config = invocation.config
     sqs = sqs_client(config.access.queue)
     if invocation.extra.delete:
-        queues = find_queues(sqs, config.sqs.queue_name_pattern or "", config.sqs.dead_queue_name)
-        doomed = [*queues.work, *((queues.dead,) if queues.dead else ())]
-        _ask(invocation, f"Delete {_names(doomed)} with all messages?", "--delete", say)
-        for queue in doomed:
-            delete_queue(sqs, queue)
-            say(f"{queue.name}: deleted")
-        return EXIT_DONE
+        return _delete_queues(invocation, sqs, say)
     different = False
     for done in set_up_queues(sqs, config.sqs):
         say(f"{done.name}: {'created' if done.is_new else 'is there already'}")
@@ -61,6 +59,19 @@ def _init(invocation: Invocation, say: Say) -> int:
     if different:
         say("Nothing was changed. Change the queues or the configuration, or delete and create: s3sync init --delete")
     return EXIT_OTHER if different else EXIT_DONE
+
+
+def _delete_queues(invocation: Invocation, sqs: "SQSClient", say: Say) -> int:
+    """The dead-letter queue goes last: while it is there, what was begun can be told from what is somebody else's."""
+    doomed = own_queues(sqs, invocation.config.sqs.queue_name_pattern or "", invocation.config.sqs.dead_queue_name)
+    if not doomed:
+        say("There are no such queues")
+        return EXIT_DONE
+    _ask(invocation, f"Delete {_names(doomed)} with all messages?", "--delete", say)
+    for queue in doomed:
+        delete_queue(sqs, queue)
+        say(f"{queue.name}: deleted")
+    return EXIT_DONE
 
 
 def _queues(invocation: Invocation, console: Console, say: Say) -> int:
@@ -78,9 +89,11 @@ def _queues(invocation: Invocation, console: Console, say: Say) -> int:
             purge(sqs, queue)
             say(f"{queue.name}: emptied; the tables have what was in it: s3sync enqueue --from-run RUN")
     elif extra.redrive:
-        done: Counter[str] = redrive(sqs, queues, config.sqs.batch_num, set(extra.error_code), set(extra.only_run))
-        say(", ".join(f"{count:,} {what}" for what, count in done.items()) or "Nothing is in the dead-letter queue")
-        return EXIT_OTHER if any(what.startswith("not sent") for what in done) else EXIT_DONE
+        wanted = Wanted(frozenset(extra.error_code), frozenset(extra.only_run))
+        done = redrive(sqs, queues, config.sqs.batch_num, wanted)
+        for line in done.lines:
+            say(line)
+        return EXIT_OTHER if done.not_sent else EXIT_DONE
     else:
         console.print(table_of(sqs, queues))
         for line in peeked_lines(sqs, queues, extra.peek):

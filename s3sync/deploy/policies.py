@@ -56,6 +56,14 @@ USE_QUEUES = (
     "sqs:ReceiveMessage",
     "sqs:SendMessage",
 )
+# Of `s3sync init` and `s3sync queues --purge`, which a person calls and no job does.
+SET_UP_QUEUES = (
+    "sqs:CreateQueue",
+    "sqs:DeleteQueue",
+    "sqs:GetQueueAttributes",
+    "sqs:GetQueueUrl",
+    "sqs:PurgeQueue",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +107,8 @@ def policies(config: Config, facts: PolicyFacts) -> dict[str, Any]:
     shared = [*_inventory(config, facts), *_work(config, facts), *_queues(config, facts), *_references(config, facts)]
     looks = _looks(config, facts) if same_reader else _looks(config, facts)[1:]
     found["job role: " + facts.target.principal] = _document([*target, *shared, *looks])
+    if setting_up := _queues(config, facts, SET_UP_QUEUES):
+        found["who calls s3sync init, and s3sync queues --purge"] = _document(setting_up)
     found.update(_of_other_accounts(config, facts))
     return found
 
@@ -205,7 +215,7 @@ def _work(config: Config, facts: PolicyFacts) -> list[Statement]:
     ]
 
 
-def _queues(config: Config, facts: PolicyFacts) -> list[Statement]:
+def _queues(config: Config, facts: PolicyFacts, actions: Sequence[str] = USE_QUEUES) -> list[Statement]:
     pattern = config.sqs.queue_name_pattern
     if pattern is None:
         return []
@@ -215,7 +225,7 @@ def _queues(config: Config, facts: PolicyFacts) -> list[Statement]:
     beginning = pattern.split("{index}")[0].split("\\")[0].split("[")[0].split("(")[0].split(".")[0]
     names = [f"{top}:{beginning}*", *([f"{top}:{config.sqs.dead_queue_name}"] if config.sqs.dead_queue_name else [])]
     return [
-        _allow("UseQueues", USE_QUEUES, names),
+        _allow("UseQueues" if actions is USE_QUEUES else "SetUpQueues", actions, names),
         _allow("FindQueues", ("sqs:ListQueues",), [f"{top}:*"]),
     ]
 

@@ -42,6 +42,11 @@ class QueuedTask:
             task, outcome.attempt, outcome.status, outcome.error_code, outcome.error_class, (outcome.message or None)
         )
 
+    @property
+    def code(self) -> str:
+        """What the last attempt came to, in a word for a person."""
+        return self.error_code or (str(self.status) if self.status else "not tried yet")
+
     def as_attempt(self, attempt: int) -> "QueuedTask":
         return replace(self, attempt=attempt)
 

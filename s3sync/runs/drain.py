@@ -12,6 +12,7 @@ from s3sync.aws.workers import EngineOptions
 from s3sync.config.check import NO_QUEUE
 from s3sync.config.model import AccessConfig, Config
 from s3sync.errors import ConfigError
+from s3sync.model.outcome import Status
 from s3sync.runs.folder import new_run_id
 from s3sync.runs.hub import HubAddress
 
@@ -83,7 +84,13 @@ def drain_context(config: Config, *, follow: bool, deadline: datetime | None) ->
 
 def how_of(config: Config) -> RetryHow:
     filters = config.filters
-    return RetryHow(config.copy.mode, config.plan.verify, filters.modified_since, filters.not_modified_since)
+    return RetryHow(
+        config.copy.mode,
+        config.plan.verify,
+        filters.modified_since,
+        filters.not_modified_since,
+        config.run.tmp_dir,
+    )
 
 
 # | -n    | -d  | taken from                       |
@@ -129,6 +136,11 @@ class DrainTally:
     @property
     def tasks(self) -> int:
         return self.by_status.total()
+
+    @property
+    def failed(self) -> int:
+        """Attempts that leave something to do."""
+        return sum(count for status, count in self.by_status.items() if not Status(status).is_complete)
 
     @property
     def went_wrong(self) -> bool:

@@ -1,9 +1,8 @@
 """One process that takes messages and carries them out, for a container: the drain of `retry` without Spark."""
 
-import signal
 import threading
+import time
 from datetime import UTC, datetime, timedelta
-from types import FrameType
 
 from rich.console import Console
 
@@ -11,8 +10,10 @@ from s3sync.aws.queues import depth_of, sqs_client
 from s3sync.aws.store import open_store
 from s3sync.config.model import Config
 from s3sync.errors import EXIT_DONE, S3SyncError
-from s3sync.runs.drain import DrainContext, drain_context
+from s3sync.report.progress import ProgressView, Standing
+from s3sync.runs.drain import DrainContext, DrainTally, drain_context
 from s3sync.runs.drained import exit_code_of, finish_drained, say_drained
+from s3sync.runs.interrupts import interruptible
 from s3sync.runs.retry import Drain
 
 
@@ -27,19 +28,35 @@ def execute(config: Config, console: Console) -> int:
     context = drain_context(config, follow=True, deadline=began + timedelta(minutes=minutes) if minutes else None)
     stop = threading.Event()
 
-    def handle(_number: int, _frame: FrameType | None) -> None:
+    def stop_cleanly() -> bool:
         stop.set()
+        return True
 
-    before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        told = Drain(context, "executor", stop.is_set).run()
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+    def say(text: str) -> None:
+        console.print(text, highlight=False, markup=False, soft_wrap=True)
+
+    say(f"Taking from {', '.join(queue.name for queue in context.take[:20])}")
+    with ProgressView(console, "Executing") as view, interruptible(stop_cleanly, say):
+        told = Drain(context, "executor", stop.is_set, _Watch(view, config.run.progress_seconds).look).run()
     store = open_store(config.run.work_uri, config.access.work)
     summaries = finish_drained(store, context.drain_id, began) if _is_last(context) else []
     say_drained(console, told, summaries)
     return EXIT_DONE if stop.is_set() and not told.went_wrong else exit_code_of(told, summaries)
+
+
+class _Watch:
+    """Shows how far the drain is, where it moved."""
+
+    def __init__(self, view: ProgressView, interval_seconds: float) -> None:
+        self._view = view
+        self._interval_seconds = interval_seconds
+        self._looked_at, self._tasks = 0.0, 0
+
+    def look(self, told: DrainTally, size_bytes: int) -> None:
+        now = time.monotonic()
+        if told.tasks != self._tasks and now - self._looked_at >= self._interval_seconds:
+            self._looked_at, self._tasks = now, told.tasks
+            self._view.show(Standing(None, told.tasks, size_bytes, told.failed, 0))
 
 
 def _is_last(context: DrainContext) -> bool:

@@ -25,7 +25,11 @@ if TYPE_CHECKING:
 
 NOT_CONFIGURED = "no queues are configured"
 QUIET_SECONDS = 60.0
+QUIET_FACTOR = 10  # a worker spends less than a tenth of its time on queues that are in trouble
 QUEUES_TRIED = 3
+
+# Of this process, by queues: batch follows batch, and each would find out again, minutes at a time.
+_quiet: dict[tuple[Queue, ...], tuple[float, str]] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,17 +71,18 @@ def send_tasks(
     delay_seconds: float = 0.0,
     pause: Callable[[float], object] = time.sleep,
 ) -> Sent:
-    """Each task to the queue that its id says; what one queue does not take, to the next ones. Never raises."""
+    """Each task to the queue that its id says; what one queue does not take, to the next ones. Never raises. Where
+    nothing answers, nothing more is tried."""
     total = Sent()
     for place, group in spread(tasks, len(route.queues)).items():
         left = list(pack(route.run_id, route.buckets, group, route.batch_num))
-        trouble = None
-        for turn in range(min(QUEUES_TRIED, len(route.queues))):
+        trouble = total.trouble
+        for turn in range(0 if total.is_unreachable else min(QUEUES_TRIED, len(route.queues))):
             sent = send(sqs, route.queues[(place + turn) % len(route.queues)], left, attributes, delay_seconds, pause)
             total.tasks += sent.tasks
             total.requests += sent.requests
-            left, trouble = sent.left, sent.trouble
-            if not left:
+            left, trouble, total.is_unreachable = sent.left, sent.trouble, sent.is_unreachable
+            if not left or sent.is_unreachable:
                 break
         total.left.extend(left)
         total.trouble = trouble if left else total.trouble
@@ -86,7 +91,8 @@ def send_tasks(
 
 @dataclass(slots=True)
 class FailureSender:
-    """One worker's sender for one batch. After trouble it is quiet for a minute: the copies must not wait for SQS."""
+    """One worker's sender for one batch. After trouble the whole worker is quiet for a minute, or for ten times as long
+    as the trouble took: the copies must not wait for SQS."""
 
     access: Access
     target: FailureQueues
@@ -95,8 +101,6 @@ class FailureSender:
     clock: Callable[[], float] = time.monotonic
     pause: Callable[[float], object] = time.sleep
     _tasks: dict[str, Task] = field(default_factory=dict)
-    _trouble: str = ""
-    _quiet_until: float = float("-inf")
 
     def note(self, task: Task, outcome: Outcome) -> None:
         """Remember the task of an outcome that leaves something to do."""
@@ -114,8 +118,10 @@ class FailureSender:
             return None
         if not self.target.queues:
             return Tally(unsent=Counter({self.target.trouble: len(failed)}))
-        if self.clock() < self._quiet_until:
-            return Tally(unsent=Counter({self._trouble: len(failed)}))
+        quiet_until, trouble = _quiet.get(self.target.queues, (float("-inf"), ""))
+        began = self.clock()
+        if began < quiet_until:
+            return Tally(unsent=Counter({trouble: len(failed)}))
         route = Route(self.target.queues, self.run_id, self.buckets, self.target.batch_num)
         try:
             sent = send_tasks(sqs_client(self.access), route, failed, pause=self.pause)
@@ -125,7 +131,7 @@ class FailureSender:
         if sent.requests:
             tally.requests["SendMessageBatch"] = sent.requests
         if sent.tasks < len(failed):
-            self._trouble = sent.trouble or "unknown"
-            self._quiet_until = self.clock() + QUIET_SECONDS
-            tally.unsent[self._trouble] = len(failed) - sent.tasks
+            trouble, now = sent.trouble or "unknown", self.clock()
+            _quiet[self.target.queues] = now + max(QUIET_SECONDS, QUIET_FACTOR * (now - began)), trouble
+            tally.unsent[trouble] = len(failed) - sent.tasks
         return tally

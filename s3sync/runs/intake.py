@@ -5,6 +5,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from s3sync.aws.queue_traffic import Received, receive
@@ -22,6 +23,9 @@ LOAD_MESSAGES = 200
 SWEEP_WAIT_SECONDS = 1.0  # long polling, however short, asks all of SQS's servers: an empty answer is true
 FAILURES_MOST = 3
 MARGIN_SECONDS = 15.0
+SENT_BACK_SECONDS = 2.0  # until what was sent, with its delay, can be received
+# Of those who follow with -d each would take what another has just buried, round and round.
+DEAD_REST = timedelta(minutes=15)
 OWN_MOST = 10_000
 
 
@@ -65,9 +69,10 @@ class Intake:
     own: list[Received] = field(default_factory=list)  # dead letters of this very drain, met again
     _failures: Counter[str] = field(default_factory=Counter)
     _progress_at: float = field(init=False)
+    _coming_until: float = field(init=False)
 
     def __post_init__(self) -> None:
-        self._progress_at = self.clock()
+        self._progress_at = self._coming_until = self.clock()
 
     @property
     def usable(self) -> list[Queue]:
@@ -79,6 +84,11 @@ class Intake:
 
     def note_progress(self) -> None:
         self._progress_at = self.clock()
+
+    def note_sent_back(self, delay_seconds: float) -> None:
+        """Tasks went to the work queues, to be seen after the delay. SQS counts what is in a queue only in a while, so
+        what this worker knows itself is not asked."""
+        self._coming_until = max(self._coming_until, self.clock() + delay_seconds + SENT_BACK_SECONDS)
 
     def next_load(self) -> Load:
         """Messages with about LOAD_TASKS tasks, fewer where there are fewer; an empty load after a sweep of all queues
@@ -109,7 +119,7 @@ class Intake:
             self.troubles[str(error)] += 1
             return False
         self._failures[queue.name] = 0
-        new = [each for each in messages if each.attributes.get(DRAIN_ATTRIBUTE) != context.drain_id]
+        new = [each for each in messages if not self._rests(each)]
         if len(self.own) < OWN_MOST:
             self.own.extend(each for each in messages if each not in new)
         for received in new:
@@ -122,12 +132,26 @@ class Intake:
                 load.tasks += len(message.tasks)
         return bool(new)
 
+    # | dead letter put there by              | in a drain that | then                          |
+    # |---------------------------------------|-----------------|-------------------------------|
+    # | this drain                            | any             | left: once in a drain         |
+    # | another drain, less than 15 minutes ago | follows       | left, for now                 |
+    # | any other, or SQS itself              | any             | taken                         |
+    def _rests(self, received: Received) -> bool:
+        by = received.attributes.get(DRAIN_ATTRIBUTE)
+        if by is None or by == self.context.drain_id:
+            return by is not None
+        is_fresh = received.sent_at is not None and datetime.now(UTC) - received.sent_at < DEAD_REST
+        return self.context.follow and is_fresh
+
     def is_drained(self) -> bool:
         """Whether nothing is left to wait for.
 
         Messages that others work on may come back, and so do those of a worker that died; but nobody waits longer
         than a message can stay hidden without a sign of life. What lies in the dead-letter queue is not waited for.
         """
+        if self.clock() < self._coming_until:
+            return False
         depth = Depth()
         for queue in self.usable:
             if queue == self.context.queues.dead:

@@ -89,8 +89,7 @@ def redo_file(context: RedoContext, name: str, attempt: str) -> DrainTally:
     def tick() -> None:
         nonlocal stop
         if hub is not None:
-            failed = sum(told.by_status[s] for s in Status if not s.is_complete)
-            stop = hub.report(Report(name, attempt, told.tasks, size_bytes, failed)) or stop
+            stop = hub.report(Report(name, attempt, told.tasks, size_bytes, told.failed)) or stop
         if time.monotonic() - flushed_at >= FLUSH_SECONDS:
             flush()
 

@@ -15,13 +15,14 @@ from typing import TYPE_CHECKING
 
 from s3sync.aws.copy_settings import CopySettings
 from s3sync.aws.engine import Engine, Operation
-from s3sync.aws.queue_traffic import Received, delete, hold, send
+from s3sync.aws.queue_traffic import DELAY_MOST_SECONDS, Received, delete, hold, send
 from s3sync.aws.queues import sqs_client
 from s3sync.aws.retry_task import retry_task
 from s3sync.aws.store import Store, open_store
 from s3sync.aws.workers import engine_for
 from s3sync.config.model import Mode
 from s3sync.errors import ServiceError
+from s3sync.model.keys import printable
 from s3sync.model.message import PoisonError, QueuedTask
 from s3sync.model.outcome import Outcome, Status
 from s3sync.planning.messages import Packed
@@ -44,7 +45,6 @@ COMMIT_TASKS = 20_000
 HOLDS_PER_VISIBILITY = 3
 NAP_SECONDS = 0.5
 UNKNOWN_RUN = "the run is not in this work location"
-DELAY_MOST_SECONDS = 900.0
 
 Tag = tuple[Delivery, QueuedTask]
 
@@ -68,13 +68,15 @@ class RunInWork:
 
 
 class Drain:
-    """One worker. `should_stop` is asked about once a second; `run` may be called once."""
+    """One worker. `should_stop` is asked about once a second, and `tell` given what was done so far, with the bytes;
+    `run` may be called once."""
 
     def __init__(
         self,
         context: DrainContext,
         worker: str,
         should_stop: Callable[[], bool] = lambda: False,
+        tell: Callable[[DrainTally, int], None] = lambda _told, _size_bytes: None,
         clock: Callable[[], float] = time.monotonic,
         nap: Callable[[float], object] = time.sleep,
     ) -> None:
@@ -82,6 +84,7 @@ class Drain:
         self._context = context
         self._worker = worker
         self._asked_to_stop = should_stop
+        self._tell = tell
         self._clock = clock
         self._nap = nap
         self._sqs: SQSClient = sqs_client(context.access.queue)
@@ -243,6 +246,7 @@ class Drain:
                 self.tally.dead += sent.tasks
             else:
                 self.tally.sent_back += sent.tasks
+                self._intake.note_sent_back(delay)
             if sent.trouble:
                 self.tally.troubles[sent.trouble] += 1
                 went = False
@@ -255,7 +259,8 @@ class Drain:
         if dead is None or received.queue == dead:
             self._leave([received], f"{error.code}: {error}")
             return
-        marks = {DRAIN_ATTRIBUTE: self._context.drain_id, REASON_ATTRIBUTE: f"{error.code}: {error}"[:256]}
+        # Printable, for SQS refuses what XML can't hold, and the text may show what was in the message.
+        marks = {DRAIN_ATTRIBUTE: self._context.drain_id, REASON_ATTRIBUTE: f"{error.code}: {printable(str(error))}"}
         sent = send(self._sqs, dead, [Packed(received.body, 1)], marks)
         if sent.left:
             self._leave([received], sent.trouble or error.code)
@@ -281,9 +286,9 @@ class Drain:
                 self.tally.troubles["messages could not be held; they may be delivered twice"] += lost
 
     def _tick(self) -> None:
+        self._tell(self.tally, self._size_bytes)
         if self._hub is not None:
-            failed = self.tally.sent_back + self.tally.dead
-            report = Report(self._worker, self._context.drain_id, self.tally.tasks, self._size_bytes, failed)
+            report = Report(self._worker, self._context.drain_id, self.tally.tasks, self._size_bytes, self.tally.failed)
             self._is_stopping = self._hub.report(report) or self._is_stopping
 
     def _counted_since(self) -> Tally:

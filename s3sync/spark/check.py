@@ -27,6 +27,7 @@ from s3sync.report.console import size_text
 from s3sync.runs.check_batch import looked_batches
 from s3sync.runs.folder import RunFolder, find_or_create, new_run_id
 from s3sync.runs.followed import CHECK, FINDINGS, findings_of_check
+from s3sync.runs.interrupts import interruptible
 from s3sync.runs.judged import Judged
 from s3sync.runs.lock import TargetLock, lock_target
 from s3sync.runs.reports import report_store, write_check_report, write_findings_part
@@ -35,7 +36,7 @@ from s3sync.runs.submissions import announce_run
 from s3sync.spark.check_look import look_at_open
 from s3sync.spark.check_prepare import CheckPreparation, prepare_check
 from s3sync.spark.check_stage import CheckRun, judged
-from s3sync.spark.session import interruptible, open_session
+from s3sync.spark.session import open_session
 
 STALE_AFTER = timedelta(hours=12)  # listings of an unfinished check that is older say too little about now
 FILES_BY_DRIVER = 8

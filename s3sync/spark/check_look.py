@@ -14,11 +14,12 @@ from s3sync.planning.circuit import Circuit
 from s3sync.report.progress import ProgressView
 from s3sync.runs.check_batch import CheckContext, LookBatch, budgeted, check_batch, looked_batches
 from s3sync.runs.hub import Hub, HubAddress, Report
+from s3sync.runs.interrupts import interruptible
 from s3sync.runs.judged import Judged
 from s3sync.spark.attempts import this_attempt
 from s3sync.spark.check_stage import CheckRun
 from s3sync.spark.copying import CopyWatch, carry_out
-from s3sync.spark.session import advertised_host, interruptible, listening_host, workers
+from s3sync.spark.session import advertised_host, listening_host, workers
 
 
 def look_at_open(run: CheckRun, judged: Judged, console: Console, say: Callable[[str], None]) -> bool:

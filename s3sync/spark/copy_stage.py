@@ -18,12 +18,13 @@ from s3sync.runs.copy_batch import CopyContext
 from s3sync.runs.failures import NOT_CONFIGURED, failure_queues
 from s3sync.runs.finish import done_batches
 from s3sync.runs.hub import Hub
+from s3sync.runs.interrupts import interruptible
 from s3sync.runs.outcome_log import read_parquet
 from s3sync.runs.plan import Plan
 from s3sync.runs.recipe import put_recipe
 from s3sync.spark.context import RunContext
 from s3sync.spark.copying import CopyWatch, copy_batches, report_of
-from s3sync.spark.session import advertised_host, interruptible, listening_host, workers
+from s3sync.spark.session import advertised_host, listening_host, workers
 
 LATE_AFTER = timedelta(minutes=5)
 PROBES_MAX = 20

@@ -24,13 +24,14 @@ from s3sync.model.keys import printable
 from s3sync.planning.filters import Filters
 from s3sync.report.progress import ProgressView
 from s3sync.runs.given_hints import given_hints
+from s3sync.runs.interrupts import interruptible
 from s3sync.runs.list_format import ListedFiles
 from s3sync.runs.list_hints import remember, remembered
 from s3sync.runs.list_task import ListContext
 from s3sync.runs.listing import ListingFolder
 from s3sync.spark.list_rounds import ListingPlace, ListingStage
 from s3sync.spark.listing import outermost
-from s3sync.spark.session import interruptible, open_session
+from s3sync.spark.session import open_session
 
 STATE = "_s3sync/"
 _OURS = re.compile(r"[0-9]{5}-[0-9]{5}-[0-9]{4}-[0-9]{8}-[0-9]{4}\.(?:parquet|csv|jsonl)")

@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from rich.console import Console
 
 from s3sync.aws.probes.examine import examine
+from s3sync.aws.queues import find_queues, sqs_client
 from s3sync.aws.store import Store, open_store
 from s3sync.config.load import describe
 from s3sync.config.model import Config
@@ -24,6 +25,7 @@ from s3sync.report.summary import State
 from s3sync.runs.enqueue import enqueue_run
 from s3sync.runs.finish import finish_run
 from s3sync.runs.folder import RunFolder, find_or_create
+from s3sync.runs.interrupts import interruptible
 from s3sync.runs.lock import TargetLock, lock_target
 from s3sync.runs.plan import Plan
 from s3sync.runs.reports import report_store, write_migration_report
@@ -31,7 +33,7 @@ from s3sync.runs.submissions import announce_run
 from s3sync.spark.context import Preparation, RunContext, prepare
 from s3sync.spark.copy_stage import copy, written_recipe
 from s3sync.spark.plan_stage import figures, planned
-from s3sync.spark.session import interruptible, open_session
+from s3sync.spark.session import open_session
 
 _STATES = {Interrupted: State.INTERRUPTED, CircuitOpen: State.CIRCUIT_OPEN}
 
@@ -86,7 +88,10 @@ def plan_only(config: Config, console: Console) -> int:
 
 
 def enqueue(config: Config, console: Console) -> int:
-    """Make the plan and send its tasks to the queues: executors carry them out, and no driver waits for them."""
+    """Make the plan and send its tasks to the queues: executors carry them out, and no driver waits for them.
+
+    Raises as `migrate`, and ConfigError and ServiceError where there are no queues, before anything is listed."""
+    find_queues(sqs_client(config.access.queue), config.sqs.queue_name_pattern or "", config.sqs.dead_queue_name)
     prepared = prepare(config)
     work = _Work.find(prepared, console)
     if work.folder.is_finished:

@@ -15,11 +15,13 @@ from s3sync.aws.store import Store, open_store
 from s3sync.aws.workers import EngineOptions, shares_of
 from s3sync.config.model import Config
 from s3sync.errors import Interrupted
+from s3sync.report.progress import ProgressView, Standing
 from s3sync.runs.drain import DrainContext, DrainTally, drain_context, how_of
 from s3sync.runs.drained import exit_code_of, finish_drained, say_drained
 from s3sync.runs.finish import accounts_of
 from s3sync.runs.folder import RunFolder, new_run_id
 from s3sync.runs.hub import Hub
+from s3sync.runs.interrupts import interruptible
 from s3sync.runs.lock import TargetLock
 from s3sync.runs.plan import Plan
 from s3sync.runs.redo import RedoContext, recipe_or_refuse, redo_file, write_task_files
@@ -27,9 +29,8 @@ from s3sync.runs.retry import Drain
 from s3sync.runs.unfinished import unfinished_tasks
 from s3sync.spark.attempts import this_attempt
 from s3sync.spark.failures import workers_errors
-from s3sync.spark.session import advertised_host, interruptible, listening_host, open_session
+from s3sync.spark.session import advertised_host, listening_host, open_session
 
-LINE_SECONDS = 5.0
 EPOCH = 1  # a retry has no plan to go on with: each start is the first
 
 
@@ -41,6 +42,7 @@ class _Crew:
     hub: Hub
     engine: EngineOptions
     console: Console
+    progress_seconds: float
 
     def say(self, text: str) -> None:
         self.console.print(text, highlight=False, markup=False, soft_wrap=True)
@@ -67,13 +69,13 @@ class _Crew:
         return total
 
     def _watch(self, ended: threading.Event) -> None:
-        before = 0
-        while not ended.wait(LINE_SECONDS):
-            now = self.hub.progress()
-            if now.settled != before:
-                rate = (now.settled - before) / LINE_SECONDS
-                self.say(f"Retrying: {now.settled:,} tasks tried, {rate:,.0f} tasks/s, {now.failed:,} failed again")
-                before = now.settled
+        with ProgressView(self.console, "Retrying") as view:
+            before = 0
+            while not ended.wait(self.progress_seconds):
+                now = self.hub.progress()
+                if now.settled != before:
+                    before = now.settled
+                    view.show(Standing(None, now.settled, now.size_bytes, now.failed, now.throttled))
 
 
 def retry(config: Config, console: Console) -> int:
@@ -149,7 +151,7 @@ def _crew(app_name: str, config: Config, console: Console) -> Iterator[tuple[_Cr
     with ExitStack() as stack:
         engine = EngineOptions.of(config.copy, spark.sparkContext.defaultParallelism)
         hub = stack.enter_context(Hub(listening_host(spark), advertised_host(spark), shares_of(engine)))
-        crew = _Crew(spark, hub, engine, console)
+        crew = _Crew(spark, hub, engine, console, config.run.progress_seconds)
 
         def stop_cleanly() -> bool:
             stopped.set()

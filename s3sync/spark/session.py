@@ -2,21 +2,13 @@
 
 import os
 import re
-import signal
 import sys
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from types import FrameType
 from typing import Any
 
 from pyspark import SparkConf, SparkContext
 from pyspark.sql import SparkSession
 
-from s3sync.errors import Interrupted
 from s3sync.spark.java import provide_java
-
-EXIT_AT_ONCE = 130
 
 # Each line is something that correctness or memory relies on; what only tunes is in conf/spark-defaults.conf.
 REQUIRED = {
@@ -89,28 +81,6 @@ def is_local(session: SparkSession) -> bool:
 def workers(session: SparkSession, tasks: int) -> int:
     """How many worker processes so many tasks are likely to begin with: as many as the session has cores now."""
     return max(1, min(tasks, session.sparkContext.defaultParallelism))
-
-
-@contextmanager
-def interruptible(on_first: Callable[[], bool], say: Callable[[str], None]) -> Iterator[None]:
-    """The first Ctrl-C calls `on_first`, which says whether the work ends by itself (True), else Interrupted is raised;
-    a second one ends the process at once."""
-    seen = threading.Event()
-
-    def handle(_number: int, _frame: FrameType | None) -> None:
-        if seen.is_set():
-            os._exit(EXIT_AT_ONCE)
-        seen.set()
-        say("Stopping: what is in flight is finished and written down. Ctrl-C again ends at once.")
-        if not on_first():
-            raise Interrupted("stopped by Ctrl-C; the same command goes on from here")
-
-    before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def listening_host(session: SparkSession) -> str:

@@ -1,13 +1,15 @@
 """The queues themselves: made, found, refused, looked at, moved and emptied, by the commands that users type."""
 
+import io
 import json
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 from uuid import uuid4
 
 import pytest
 
-from s3sync.aws.queue_setup import set_up_queues
+from s3sync.aws.queue_setup import delete_queue, set_up_queues
 from s3sync.aws.queue_traffic import delete, hold, receive, send
 from s3sync.aws.queues import attributes_of, depth_of, find_queue, find_queues, sqs_client
 from s3sync.cli.main import main
@@ -88,6 +90,55 @@ def test_init_creates_says_what_is_there_and_deletes(run: Run, own: Any, mark: s
     assert run("init", "--delete", "--yes") == 0
     assert find_queue(own, f"{mark}-0") is None
     assert find_queue(own, f"{mark}-dead") is None
+
+
+class Terminal(io.StringIO):
+    """Somebody who is there and answers."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize("command", [("init", "--delete"), ("queues", "--purge")])
+def test_what_destroys_asks_and_takes_no_for_an_answer(
+    run: Run, own: Any, mark: str, monkeypatch: pytest.MonkeyPatch, capfd: Any, command: tuple[str, str]
+) -> None:
+    assert run("init") == 0
+    queue = find_queue(own, f"{mark}-0")
+    assert queue is not None
+    send(own, queue, [Packed("x", 1)])
+    for answer in ("no\n", "\n", ""):
+        monkeypatch.setattr("sys.stdin", Terminal(answer))
+        assert run(*command) == 2
+        assert "not confirmed; nothing was done" in capfd.readouterr().err
+        assert depth_of(own, queue).waiting == 1
+    monkeypatch.setattr("sys.stdin", Terminal("yes\n"))
+    assert run(*command) == 0
+    assert f"{mark}-0, {mark}-1, {mark}-2, {mark}-dead" in capfd.readouterr().err  # the question names them
+    there = find_queue(own, f"{mark}-0")
+    assert there is None or depth_of(own, there).total == 0
+
+
+def test_a_deletion_that_was_cut_short_is_finished_by_the_same_command(
+    run: Run, own: Any, mark: str, capfd: Any
+) -> None:
+    assert run("init") == 0
+    for number in range(3):
+        delete_queue(own, find_queue(own, f"{mark}-{number}"))
+    assert run("init", "--delete", "--yes") == 0
+    assert find_queue(own, f"{mark}-dead") is None
+    assert run("init", "--delete", "--yes") == 0
+    assert "There are no such queues" in capfd.readouterr().err
+
+
+def test_init_tells_of_queues_beyond_their_number(
+    run: Run, own: Any, mark: str, monkeypatch: pytest.MonkeyPatch, capfd: Any
+) -> None:
+    assert run("init") == 0
+    monkeypatch.setenv("QUEUE_NUM", "2")
+    assert run("init") == 1
+    assert f"{mark}-2: differs: matches the pattern too, and is used, but QUEUE_NUM is 2" in capfd.readouterr().err
+    assert find_queue(own, f"{mark}-2") is not None
 
 
 def test_what_is_missing_is_named(run: Run, own: Any, mark: str, capfd: Any) -> None:
@@ -212,6 +263,38 @@ def test_redrive_takes_what_the_filter_says(run: Run, own: Any, mark: str, capfd
     tasks = [task for message in back for task in from_text(message.body).tasks]
     assert sorted(task.task.source_key for task in tasks) == ["<script>", *(f"denied-{n}" for n in range(5))]
     assert {task.attempt for task in tasks} == {1}
+
+
+def test_a_redrive_keeps_the_reason_of_what_stays_and_says_what_was_not_sent(
+    run: Run, own: Any, mark: str, faults: Faults, capfd: Any
+) -> None:
+    set_up_queues(own, config_of(mark))
+    queues = find_queues(own, rf"{mark}-\d+", f"{mark}-dead")
+    other = replace(queued("other"), error_code="SlowDown")
+    letter = list(pack("run-1", ("from", "to"), [queued("mine"), other], 2))
+    send(own, queues.dead, letter, {"s3sync-reason": "AccessDenied (1)", "s3sync-drain": "d1"})
+
+    faults.add(Fault(Action.DENIED, operation="SendMessageBatch"))
+    assert run("queues", "--redrive", "--error-code", "SlowDown") == 1
+    assert "1 tasks not sent: queue" in capfd.readouterr().err
+    assert depth_of(own, queues.dead).waiting == 1
+    faults.clear()
+
+    assert run("queues", "--redrive", "--error-code", "SlowDown") == 0
+    (stays,) = receive(own, queues.dead, 10, 1, 1)
+    assert [task.task.source_key for task in from_text(stays.body).tasks] == ["mine"]
+    assert stays.attributes == {"s3sync-reason": "AccessDenied (1)", "s3sync-drain": "d1"}
+
+
+def test_c9_a_redrive_ends_though_what_stays_comes_again(
+    run: Run, own: Any, mark: str, monkeypatch: pytest.MonkeyPatch, capfd: Any
+) -> None:
+    put_dead(own, mark)
+    monkeypatch.setattr("s3sync.runs.redrive.HOLD_SECONDS", 0)
+    assert run("queues", "--redrive", "--error-code", "NoSuchKey") == 0
+    said = capfd.readouterr().err
+    assert "6 tasks left" in said
+    assert "1 poison messages left" in said
 
 
 def test_purge_asks_first(run: Run, own: Any, mark: str, capfd: Any) -> None:

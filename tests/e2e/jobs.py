@@ -72,9 +72,9 @@ class Job:
         finally:
             running.end()
 
-    def run(self, *arguments: str, script: str | None = "migrate.py") -> Ended:
+    def run(self, *arguments: str, script: str | None = "migrate.py", seconds: float = TIMEOUT_SECONDS) -> Ended:
         with self.started(*arguments, script=script) as running:
-            return running.wait()
+            return running.wait(seconds)
 
     def run_folder(self) -> Path:
         """The folder of the newest run."""
@@ -94,11 +94,11 @@ class Running:
     def output(self) -> str:
         return self.log.read_text(errors="replace")
 
-    def wait(self) -> Ended:
+    def wait(self, seconds: float = TIMEOUT_SECONDS) -> Ended:
         try:
-            code = self.process.wait(TIMEOUT_SECONDS)
+            code = self.process.wait(seconds)
         except subprocess.TimeoutExpired as error:
-            raise AssertionError(f"the job did not end in {TIMEOUT_SECONDS} s:\n{self.output[-4000:]}") from error
+            raise AssertionError(f"the job did not end in {seconds} s:\n{self.output[-4000:]}") from error
         return Ended(code, self.output)
 
     def until(self, condition: Callable[[], object], what: str, timeout_seconds: float = 120) -> None:

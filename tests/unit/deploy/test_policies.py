@@ -150,7 +150,25 @@ def test_another_accounts_target_lets_the_job_write():
 
 
 def test_one_account_needs_no_bucket_policies():
-    assert list(made()) == [f"job role: {JOB}"]
+    assert list(made(sqs__queue_name_pattern=None)) == [f"job role: {JOB}"]
+
+
+def test_every_request_that_the_code_sends_to_sqs_has_its_action():
+    sent = {"".join(map(str.capitalize, name.split("_"))) for name in re.findall(r"\bsqs\.([a-z]+_[a-z_]+)\(", CODE)}
+    assert sent >= {"SendMessageBatch", "ReceiveMessage", "PurgeQueue", "CreateQueue", "ListQueues"}
+    assert {f"sqs:{name.removesuffix('Batch')}" for name in sent} == {
+        action for action in allowed(made()) if action.startswith("sqs:")
+    }
+
+
+def test_a_job_may_not_make_delete_or_empty_queues():
+    found = made()
+    assert list(found) == [f"job role: {JOB}", "who calls s3sync init, and s3sync queues --purge"]
+    job, person = (allowed({name: document}) for name, document in found.items())
+    assert not job & {"sqs:CreateQueue", "sqs:DeleteQueue", "sqs:PurgeQueue"}
+    assert person >= {"sqs:CreateQueue", "sqs:DeleteQueue", "sqs:PurgeQueue"}
+    assert not {action for action in person if not action.startswith("sqs:")}
+    assert not person & {"sqs:SendMessage", "sqs:ReceiveMessage"}
 
 
 def test_a_source_with_credentials_of_its_own_lists_and_the_target_reads_too():

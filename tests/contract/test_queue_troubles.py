@@ -1,0 +1,231 @@
+"""Queues that are gone, forbidden or wrong about themselves, and messages that are seen too often (C8, C9)."""
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from s3sync.aws.queue_setup import delete_queue, set_up_queues
+from s3sync.aws.queue_traffic import receive, send
+from s3sync.aws.queues import Depth, Queue, depth_of, find_queues, sqs_client
+from s3sync.cli.main import main
+from s3sync.config.model import Access, QueueConfig, Secret
+from s3sync.errors import StoreError
+from s3sync.model.outcome import Status
+from s3sync.planning.messages import Packed
+from s3sync.report.summary import State
+from s3sync.runs.failures import FailureQueues, FailureSender
+from s3sync.runs.folder import RunFolder
+from tests.contract.queueing import RUN_ID, QueuedRun, access_to, queued_run
+from tests.servers import Server
+from tests.servers.faults import Action, Fault, Faults
+from tests.unit.aws.scripted import a_task
+from tests.unit.runs.test_retry_log import outcome
+
+OBJECTS = 9
+REDRIVE_AFTER = 2
+
+
+@pytest.fixture
+def run(server: Server, s3: Any, tmp_path: Path, bucket_factory: Callable[..., str]) -> Iterator[QueuedRun]:
+    """A run of nine objects with three queues, which hand a message out twice at the most."""
+    mark = f"s3sync-u-{uuid4().hex[:8]}"
+    config = QueueConfig(rf"{mark}-\d+", 3, f"{mark}-dead", wait_seconds=0, redrive_after=REDRIVE_AFTER)
+    set_up_queues(sqs_client(access_to(server).queue), config)
+    source, target = bucket_factory(), bucket_factory()
+    for number in range(OBJECTS):
+        s3.put_object(Bucket=source, Key=f"k/{number}", Body=b"body %d" % number)
+    names = (config.queue_name_pattern, config.dead_queue_name)
+    made = queued_run(server, s3, tmp_path / "work", source, target, names)
+    yield made
+    found = find_queues(made.sqs, *names)
+    for queue in (*found.work, found.dead):
+        delete_queue(made.sqs, queue)
+
+
+def denied(**more: Any) -> Fault:
+    return Fault(Action.DENIED, operation="CopyObject", **more)
+
+
+def waiting(run: QueuedRun) -> int:
+    return sum(depth_of(run.sqs, queue).total for queue in run.queues.work)
+
+
+def test_c8_failures_are_in_the_queues_before_their_outcomes_are_written(
+    run: QueuedRun, faults: Faults, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    faults.add(denied())
+    seen: list[int] = []
+    put = RunFolder.put
+
+    def watched(self: RunFolder, name: str, data: bytes) -> None:
+        if name.startswith("outcomes/") and name.endswith(".parquet"):
+            seen.append(waiting(run))
+            raise StoreError("the worker died here")
+        put(self, name, data)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(RunFolder, "put", watched)
+        with pytest.raises(StoreError):
+            run.copy(batch_num=1)
+    assert seen == [OBJECTS]
+    assert not [name for name in run.folder.names("outcomes/") if name.endswith(".parquet")]
+
+
+def test_sqs_itself_buries_what_was_delivered_too_often_and_d_brings_it_back(run: QueuedRun, faults: Faults) -> None:
+    faults.add(denied(times=OBJECTS))
+    run.copy(batch_num=1)
+    for _ in range(REDRIVE_AFTER + 1):
+        for queue in run.queues.work:
+            while receive(run.sqs, queue, 10, 0, 1):
+                pass
+        import time
+
+        time.sleep(1.2)
+    assert depth_of(run.sqs, run.queues.dead).total == OBJECTS
+    told = run.drain(take=(run.queues.dead,))
+    assert (told.by_status, told.went_wrong) == ({"copied": OBJECTS}, False)
+    assert run.summary().state is State.COMPLETE
+
+
+def test_a_queue_that_cannot_be_read_stops_nobody(run: QueuedRun, faults: Faults) -> None:
+    faults.add(denied(times=OBJECTS))
+    run.copy(batch_num=1)
+    good = run.queues.work[1:]
+    inside = depth_of(run.sqs, run.queues.work[0]).waiting
+    gone = Queue(run.queues.work[0].name, f"{run.queues.work[0].url}-gone", 0)
+    told = run.drain(take=(gone, *good))
+    assert told.by_status == {"copied": OBJECTS - inside}
+    assert told.went_wrong
+    assert any("cannot be read" in trouble for trouble in told.troubles)
+    assert waiting(run) == inside
+
+
+def test_what_one_queue_refuses_goes_to_the_next(run: QueuedRun, faults: Faults) -> None:
+    faults.add(denied(times=OBJECTS))
+    faults.add(Fault(Action.DENIED, operation="SendMessageBatch", times=1))
+    first = run.copy(batch_num=1)
+    assert (first.sent, first.unsent) == (OBJECTS, {})
+    assert sorted(queued.task.source_key for queue in run.queues.work for queued in run.queued(queue)) == [
+        f"k/{number}" for number in range(OBJECTS)
+    ]
+
+
+def test_c9_queues_that_do_not_answer_are_tried_once_and_then_left_alone() -> None:
+    import socket
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    nobody = Access(
+        region_name="us-east-1",
+        aws_access_key_id="AKID",
+        aws_secret_access_key=Secret("x"),
+        endpoint_url=f"http://127.0.0.1:{port}",
+    )
+    queues = tuple(Queue(f"q-{n}", f"http://127.0.0.1:{port}/1/q-{n}", n) for n in range(3))
+    now = [0.0]
+
+    def failed_again() -> tuple[int, dict[str, int]]:
+        sender = FailureSender(nobody, FailureQueues(queues, 1), "run", ("from", "to"), clock=lambda: now[0])
+        rows = [outcome(number, Status.FAILED) for number in range(200)]
+        for row in rows:
+            sender.note(a_task(task_id=row.task_id), row)
+        told = sender.send(rows)
+        assert told is not None
+        return told.requests["SendMessageBatch"], dict(told.unsent)
+
+    requests, unsent = failed_again()
+    assert (requests, list(unsent.values())) == (1, [200])  # boto3 has repeated that one
+    assert "EndpointConnectionError" in next(iter(unsent))
+    assert failed_again() == (0, unsent)  # the next batch of this worker does not wait either
+    now[0] = 61.0
+    assert failed_again() == (1, unsent)
+
+
+def test_what_expired_is_sent_again_from_the_tables(
+    run: QueuedRun,
+    faults: Faults,
+    server_env: dict[str, str],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    capfd: Any,
+) -> None:
+    faults.add(denied(times=OBJECTS))
+    run.copy()
+    for queue in run.queues.work:
+        run.sqs.purge_queue(QueueUrl=queue.url)
+    assert waiting(run) == 0
+    monkeypatch.chdir(tmp_path)
+    for name, value in server_env.items():
+        monkeypatch.setenv(name, value)
+    pattern = run.queues.work[0].name.removesuffix("0") + r"\d+"
+    queues = ("--queue-name-pattern", pattern, "--dead-queue-name", run.queues.dead.name)
+    assert main(["enqueue", "--from-run", RUN_ID, *queues, "--work-uri", run.folder.store.uri]) == 0
+    assert f"Sent {OBJECTS} tasks of run {RUN_ID} to 3 queues" in capfd.readouterr().err
+    assert {queued.error_code for queue in run.queues.work for queued in run.queued(queue)} == {"AccessDenied"}
+    told = run.drain(hold_seconds=5)
+    assert told.by_status == {"copied": OBJECTS}
+    assert run.summary().state is State.COMPLETE
+
+
+def test_what_a_drain_sent_back_it_waits_for_whatever_sqs_counts(
+    run: QueuedRun, faults: Faults, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """AWS's counts of what is delayed are behind by up to a minute; here they see nothing at all."""
+    faults.add(denied(times=OBJECTS))
+    run.copy()
+    faults.add(denied(times=1))
+    monkeypatch.setattr("s3sync.runs.intake.depth_of", lambda *_: Depth())
+    told = run.drain(delay_seconds=3)
+    assert told.by_status == {"copied": OBJECTS, "failed": 1}
+    assert run.summary().state is State.COMPLETE
+
+
+def test_c9_drains_that_follow_do_not_pass_dead_letters_round(run: QueuedRun, faults: Faults) -> None:
+    faults.add(denied())
+    run.copy(batch_num=3)
+    dead = (run.queues.dead,)
+    assert run.drain(attempts=2).dead == OBJECTS
+    soon = datetime.now(UTC) + timedelta(seconds=3)
+    followed = run.drain(attempts=2, take=dead, follow=True, deadline=soon, sleep_seconds=0.5)
+    assert followed.messages == 0
+    faults.clear()
+    assert run.drain(take=dead).by_status == {"copied": OBJECTS}  # they were let go again
+
+
+def test_poison_whose_text_sqs_would_refuse_is_buried_all_the_same(run: QueuedRun) -> None:
+    body = json.dumps({"kind": "s3sync", "version": "\x01\x02", "tasks": []})
+    send(run.sqs, run.queues.work[0], [Packed(body, 1)])
+    told = run.drain()
+    assert (told.poison, told.left) == ({"OtherVersion": 1}, {})
+    (found,) = receive(run.sqs, run.queues.dead, 10, 0, 1)
+    assert found.body == body
+    assert "is of version \\x01\\x02" in found.attributes["s3sync-reason"]
+
+
+def test_a_dead_letter_that_is_days_old_is_looked_for_first(
+    run: QueuedRun, faults: Faults, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A task that `enqueue` sent has no attempt; its age alone says that somebody may have been there."""
+    from s3sync.runs.enqueue import enqueue_run
+
+    config = replace_queue_names(run)
+    enqueue_run(run.folder, config, lambda _: None, again=False)
+    faults.clear()
+    monkeypatch.setattr("s3sync.runs.retry.LOOK_AFTER", timedelta(0))
+    assert run.drain().by_status == {"copied": OBJECTS}
+    assert faults.requests("HeadObject", bucket=run.settings.target_bucket) == OBJECTS
+
+
+def replace_queue_names(run: QueuedRun) -> Any:
+    from s3sync.config.model import Config
+
+    pattern = run.queues.work[0].name.removesuffix("0") + r"\d+"
+    assert run.queues.dead is not None
+    plain = Config()
+    return replace(plain, access=run.context.access, sqs=QueueConfig(pattern, 3, run.queues.dead.name, batch_num=4))
