@@ -16,9 +16,7 @@ from s3sync.aws.source_look import Head
 from s3sync.aws.transport import Reply, Request, Side
 from s3sync.model import etag as etags
 from s3sync.model.finding import Evidence, Finding, Verdict
-from s3sync.model.limits import MIB
-
-CHUNK_BYTES = 4 * MIB
+from s3sync.planning.check_cost import CHUNK_BYTES
 
 Range = tuple[int, int]  # first and last byte
 

@@ -101,7 +101,7 @@ def _settled(pair: PairLook) -> Operation[Finding | None]:
     if finding.verdict is Verdict.MATCH and (source.etag, target.etag) == (finding.source_etag, finding.target_etag):
         return pair.found(Verdict.MATCH, finding.evidence)
     settled = compare_heads(source, target)
-    if settled is None and (yield from differ_by_parts(pair, source, target)):
+    if settled is None and pair.settings.parts and (yield from differ_by_parts(pair, source, target)):
         settled = Verdict.CONTENT_DIFFERS, Evidence.PART_ETAGS
     if settled is None:
         return None

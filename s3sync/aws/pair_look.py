@@ -18,11 +18,13 @@ Asking = Generator[Sequence[Request], Sequence[Reply], Sequence[Reply]]
 
 @dataclass(frozen=True, slots=True)
 class LookSettings:
-    """`copying` names the buckets, and how the copies were to be stored; `changed_after`: see `verdicts.Moments`."""
+    """`copying` names the buckets, and how the copies were to be stored; `changed_after`: see `verdicts.Moments`.
+    Without `parts` the boundaries of parts are not looked at: they were, or the bodies are read anyway."""
 
     copying: CopySettings
     changed_after: datetime | None = None
     metadata: bool = False
+    parts: bool = True
 
 
 class Concluded(Exception):

@@ -9,8 +9,8 @@ from s3sync.aws.source_look import Head
 from s3sync.aws.stored_checksums import checksums_of
 from s3sync.aws.transport import Reply, Side
 from s3sync.model import etag as etags
+from s3sync.planning.check_cost import PARTS_LOOKED_AT
 
-PARTS_LOOKED_AT = 200  # beyond so many HEADs for each side, reading a share of the bodies is the better evidence
 PARTS_A_PAGE = 1000
 
 Sizes = tuple[int, ...]

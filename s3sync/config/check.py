@@ -247,6 +247,16 @@ def _check_from_findings(given: Answers, config: Config) -> None:
         )
 
 
+def _check_findings_unverified(given: Answers, config: Config) -> None:
+    """A listing can't see what a check has found by looking deeper: it would skip the copies that mend it."""
+    if config.plan.from_findings is not None and config.plan.verify:
+        raise ConfigError(
+            _place(given, "plan.verify"),
+            f"skips what the listings call equal, and {_place(given, 'plan.from_findings')} names what a check found "
+            "to differ all the same; leave -v away",
+        )
+
+
 def _check_storage_classes(given: Answers, config: Config) -> None:
     """Servers with an endpoint of their own have storage classes of their own."""
     for name, classes, access in (
@@ -288,4 +298,5 @@ _RULES: tuple[Callable[[Answers, Config], None], ...] = (
     _check_mapping,
     _check_deep,
     _check_from_findings,
+    _check_findings_unverified,
 )

@@ -225,6 +225,10 @@ class CheckConfig:
     accept_unprovable: bool = False
     requeue: bool = False
 
+    @property
+    def reads_bodies(self) -> bool:
+        return self.deep or self.deep_sample is not None
+
 
 @dataclass(frozen=True, slots=True)
 class ReportConfig:

@@ -58,7 +58,7 @@ _MEANING = {
     Ruling.EXTRA: (Verdict.MISSING_ON_SOURCE, Evidence.PRESENCE),
     Ruling.ABSENT: (Verdict.MISSING_ON_TARGET, Evidence.PRESENCE),
     Ruling.CHANGED: (Verdict.CHANGED_SINCE, Evidence.PRESENCE),
-    Ruling.LATE: (Verdict.CHANGED_SINCE, Evidence.NONE),
+    Ruling.LATE: (Verdict.UNPROVABLE, Evidence.NONE),
     Ruling.SIZE_UNKNOWN: (Verdict.UNPROVABLE, Evidence.NONE),
     Ruling.SIZES_DIFFER: (Verdict.SIZE_DIFFERS, Evidence.SIZE),
     Ruling.EMPTY: (Verdict.MATCH, Evidence.SIZE),

@@ -1,8 +1,9 @@
 """Findings as CSV that a spreadsheet opens: UTF-8 with its mark, every text quoted, no cell that is a formula.
 
 A key may begin with `=`, and a spreadsheet would carry it out (OWASP: "CSV Injection"). Such a cell gets an apostrophe
-in front, which spreadsheets take as "this is text"; control characters become U+FFFD. The Parquet files beside the CSV
-hold every key as it is.
+in front, which spreadsheets take as "this is text". A spreadsheet that takes `;` for the separator, as those of many
+countries do, begins a cell behind one: there too. Control characters become U+FFFD. The Parquet files beside the
+CSV hold every key as it is.
 """
 
 import pyarrow as pa
@@ -10,10 +11,11 @@ import pyarrow.compute as pc
 from pyarrow import csv
 
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
-FORMULA_STARTS = "=+-@\t\r\n\uff1d\uff0b\uff0d\uff20"  # the last four are the wide forms of the first ones
+FORMULA_STARTS = "=+-@\uff1d\uff0b\uff0d\uff20"  # the last four are the wide forms of the first ones
 
-_FORMULA = r"\A[" + "".join(rf"\x{{{ord(character):x}}}" for character in FORMULA_STARTS) + "]"
-_CONTROL = r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]"
+_STARTS = "[" + "".join(rf"\x{{{ord(character):x}}}" for character in FORMULA_STARTS) + "]"
+_FORMULA = rf"(\A|;[ \"]*)({_STARTS})"
+_CONTROL = r"[\x00-\x1f\x7f]"  # tabs and line ends too, which some spreadsheets take for the end of a cell
 
 
 def findings_csv(findings: pa.Table) -> bytes:
@@ -35,6 +37,5 @@ def _cells(column: pa.ChunkedArray) -> pa.ChunkedArray:
         )
     if not pa.types.is_string(column.type):
         return column
-    is_formula = pc.match_substring_regex(column, _FORMULA)
-    guarded = pc.if_else(is_formula, pc.binary_join_element_wise("'", column, ""), column)
-    return pc.replace_substring_regex(guarded, _CONTROL, "\ufffd")
+    shown = pc.replace_substring_regex(column, _CONTROL, "\ufffd")
+    return pc.replace_substring_regex(shown, _FORMULA, r"\1'\2")

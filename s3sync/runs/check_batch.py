@@ -1,15 +1,17 @@
 """Look at the objects of one batch that the listings left open, and write down what was found.
 
-    judged/open-{batch}.parquet ──> look at each (requests in flight) ──> those still open: bodies, within budget
-        ──> looked/{batch_id}/{attempt}.parquet, and a done record
+    judged/open-{batch}.parquet ──look at each──> looked/{batch}/{attempt}.parquet, and a done record
+                                     └──────────> looked/{batch}/{attempt}.open.parquet: what only bodies can settle
+    looked/.../{attempt}.open.parquet ──look again, read──> read/{batch}/{attempt}.parquet, and a done record
 
-Runs in a worker process. A batch is small, so it is written as a whole at its end; nothing it does changes anything.
+Two stages, so that what the bodies cost is known, said and held against the budget before one is read. Runs in a
+worker process. A batch is small, so it is written as a whole at its end; nothing it does changes anything.
 """
 
 import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pyarrow as pa
@@ -29,6 +31,7 @@ from s3sync.planning.sampling import is_sampled
 from s3sync.report.check_tally import CheckTally
 from s3sync.runs.folder import RunFolder
 from s3sync.runs.hub import HubAddress, HubClient, Report
+from s3sync.runs.looked import BatchLooked, Stage
 from s3sync.runs.outcome_log import parquet_bytes, read_parquet
 from s3sync.runs.plan import Batch
 
@@ -40,6 +43,7 @@ OVER_BUDGET = "not read: --max-deep-bytes is used up"
 class CheckContext:
     """What a worker needs to look at any batch of a check. It travels in the task's closure (C12)."""
 
+    stage: Stage
     settings: LookSettings
     check: CheckConfig
     access: AccessConfig
@@ -51,7 +55,12 @@ class CheckContext:
 
     @property
     def reads_bodies(self) -> bool:
-        return self.check.deep or self.check.deep_sample is not None
+        return self.stage is Stage.READ
+
+    @property
+    def leaves_bodies(self) -> bool:
+        """True where what is still open is left to the stage that reads."""
+        return self.stage is Stage.LOOKED and self.check.reads_bodies
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,59 +72,14 @@ class LookBatch:
 
 
 def budgeted(batches: Iterable[Batch], check: CheckConfig) -> list[LookBatch]:
-    """The batches with what each may read of the bodies: in their order, as long as the budget lasts.
-
-    | max_deep_bytes | sizes of the batch known | budget of the batch                                     |
-    |----------------|--------------------------|---------------------------------------------------------|
-    | none           |                          | no limit                                                |
-    | given          | yes                      | what it needs at most (both sides), of what is left     |
-    | given          | no                       | half of what is left                                    |
-    """
+    """The batches with what each may read of the bodies: what it needs at most, its `size_bytes`, in their order and as
+    long as the budget lasts."""
     left, result = check.max_deep_bytes, []
     for batch in batches:
-        if left is None:
-            result.append(LookBatch(batch))
-            continue
-        given = min(left, batch.size_bytes) if batch.size_bytes else left // 2
-        left -= given
+        given = None if left is None else min(left, batch.size_bytes)
+        left = None if left is None or given is None else left - given
         result.append(LookBatch(batch, given))
     return result
-
-
-@dataclass(frozen=True, slots=True)
-class BatchLooked:
-    """The commit of a batch: `file` has its findings, None where there are none."""
-
-    batch_id: str
-    attempt: str
-    objects: int
-    file: str | None
-    tally: CheckTally = field(default_factory=CheckTally)
-
-    def to_json(self) -> dict[str, Any]:
-        return {
-            "batch_id": self.batch_id,
-            "attempt": self.attempt,
-            "objects": self.objects,
-            "file": self.file,
-            "tally": self.tally.to_json(),
-        }
-
-    @classmethod
-    def from_json(cls, value: dict[str, Any]) -> "BatchLooked":
-        return cls(
-            value["batch_id"], value["attempt"], value["objects"], value["file"], CheckTally.from_json(value["tally"])
-        )
-
-
-def looked_batches(folder: RunFolder) -> dict[str, BatchLooked]:
-    """The batches that are committed. Of several records of one batch the first attempt's counts."""
-    done: dict[str, BatchLooked] = {}
-    for name in folder.names("looked/"):
-        if name.endswith(".done.json"):
-            record = BatchLooked.from_json(folder.get_json(name) or {})
-            done.setdefault(record.batch_id, record)
-    return done
 
 
 def check_batch(context: CheckContext, store: Store, work: LookBatch, attempt: str) -> BatchLooked | None:
@@ -142,6 +106,7 @@ class _Look:
         self._errors: Counter[str] = Counter()
         self._unseen = 0
         self._settled: dict[int, Finding] = {}
+        self._left: dict[int, Looked] = {}
         self._tally = CheckTally()
         self._read_bytes = 0
         self._failed = 0
@@ -153,10 +118,12 @@ class _Look:
         still_open: list[tuple[int, Looked]] = []
         looks = ((place, look(finding, context.settings)) for place, finding in enumerate(findings))
         for place, looked in self._carried_out(looks):
-            if looked.is_open and context.reads_bodies:
+            if not looked.is_open:
+                self._settle(place, looked.finding)
+            elif context.reads_bodies:
                 still_open.append((place, looked))
             else:
-                self._settle(place, looked.finding)
+                self._leave(place, looked)
         if still_open and not self._must_stop():
             chosen = self._chosen(sorted(still_open, key=lambda item: item[0]))
             bodies = ((place, read_bodies(looked, context.settings)) for place, looked in chosen)
@@ -183,15 +150,27 @@ class _Look:
             self._failed += 1
             self._errors[reason_of(finding)] += 1
 
-    def _chosen(self, still_open: list[tuple[int, Looked]]) -> Iterator[tuple[int, Looked]]:
-        """Those whose bodies are read: the sample, as far as the budget goes; the others are settled as they are."""
-        left = self._work.budget_bytes
+    # | bodies are to be read | in the sample | then                                    |
+    # |-----------------------|---------------|-----------------------------------------|
+    # | no                    |               | settled: unprovable                     |
+    # | yes                   | yes           | left to the stage that reads            |
+    # | yes                   | no            | settled: unprovable, not in the sample  |
+    def _leave(self, place: int, looked: Looked) -> None:
         share = self._context.check.deep_sample
+        if not self._context.leaves_bodies:
+            self._settle(place, looked.finding)
+        elif share is not None and not is_sampled(looked.finding.target_key, share):
+            self._settle(place, replace(looked.finding, detail=NOT_SAMPLED))
+        else:
+            self._left[place] = looked
+            self._unseen += 1
+
+    def _chosen(self, still_open: list[tuple[int, Looked]]) -> Iterator[tuple[int, Looked]]:
+        """Those whose bodies are read, as far as the budget goes; the others are settled as they are."""
+        left = self._work.budget_bytes
         for place, looked in still_open:
             finding, cost = looked.finding, cost_bytes(looked)
-            if share is not None and not is_sampled(finding.target_key, share):
-                self._settle(place, replace(finding, detail=NOT_SAMPLED))
-            elif left is not None and cost > left:
+            if left is not None and cost > left:
                 self._settle(place, replace(finding, detail=OVER_BUDGET))
             else:
                 left = None if left is None else left - cost
@@ -204,7 +183,7 @@ class _Look:
         def tick() -> None:
             self._circuit.observe(self._unseen, self._errors)
             self._unseen, self._errors = 0, Counter()
-            settled, throttled = len(self._settled), engine.counts.throttled
+            settled, throttled = len(self._settled) + len(self._left), engine.counts.throttled
             report = Report(
                 self._work.batch.batch_id, self._attempt, settled, self._read_bytes, self._failed, throttled
             )
@@ -216,24 +195,33 @@ class _Look:
         """What was not looked at, because nearly everything failed for one reason, is no better than that (C15)."""
         detail = f"not looked at, as nearly everything failed: {self._circuit.open_code}"
         for place, finding in enumerate(findings):
-            if place not in self._settled:
+            if place not in self._settled and place not in self._left:
                 self._settle(place, replace(finding, verdict=Verdict.ERROR, evidence=Evidence.NONE, detail=detail))
 
     def _finished(self, objects: int) -> BatchLooked | None:
-        if len(self._settled) < objects:
+        if len(self._settled) + len(self._left) < objects:
             return None
         self._ticker(engine_for(self._context.access, self._context.engine))()
-        findings = finding_table([self._settled[place] for place in range(objects)])
+        findings = finding_table([finding for _, finding in sorted(self._settled.items())])
         self._tally.add(CheckTally.of(findings))
         if not self._context.check.all_findings:
             findings = findings.filter(pc.not_equal(findings["verdict"], Verdict.MATCH.value))
-        prefix = f"looked/{self._work.batch.batch_id}/{self._attempt}"
+        batch_id = self._work.batch.batch_id
+        prefix = f"{self._context.stage}/{batch_id}/{self._attempt}"
         file = f"{prefix}.parquet" if findings.num_rows else None
         if file is not None:
             self._folder.put(file, parquet_bytes(findings))
-        done = BatchLooked(self._work.batch.batch_id, self._attempt, objects, file, self._tally)
-        self._folder.put_json(f"{prefix}.done.json", done.to_json())
+        done = BatchLooked(batch_id, self._attempt, objects, file, self._tally, self._written_left(prefix))
+        self._folder.put_json(f"{self._context.stage}/{done.name}", done.to_json())
         return done
+
+    def _written_left(self, prefix: str) -> Batch | None:
+        if not self._left:
+            return None
+        left = [looked for _, looked in sorted(self._left.items())]
+        name = f"{prefix}.open.parquet"
+        self._folder.put(name, parquet_bytes(finding_table([looked.finding for looked in left])))
+        return Batch(self._work.batch.batch_id, name, len(left), sum(map(cost_bytes, left)))
 
 
 def reason_of(finding: Finding) -> str:

@@ -19,7 +19,7 @@ from s3sync.runs.plan import Batch
 @dataclass(frozen=True, slots=True)
 class Judged:
     """What the listings came to. `tally` is of what they settle; `open` are the batches that must be looked at, of
-    `open_objects` with `open_bytes` on both sides; `matched` of these objects match, and only their metadata are open.
+    `open_objects`, for which the boundaries of parts take `part_requests` at most.
     """
 
     moments: Moments
@@ -27,8 +27,7 @@ class Judged:
     tally: CheckTally
     findings: tuple[str, ...] = ()
     open: tuple[Batch, ...] = ()
-    open_bytes: int = 0
-    matched: int = 0
+    part_requests: int = 0
     listing_pages: int = 0
 
     @property
@@ -43,8 +42,7 @@ class Judged:
             "tally": self.tally.to_json(),
             "findings": list(self.findings),
             "open": [[b.batch_id, b.file, b.tasks, b.size_bytes] for b in self.open],
-            "open_bytes": self.open_bytes,
-            "matched": self.matched,
+            "part_requests": self.part_requests,
             "listing_pages": self.listing_pages,
         }
 
@@ -56,8 +54,7 @@ class Judged:
             CheckTally.from_json(value["tally"]),
             tuple(value["findings"]),
             tuple(Batch(*batch) for batch in value["open"]),
-            value["open_bytes"],
-            value["matched"],
+            value["part_requests"],
             value["listing_pages"],
         )
 

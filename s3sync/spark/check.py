@@ -1,7 +1,7 @@
 """The check job: see both sides, judge, look at what is left open, report.
 
-    look at both buckets ─> find the unfinished check or begin one ─> [listings] ─> [judge] ─> [look] ─> findings,
-    summary, report
+    look at both buckets ─> find the unfinished check or begin one ─> [listings] ─> [judge] ─> [look] ─> [read] ─>
+    findings, summary, report
 
 Each stage in brackets ends with a commit and is skipped where the run has it. Nothing is written to either bucket.
 """
@@ -19,25 +19,27 @@ from s3sync.config.load import describe
 from s3sync.config.model import Config, IfLocked
 from s3sync.errors import Interrupted
 from s3sync.model.candidates import SIDE_SOURCE, SIDE_TARGET
-from s3sync.planning.check_cost import look_estimate
+from s3sync.planning.check_cost import look_estimate, read_estimate
+from s3sync.planning.cost import Estimate
 from s3sync.planning.prices import bill, load_prices
 from s3sync.report.check_summary import CheckSummary, check_view, verify_verdicts
 from s3sync.report.check_tally import CheckTally
 from s3sync.report.console import size_text
-from s3sync.runs.check_batch import looked_batches
 from s3sync.runs.folder import RunFolder, find_or_create, new_run_id
 from s3sync.runs.followed import CHECK, FINDINGS, findings_of_check
 from s3sync.runs.interrupts import interruptible
 from s3sync.runs.judged import Judged
 from s3sync.runs.lock import TargetLock, lock_target
+from s3sync.runs.looked import Stage, done_batches
 from s3sync.runs.reports import report_store, write_check_report, write_findings_part
 from s3sync.runs.requeue import requeue
 from s3sync.runs.submissions import announce_run
-from s3sync.spark.check_look import look_at_open
+from s3sync.spark.check_look import look_at_open, read_open
 from s3sync.spark.check_prepare import CheckPreparation, prepare_check
 from s3sync.spark.check_stage import CheckRun, judged
 from s3sync.spark.session import open_session
 
+STOPPED = "stopped; the same command goes on from here"
 STALE_AFTER = timedelta(hours=12)  # listings of an unfinished check that is older say too little about now
 FILES_BY_DRIVER = 8
 
@@ -66,10 +68,7 @@ def check(config: Config, console: Console, *, is_mode: bool = False) -> int:
     run = CheckRun(prepared, folder, epoch, spark)
     found = _judged(run, say)
     say(_told(found))
-    if found.open:
-        say(_estimated(found, prepared))
-        if not look_at_open(run, found, console, say):
-            raise Interrupted("stopped; the same command goes on from here")
+    _look(run, found, console, say)
     summary = _finished(run, found, began)
     if config.check.requeue or is_mode:
         summary = _requeued(run, summary, say)
@@ -78,6 +77,28 @@ def check(config: Config, console: Console, *, is_mode: bool = False) -> int:
     console.print(check_view(summary))
     say(f"The report is {where}/report.html")
     return summary.exit_code
+
+
+def _look(run: CheckRun, found: Judged, console: Console, say: Callable[[str], None]) -> None:
+    """Look at what the listings left open, and read what only the bodies can settle. Raises Interrupted."""
+    if not found.open:
+        return
+    config = run.prepared.config
+    asked = look_estimate(found.open_objects, found.part_requests, config.check, tags=config.copy.tags)
+    say(f"That takes at most {_told_estimate(asked, run.prepared)}")
+    if not look_at_open(run, found, console, say):
+        raise Interrupted(STOPPED)
+    left = [record.left for record in done_batches(run.folder, Stage.LOOKED).values() if record.left is not None]
+    if not left:
+        return
+    objects, cost_bytes = sum(batch.tasks for batch in left), sum(batch.size_bytes for batch in left)
+    asked = read_estimate(objects, cost_bytes, config.check, tags=config.copy.tags)
+    say(
+        f"Only their bodies can settle {objects:,} objects, of {size_text(cost_bytes)} to read. "
+        f"That takes at most {_told_estimate(asked, run.prepared)}"
+    )
+    if not read_open(run, found, left, console, say):
+        raise Interrupted(STOPPED)
 
 
 def _find(store: Store, prepared: CheckPreparation, now: datetime) -> tuple[RunFolder, bool]:
@@ -108,30 +129,27 @@ def _told(found: Judged) -> str:
     )
 
 
-def _estimated(found: Judged, prepared: CheckPreparation) -> str:
-    """What looking at them will cost at most, before it is done."""
-    config = prepared.config
-    estimate = look_estimate(found.open_objects, found.matched, found.open_bytes, config.check, tags=config.copy.tags)
+def _told_estimate(estimate: Estimate, prepared: CheckPreparation) -> str:
+    """Requests and what they cost, before they are made."""
     prices = load_prices(conf_file("prices.yml"))
-    access = config.access
+    access = prepared.config.access
     cost = bill(estimate, prices, crosses_regions=access.source.region_name != access.target.region_name)
     requests = ", ".join(f"{count:,} {name}" for name, count in sorted(estimate.by_operation.items()))
     read = estimate.read_bytes.total()
     bodies = f", which read {size_text(read)} of bodies" if read else ""
     total = cost.requests + cost.retrieval + cost.transfer
-    return f"That takes at most {requests}{bodies}: about {total:,.2f} {prices.currency} by conf/prices.yml"
+    return f"{requests}{bodies}: about {total:,.2f} {prices.currency} by conf/prices.yml"
 
 
 def _finished(run: CheckRun, found: Judged, began: datetime) -> CheckSummary:
     """Add everything up, commit the findings and write the summary. Raises InvariantBroken."""
     prepared, tally = run.prepared, CheckTally()
     tally.add(found.tally)
-    looked = looked_batches(run.folder)
     files = list(found.findings)
-    for batch in found.open:
-        done = looked[batch.batch_id]
-        tally.add(done.tally)
-        files += [done.file] if done.file else []
+    for stage in Stage if found.open else ():
+        for done in done_batches(run.folder, stage).values():
+            tally.add(done.tally)
+            files += [done.file] if done.file else []
     if found.listing_pages:
         tally.requests["ListObjectsV2"] += found.listing_pages
     verify_verdicts(found.counts, tally)

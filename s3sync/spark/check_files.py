@@ -14,6 +14,7 @@ from s3sync.aws.store import open_store
 from s3sync.config.model import Access, CheckConfig
 from s3sync.model.candidates import COMPARED, SIDE_SOURCE, SIDE_TARGET
 from s3sync.model.finding import Verdict
+from s3sync.planning.check_cost import part_heads
 from s3sync.planning.compare import Comparison, compare
 from s3sync.planning.decision import Bools
 from s3sync.planning.mapping import KeyMapping
@@ -53,8 +54,7 @@ class JudgeReport:
     tally: CheckTally = field(default_factory=CheckTally)
     findings: list[str] = field(default_factory=list)
     open: list[Batch] = field(default_factory=list)
-    open_bytes: int = 0
-    matched: int = 0
+    part_requests: int = 0
 
 
 def judge(job: JudgeJob) -> Callable[[Iterable[Portion]], Iterator[JudgeReport]]:
@@ -122,7 +122,7 @@ class _Files:
             self._report.findings.append(name)
         if is_open.any():
             rows = found.rows(is_open, self._job.mapping)
-            self._report.matched = pc.sum(pc.equal(rows["verdict"], str(Verdict.MATCH))).as_py() or 0
+            self._report.part_requests = part_heads(rows)
             for start in range(0, rows.num_rows, OPEN_ROWS):
                 self._write_open(rows.slice(start, OPEN_ROWS))
 
@@ -131,8 +131,5 @@ class _Files:
         batch_id = f"{self._partition:05d}-{len(report.open):03d}"
         name = f"judged/open-{batch_id}-{self._attempt}.parquet"
         self._folder.put(name, parquet_bytes(rows))
-        unproved = rows.filter(pc.not_equal(rows["verdict"], str(Verdict.MATCH)))
-        both = (pc.sum(unproved[name]).as_py() or 0 for name in ("source_size", "target_size"))
-        size_bytes = sum(both)
-        report.open.append(Batch(batch_id, name, rows.num_rows, size_bytes))
-        report.open_bytes += size_bytes
+        sizes = (pc.sum(rows[name]).as_py() or 0 for name in ("source_size", "target_size"))
+        report.open.append(Batch(batch_id, name, rows.num_rows, sum(sizes)))

@@ -1,7 +1,7 @@
-"""The look at what the listings left open: batch by batch, watched and stoppable."""
+"""The look at what the listings left open, and the reading of bodies: batch by batch, watched and stoppable."""
 
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 
 from rich.console import Console
@@ -12,29 +12,53 @@ from s3sync.aws.store import open_store
 from s3sync.aws.workers import EngineOptions, shares_of
 from s3sync.planning.circuit import Circuit
 from s3sync.report.progress import ProgressView
-from s3sync.runs.check_batch import CheckContext, LookBatch, budgeted, check_batch, looked_batches
+from s3sync.runs.check_batch import (
+    CheckContext,
+    LookBatch,
+    budgeted,
+    check_batch,
+)
 from s3sync.runs.hub import Hub, HubAddress, Report
 from s3sync.runs.interrupts import interruptible
 from s3sync.runs.judged import Judged
+from s3sync.runs.looked import Stage, commit_stage, done_batches
+from s3sync.runs.plan import Batch
 from s3sync.spark.attempts import this_attempt
 from s3sync.spark.check_stage import CheckRun
 from s3sync.spark.copying import CopyWatch, carry_out
 from s3sync.spark.session import advertised_host, listening_host, workers
 
+_DOING = {Stage.LOOKED: "Looking", Stage.READ: "Reading"}
+
 
 def look_at_open(run: CheckRun, judged: Judged, console: Console, say: Callable[[str], None]) -> bool:
-    """Look at the batches that are not looked at yet; False where the user stopped it before the end."""
-    done = looked_batches(run.folder)
-    work = budgeted(judged.open, run.prepared.config.check)
+    """Look at the batches that the listings left open; False where the user stopped it before the end."""
+    work = [LookBatch(batch) for batch in judged.open]
+    return _carried_out(run, judged, Stage.LOOKED, work, console, say)
+
+
+def read_open(
+    run: CheckRun, judged: Judged, left: Sequence[Batch], console: Console, say: Callable[[str], None]
+) -> bool:
+    """Read the bodies of what is open still, within the budget; False where the user stopped it before the end."""
+    return _carried_out(run, judged, Stage.READ, budgeted(left, run.prepared.config.check), console, say)
+
+
+def _carried_out(
+    run: CheckRun, judged: Judged, stage: Stage, work: Sequence[LookBatch], console: Console, say: Callable[[str], None]
+) -> bool:
+    """Do the batches that are not done yet, and commit which of their records count."""
+    done = done_batches(run.folder, stage)
     left = [each for each in work if each.batch.batch_id not in done]
     interrupted = threading.Event()
     with ExitStack() as stack:
         engine = EngineOptions.of(run.prepared.config.copy, workers(run.spark, len(left)))
         hub = stack.enter_context(Hub(listening_host(run.spark), advertised_host(run.spark), shares_of(engine)))
         hub.settled_before([Report(each.batch_id, each.attempt, each.objects) for each in done.values()])
-        view = stack.enter_context(ProgressView(console, "Looking"))
+        view = stack.enter_context(ProgressView(console, _DOING[stage]))
         circuit = Circuit(run.prepared.config.copy.circuit_after)  # each batch has its own; nothing is told to this one
-        watch = CopyWatch(hub, circuit, view, judged.open_objects, run.spark.sparkContext.cancelAllJobs, lambda: False)
+        total = sum(each.batch.tasks for each in work)
+        watch = CopyWatch(hub, circuit, view, total, run.spark.sparkContext.cancelAllJobs, lambda: False)
 
         def stop_cleanly() -> bool:
             interrupted.set()
@@ -42,16 +66,22 @@ def look_at_open(run: CheckRun, judged: Judged, console: Console, say: Callable[
             return True
 
         stack.enter_context(interruptible(stop_cleanly, say))
-        carry_out(run.spark, left, _task(_context(run, judged, engine, hub.address), run.epoch), watch)
-    return not interrupted.is_set()
+        carry_out(run.spark, left, _task(_context(run, judged, stage, engine, hub.address), run.epoch), watch)
+    if interrupted.is_set():
+        return False
+    commit_stage(run.folder, stage)
+    return True
 
 
-def _context(run: CheckRun, judged: Judged, engine: EngineOptions, hub: HubAddress) -> CheckContext:
+def _context(run: CheckRun, judged: Judged, stage: Stage, engine: EngineOptions, hub: HubAddress) -> CheckContext:
     config = run.prepared.config
     moment = judged.moments.changed_after or run.prepared.source.server_time
     copying = CopySettings.of(config, planned_at=moment, preconditions=True)
     return CheckContext(
-        settings=LookSettings(copying, judged.moments.changed_after, config.check.metadata),
+        stage=stage,
+        settings=LookSettings(
+            copying, judged.moments.changed_after, config.check.metadata, parts=stage is Stage.LOOKED
+        ),
         check=config.check,
         access=config.access,
         engine=engine,

@@ -140,8 +140,7 @@ def _account(reports: list[JudgeReport], files: int, run: CheckRun, pages: int) 
         tally=tally,
         findings=tuple(name for report in reports for name in report.findings),
         open=tuple(batch for report in reports for batch in report.open),
-        open_bytes=sum(report.open_bytes for report in reports),
-        matched=sum(report.matched for report in reports),
+        part_requests=sum(report.part_requests for report in reports),
         listing_pages=pages,
     )
     verify_verdicts(counts, tally, found.open_objects)

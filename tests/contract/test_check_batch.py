@@ -15,20 +15,20 @@ from s3sync.aws.workers import EngineOptions
 from s3sync.config.model import CheckConfig
 from s3sync.model.finding import Evidence, Finding, Verdict
 from s3sync.model.limits import PART_MIN_BYTES
+from s3sync.planning.check_cost import read_estimate
 from s3sync.planning.sampling import is_sampled
 from s3sync.runs.check_batch import (
     NOT_SAMPLED,
     OVER_BUDGET,
-    BatchLooked,
     CheckContext,
     LookBatch,
     check_batch,
     finding_table,
     findings_of,
-    looked_batches,
 )
 from s3sync.runs.folder import RunFolder
 from s3sync.runs.hub import Hub, HubAddress
+from s3sync.runs.looked import BatchLooked, Stage, commit_stage, done_batches
 from s3sync.runs.outcome_log import parquet_bytes, read_parquet
 from s3sync.runs.plan import Batch
 from tests.contract.queueing import access_to
@@ -47,6 +47,7 @@ class Looking:
         self.folder = RunFolder(LocalStore(folder), "check-1")
         copying = CopySettings(source, target, planned_at=datetime.now(UTC), tags=False)
         self.context = CheckContext(
+            stage=Stage.LOOKED,
             settings=LookSettings(copying),
             check=CheckConfig(),
             access=access_to(server),
@@ -79,6 +80,12 @@ class Looking:
         work = LookBatch(Batch("b1", "judged/open.parquet", len(rows), 0), budget_bytes)
         return check_batch(self.context, self.folder.store, work, attempt)
 
+    def read(self, looked: BatchLooked, budget_bytes: int | None = None) -> BatchLooked | None:
+        """The second stage: what the first one left to it."""
+        assert looked.left is not None
+        context = replace(self.context, stage=Stage.READ, settings=replace(self.context.settings, parts=False))
+        return check_batch(context, self.folder.store, LookBatch(looked.left, budget_bytes), "0002-1")
+
     def findings(self, looked: BatchLooked) -> dict[str, Finding]:
         if looked.file is None:
             return {}
@@ -106,7 +113,16 @@ def test_a_batch_is_settled_once(looking: Looking) -> None:
     assert set(looking.findings(looked)) == {"other", "nowhere"}  # matches are counted
     assert looked.tally.requests == {"HeadObject": 6}
     looking.look(["same", "other", "nowhere"], attempt="0001-2")
-    assert looked_batches(looking.folder) == {"b1": looked}
+    assert done_batches(looking.folder, Stage.LOOKED) == {"b1": looked}
+
+
+def test_a_record_that_was_committed_counts_whoever_writes_another_later(looking: Looking) -> None:
+    """C2: what is read rests on these records, so a task that was thought dead must not change which they are."""
+    looking.put("same", b"a")
+    looked = looking.look(["same"], attempt="0002-1")
+    assert commit_stage(looking.folder, Stage.LOOKED) == {"b1": looked}
+    looking.look(["same"], attempt="0001-1")
+    assert commit_stage(looking.folder, Stage.LOOKED) == done_batches(looking.folder, Stage.LOOKED) == {"b1": looked}
 
 
 def test_matches_are_written_where_that_is_asked_for(looking: Looking) -> None:
@@ -125,15 +141,37 @@ def test_a_batch_of_equal_objects_writes_no_findings(looking: Looking) -> None:
 
 
 def test_bodies_within_a_budget(looking: Looking) -> None:
+    looking.put("fine", b"a")
     for name in ("a", "b", "c"):
         looking.put_in_parts(name)
     looking.context = replace(looking.context, check=CheckConfig(deep=True))
     cost = 4 * len(BODY)
-    looked = looking.look(["a", "b", "c"], budget_bytes=2 * cost + 5)
+    looked = looking.look(["a", "b", "c", "fine"])
     assert looked is not None
-    assert looked.tally.objects == {"match": 2, "unprovable": 1}
-    assert looked.tally.read_bytes == 2 * cost
-    assert looking.findings(looked)["c"].detail == OVER_BUDGET
+    assert (looked.tally.objects, looked.tally.requests["GetObject"]) == ({"match": 1}, 0)  # nothing was read yet
+    assert looked.left is not None
+    assert (looked.left.tasks, looked.left.size_bytes) == (3, 3 * cost)  # what the bodies cost is known before
+    read = looking.read(looked, budget_bytes=2 * cost + 5)
+    assert read is not None
+    assert read.tally.objects == {"match": 2, "unprovable": 1}
+    assert read.tally.read_bytes == 2 * cost
+    assert looking.findings(read)["c"].detail == OVER_BUDGET
+    assert read.left is None
+
+
+def test_what_bodies_cost_in_requests_is_no_more_than_was_said(looking: Looking) -> None:
+    looking.put_in_parts("a")
+    looking.context = replace(looking.context, check=CheckConfig(deep=True))
+    looked = looking.look(["a"])
+    assert looked is not None
+    assert looked.left is not None
+    said = read_estimate(1, looked.left.size_bytes, looking.context.check, tags=False).by_operation
+    read = looking.read(looked)
+    assert read is not None
+    assert read.tally.objects == {"match": 1}
+    assert read.tally.requests.keys() == said.keys()
+    assert all(read.tally.requests[operation] <= said[operation] for operation in said)
+    assert read.tally.requests["GetObject"] >= said["GetObject"] // 2  # and the estimate is of this size
 
 
 def test_bodies_of_a_sample(looking: Looking) -> None:
@@ -148,6 +186,9 @@ def test_bodies_of_a_sample(looking: Looking) -> None:
     assert set(found) == {name for name in names if not is_sampled(name, share)}
     assert 0 < len(found) < len(names)
     assert {each.detail for each in found.values()} == {NOT_SAMPLED}
+    read = looking.read(looked)
+    assert read is not None
+    assert read.tally.objects == {"match": len(names) - len(found)}
 
 
 def test_trouble_that_passes_is_no_error(looking: Looking, faults: Faults) -> None:
@@ -179,4 +220,4 @@ def test_a_batch_that_is_told_to_stop_commits_nothing(looking: Looking) -> None:
         looking.context = replace(looking.context, hub=hub.address)
         hub.stop_workers()
         assert looking.look(["same"]) is None
-    assert looked_batches(looking.folder) == {}
+    assert done_batches(looking.folder, Stage.LOOKED) == {}

@@ -1,4 +1,4 @@
-"""Checks that run in the process of pytest, so that they share one Spark session; and what they came to."""
+"""Checks, and copies of what they find, in the process of pytest, so that they share one Spark session."""
 
 import io
 import json
@@ -11,6 +11,7 @@ from rich.console import Console
 
 from s3sync.cli.options import parse
 from s3sync.spark.check import check
+from s3sync.spark.migrate import migrate
 
 
 @dataclass(frozen=True)
@@ -76,3 +77,11 @@ class Checks:
         out = io.StringIO()
         code = check(config, Console(file=out, width=100, highlight=False))
         return Checked(code, out.getvalue(), report)
+
+    def mend(self, checked: Checked) -> str:
+        """`s3sync migrate --from-findings` of that check: its output, once it has copied all."""
+        given = ["--from-findings", checked.summary["run_id"], "--work-uri", str(self.folder / "work")]
+        out = io.StringIO()
+        code = migrate(parse(["migrate", *given], self.environ, self.folder).config, Console(file=out, width=100))
+        assert code == 0, out.getvalue()
+        return out.getvalue()

@@ -15,6 +15,7 @@ from s3sync.inventory.manifest import FileFormat
 from s3sync.model.limits import PART_MIN_BYTES
 from tests.e2e.checking import Checks, Pair
 from tests.servers import Server
+from tests.servers.faults import Action, Fault, Faults
 
 Listed = Callable[[str], dict[str, dict[str, Any]]]
 Fill = Callable[[str, int], dict[str, bytes]]
@@ -37,10 +38,18 @@ KINDS = {
     "same_parts_flip": "content_differs",
     "one_part": None,
     "kms": "unprovable",
+    "checksum": None,
+    "checksum_flip": "content_differs",
+    "composite_flip": "unprovable",
     "script": "missing_on_source",
     "formula": "missing_on_source",
 }
-LATER = {"parts": None, "parts_flip": "content_differs", "kms": None}  # what --deep makes of the unprovable ones
+LATER = {
+    "parts": None,
+    "parts_flip": "content_differs",
+    "kms": None,
+    "composite_flip": "content_differs",
+}  # what --deep makes of the unprovable ones
 HOSTILE = {"script": '<script>alert("x")</script>', "formula": '=HYPERLINK("http://x/","y")'}
 
 
@@ -84,7 +93,23 @@ def corrupt(pair: Pair, server: Server) -> dict[str, str]:
         pair.upload(pair.target, "kms", first, second, ServerSideEncryption="aws:kms", SSEKMSKeyId="testkey-1")
     else:
         pair.upload(pair.target, "kms", first, second)
+    put_with_checksums(pair, flipped)
+    if not can.checksums:
+        expected |= {"checksum": "unprovable", "checksum_flip": "unprovable"}
     return expected
+
+
+def put_with_checksums(pair: Pair, flipped: bytes) -> None:
+    """Parts whose boundaries differ: the checksum of the whole settles it, one of the parts' checksums does not."""
+    cuts = {pair.source: PART_MIN_BYTES, pair.target: PART_MIN_BYTES + 1}
+    for name, target, kind in (
+        ("checksum", LARGE, "FULL_OBJECT"),
+        ("checksum_flip", flipped, "FULL_OBJECT"),
+        ("composite_flip", flipped, "COMPOSITE"),
+    ):
+        for bucket, body in ((pair.source, LARGE), (pair.target, target)):
+            parts = body[: cuts[bucket]], body[cuts[bucket] :]
+            pair.upload(bucket, name, *parts, ChecksumAlgorithm="CRC32", ChecksumType=kind)
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -135,6 +160,30 @@ def test_each_corruption_is_reported_and_nothing_else(checks: Checks, server: Se
     assert deep.verdicts == {key: verdict for key, verdict in again.items() if verdict}
     assert deep.summary["read_bytes"] > 0
     assert deep.code == 4
+    assert "Only their bodies can settle" in deep.output  # and what that costs is said before one is read
+
+    checks.mend(deep)
+
+    mended = checks.run("-s", pair.source, "-t", pair.target, "--metadata", "--deep")
+    assert mended.verdicts == dict.fromkeys(("add", *HOSTILE.values()), "missing_on_source")
+
+
+def test_what_can_not_be_looked_at_is_an_error_and_the_rest_is_judged(
+    checks: Checks, pair: Pair, faults: Faults
+) -> None:
+    """Exit code 1, whatever else was found; and no more than that one object is in doubt."""
+    for name in ("denied", "fine", "other"):
+        pair.put(name, b"original")
+    pair.put("other", b"of another size", pair.target)
+    faults.add(Fault(Action.DENIED, operation="HeadObject", key_contains="denied"))
+
+    checked = checks.run("-s", pair.source, "-t", pair.target, "--metadata")
+
+    assert checked.code == 1, checked.output
+    assert checked.verdicts == {"denied": "error", "other": "size_differs"}
+    assert {row["target_key"]: row["detail"] for row in checked.rows}["denied"] == "HeadObject on the source: 403"
+    faults.clear()
+    assert checks.run("-s", pair.source, "-t", pair.target, "--metadata").verdicts == {"other": "size_differs"}
 
 
 def csv_rows(file: Path) -> list[dict[str, str]]:

@@ -176,6 +176,7 @@ BAD = [
     opt("--target-manifest-path m/", "--target-manifest-path:", "is not an S3 URI", command="check"),
     opt("--report-uri ftp://x/", "--report-uri:", "neither an S3 URI nor a folder", command="check"),
     opt("--limit 3", "--limit:", "is no option of s3sync check", command="check"),
+    opt("--from-findings some -v", "-v/--verify:", "--from-findings", "leave -v away"),
     opt("-m s3://reports/m/ --from-findings some", "--from-findings:", "-m/--manifest-path", "leave one"),
     Bad(("s3sync report", "RUN", "required", "s3sync report --help"), "", command="report"),
     Bad(("s3sync report:", "belongs to no option"), "one two", command="report"),

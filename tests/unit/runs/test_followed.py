@@ -83,7 +83,7 @@ def a_batch(size_bytes: int) -> Batch:
         ([5, 5], 20, [5, 5]),
         ([5, 5], 7, [5, 2]),
         ([5, 5, 5], 5, [5, 0, 0]),
-        ([0, 5], 8, [4, 4]),
+        ([7, 5], 8, [7, 1]),
     ],
 )
 def test_a_budget_is_dealt_out_once(sizes: list[int], most: int | None, budgets: list[int | None]) -> None:
