@@ -22,11 +22,11 @@ LOG_PATIENCE_SECONDS = 360.0  # EMR puts logs to S3 every five minutes
 def follow(order: Order, sent: Sent, console: Console, sleep: Callable[[float], None] = time.sleep) -> int:
     """Show the state and the job's own progress until the end; returns the job's own exit code.
 
-    | the job left its ending | EMR calls it a success | exit code                  |
-    |-------------------------|------------------------|----------------------------|
-    | yes                     | any                    | the job's own              |
-    | no                      | yes                    | 0                          |
-    | no                      | no                     | 1, and the end of its log  |
+    | its ending, or its run's summary, is there | EMR calls it a success | exit code                 |
+    |--------------------------------------------|------------------------|---------------------------|
+    | yes                                        | any                    | the job's own             |
+    | no                                         | yes                    | 0                         |
+    | no                                         | no                     | 1, and the end of its log |
     """
 
     def say(text: str) -> None:

@@ -2,6 +2,8 @@
 
 {work_uri}/submissions/{submission_id}/run.json     {"run_id": ...}
 {work_uri}/submissions/{submission_id}/ended.json   {"exit_code": ..., "error": the one line, or null}
+
+Where the second is missing, the run's own summary.json says how it ended.
 """
 
 import json
@@ -12,6 +14,7 @@ from dataclasses import dataclass
 from s3sync.aws.store import Store, open_store
 from s3sync.config.model import Config
 from s3sync.errors import EXIT_OTHER, S3SyncError, StoreError
+from s3sync.runs.folder import RunFolder
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,12 +35,14 @@ def announced_run(store: Store, submission_id: str) -> str | None:
 
 
 def ended(store: Store, submission_id: str) -> Ended | None:
-    """How the job ended; None while it runs, and where its driver was killed."""
+    """How the job ended; None while it runs, and where its driver was killed before it had a summary."""
     body = store.get(f"submissions/{submission_id}/ended.json")
-    if body is None:
-        return None
-    told = json.loads(body)
-    return Ended(int(told["exit_code"]), told["error"])
+    if body is not None:
+        told = json.loads(body)
+        return Ended(int(told["exit_code"]), told["error"])
+    run_id = announced_run(store, submission_id)
+    summary = RunFolder(store, run_id).get_json("summary.json") if run_id else None
+    return Ended(int(summary["exit_code"]), None) if summary else None
 
 
 def with_ending_told(config: Config, work: Callable[[], int]) -> int:

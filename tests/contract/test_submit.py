@@ -378,6 +378,17 @@ def test_the_jobs_own_exit_code_comes_back(
     assert "RUNNING" in text
 
 
+def test_a_driver_that_was_lost_after_its_summary_has_the_summarys_code(laptop: Laptop) -> None:
+    def then(cluster_id: str, step_id: str) -> None:
+        laptop.put(f"s3sync/submissions/{watched.submission_id}/run.json", b'{"run_id": "r1"}')
+        laptop.put("s3sync/runs/r1/summary.json", b'{"exit_code": 3}')
+        laptop.end_step(cluster_id, step_id, "FAILED")
+
+    watched = Watched(laptop, then)
+    code, text = watched.follow()
+    assert (code, "the job's exit code is 3" in text) == (3, True), text
+
+
 def test_the_progress_is_read_from_the_runs_tables(laptop: Laptop) -> None:
     """A plan of 30 objects, a batch of 10 that is done, and a part of 5 of another one."""
     from s3sync.aws.store import open_store
