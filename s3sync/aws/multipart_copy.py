@@ -10,7 +10,7 @@ A copy by parts carries nothing by itself: metadata, tags and storage class are 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 from s3sync.aws.copy_job import CopyJob, Settled
 from s3sync.aws.engine import Operation
@@ -100,8 +100,9 @@ def accepted(job: CopyJob, reply: Reply) -> Head:
 
 
 def tagging_of(replies: Sequence[Reply]) -> str:
-    """The tags of one answer, or of none, as `Tagging` wants them."""
-    return urlencode([(tag["Key"], tag["Value"]) for reply in replies for tag in reply.values.get("TagSet", [])])
+    """The tags of one answer, or of none, as `Tagging` wants them: a space as %20, for radosgw takes + as it stands."""
+    tags = [(tag["Key"], tag["Value"]) for reply in replies for tag in reply.values.get("TagSet", [])]
+    return urlencode(tags, quote_via=quote)
 
 
 def _upload(job: CopyJob, source: Head, tagging: str, cut: Cut, way: Way) -> Operation[Outcome]:

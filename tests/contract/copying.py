@@ -99,7 +99,8 @@ class Migration:
         return found
 
     def tags(self, key: str) -> dict[str, str]:
-        found = self.s3.get_object_tagging(Bucket=self.settings.target_bucket, Key=key)["TagSet"]
+        answer = self.s3.get_object_tagging(Bucket=self.settings.target_bucket, Key=key)
+        found = answer.get("TagSet", [])  # radosgw leaves an empty set away
         return {tag["Key"]: tag["Value"] for tag in found}
 
     def uploads(self) -> list[str]:

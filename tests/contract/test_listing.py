@@ -18,12 +18,19 @@ from s3sync.model import etag
 from s3sync.model.ranges import KeyRange
 from tests.conftest import drop_bucket
 from tests.servers import Server
+from tests.servers.capabilities import require
 
 CUTS = ["\x02", "!", "a", "odd/", "odd/%", "odd/ü", "o\x7f", "ü", "\U0001f30d", "\U0010ffff"]
 
 
 @pytest.fixture(scope="module", params=list(Transport))
-def engine(request: pytest.FixtureRequest, server: Server) -> Engine:
+def kind(request: pytest.FixtureRequest) -> Transport:
+    chosen: Transport = request.param
+    return chosen
+
+
+@pytest.fixture(scope="module")
+def engine(kind: Transport, server: Server) -> Engine:
     access = Access(
         endpoint_url=server.s3_endpoint,
         aws_access_key_id=server.access_key,
@@ -31,7 +38,7 @@ def engine(request: pytest.FixtureRequest, server: Server) -> Engine:
         region_name=server.region,
         addressing_style="path",
     )
-    return Engine(new_transport(access, access, request.param, 4), RetryPolicy.of(3))
+    return Engine(new_transport(access, access, kind, 4), RetryPolicy.of(3))
 
 
 @pytest.fixture(scope="module")
@@ -54,11 +61,19 @@ def bucket(s3: Any, held: list[str]) -> Iterator[str]:
     drop_bucket(s3, name)
 
 
+@pytest.fixture
+def anywhere(kind: Transport, server: Server) -> None:
+    """For ranges that begin at keys which XML can't hold: a page that echoes them as they are is none to boto3."""
+    if kind is Transport.BOTO3:
+        require(server, "listing_echoes_encoded")
+
+
 def rows(engine: Engine, options: ListOptions, cuts: list[str]) -> list[dict[str, Any]]:
     parts = KeyRange().split(cuts)
     return [row for part in parts for batch in list_range(engine, options, part) for row in batch.to_pylist()]
 
 
+@pytest.mark.usefixtures("anywhere")
 @pytest.mark.parametrize("cuts", [[], CUTS])
 def test_c5_odd_keys_wherever_they_are_cut(engine: Engine, bucket: str, held: list[str], cuts: list[str]) -> None:
     found = rows(engine, ListOptions(bucket, ""), cuts)
@@ -66,6 +81,7 @@ def test_c5_odd_keys_wherever_they_are_cut(engine: Engine, bucket: str, held: li
     assert [row["size"] for row in found] == list(range(len(held)))
 
 
+@pytest.mark.usefixtures("anywhere")
 def test_each_key_can_be_where_a_range_begins(engine: Engine, bucket: str, held: list[str]) -> None:
     found = rows(engine, ListOptions(bucket, ""), held)
     assert [row["key"] for row in found] == held
@@ -94,6 +110,7 @@ def test_the_values_are_those_that_boto3_gives(engine: Engine, s3: Any, bucket: 
     assert len(by_key.keys() & listed.keys()) > len(listed) // 2  # boto3 decodes some of the odd ones in its own way
 
 
+@pytest.mark.usefixtures("anywhere")
 def test_versions_and_delete_markers(engine: Engine, bucket: str, held: list[str]) -> None:
     options = ListOptions(bucket, "", versions=True)
     found = rows(engine, options, [])
@@ -107,6 +124,7 @@ def test_versions_and_delete_markers(engine: Engine, bucket: str, held: list[str
         assert rows(engine, options, CUTS) == found
 
 
+@pytest.mark.usefixtures("anywhere")
 def test_a_prefix(engine: Engine, bucket: str, held: list[str]) -> None:
     inside = [key for key in held if key.startswith("odd/")]
     assert inside

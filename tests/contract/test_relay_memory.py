@@ -29,9 +29,11 @@ import boto3
 def peak():
     return int(re.search("VmHWM:\\s+(\\d+) kB", Path("/proc/self/status").read_text())[1]) * 1024
 
-url, source, target, keys, memory, kind = json.loads(sys.argv[1])
-server = Server("s3", url, url, "a", "b", "us-east-1", S3)
-s3 = boto3.client("s3", endpoint_url=url, aws_access_key_id="a", aws_secret_access_key="b", region_name="us-east-1")
+url, access_key, secret_key, region, source, target, keys, memory, kind = json.loads(sys.argv[1])
+server = Server("s3", url, url, access_key, secret_key, region, S3)
+s3 = boto3.client(
+    "s3", endpoint_url=url, aws_access_key_id=access_key, aws_secret_access_key=secret_key, region_name=region
+)
 settings = CopySettings(source, target, datetime.now(UTC), relay_memory_bytes=memory)
 access = AccessConfig(source=access_to(server), target=access_to(server))
 engine = engine_for(access, EngineOptions(Transport(kind), in_flight=32, memory_bytes=memory))
@@ -53,7 +55,8 @@ def test_the_memory_is_bounded(server, s3, bucket_factory, kind, count, size):
     for key in keys:
         s3.put_object(Bucket=source, Key=key, Body=body)
     s3.put_object(Bucket=source, Key="warm", Body=b"x")
-    given = json.dumps([server.s3_endpoint, source, target, keys, MEMORY, kind])
+    access = [server.s3_endpoint, server.access_key, server.secret_key, server.region]
+    given = json.dumps([*access, source, target, keys, MEMORY, kind])
     ended = subprocess.run(
         [sys.executable, "-c", WORKER, given],
         cwd=Path(__file__).parents[2],

@@ -295,7 +295,7 @@ def test_the_upload_is_described_as_the_source_is() -> None:
         **DESCRIPTION,
         "Expires": expires,
         "StorageClass": "STANDARD_IA",
-        "Tagging": "a+b=c%26d&%C3%BC=",
+        "Tagging": "a%20b=c%26d&%C3%BC=",
         "Bucket": "into",
         "Key": "to/a/key",
         "ExpectedBucketOwner": "2",

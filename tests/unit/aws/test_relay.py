@@ -139,7 +139,7 @@ def test_what_is_asked_for():
         "SSEKMSKeyId": "k",
         "ACL": "private",
         **described,
-        "Tagging": "a+b=c",
+        "Tagging": "a%20b=c",
         "IfNoneMatch": "*",
         "Body": BODY,
         "ContentMD5": b64encode(md5(BODY).digest()).decode(),
