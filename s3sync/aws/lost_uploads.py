@@ -3,7 +3,7 @@
 The answer to CreateMultipartUpload was lost and the next try opened another one; or the worker died in the middle.
 """
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from s3sync.aws.copy_job import CopyJob
@@ -11,6 +11,8 @@ from s3sync.aws.engine import Operation
 from s3sync.aws.transport import Reply
 
 SLACK = timedelta(seconds=2)  # `Initiated` may be cut to the second
+
+Uploads = list[dict[str, Any]]
 
 
 # | upload of the same key                    | answer was lost             | task was begun before       | then  |
@@ -26,23 +28,52 @@ def abort_lost(job: CopyJob, created: Reply) -> Operation[None]:
     """
     if created.attempts == 1 and not job.is_repeat:
         return
-    mine, key = created.values["UploadId"], job.task.target_key
-    listed = yield from job.ask_one(job.on_target_bucket("ListMultipartUploads", Prefix=key))
-    uploads = [upload for upload in listed.values.get("Uploads", []) if listed.ok and upload["Key"] == key]
-    used = next((upload for upload in uploads if upload["UploadId"] == mine), None)
+    used, others = _ours((yield from _listed(job)), created.values["UploadId"])
     if used is None:
         return
     waited = timedelta(seconds=created.earlier_seconds + created.seconds)
     earliest = job.settings.planned_at if job.is_repeat else used["Initiated"] - waited
-    lost = [
-        each
-        for each in uploads
-        if each["UploadId"] != mine
-        and _initiator(each) == _initiator(used)
-        and earliest - SLACK <= each["Initiated"] <= used["Initiated"] + SLACK
-    ]
-    if lost:
-        yield from job.ask(*(job.on_target("AbortMultipartUpload", UploadId=each["UploadId"]) for each in lost))
+    yield from _abort(
+        job, [each for each in _since(earliest, others) if each["Initiated"] <= used["Initiated"] + SLACK]
+    )
+
+
+def abort_strays(job: CopyJob, upload_id: str) -> Operation[None]:
+    """Of an object that many tasks copy: abort what any of them, thought dead, opened beside the upload in use, also
+    after it. Otherwise as `abort_lost`; where the upload in use is gone, nothing tells which ones are ours."""
+    used, others = _ours((yield from _listed(job)), upload_id)
+    if used is not None:
+        yield from _abort(job, _since(job.settings.planned_at, others))
+
+
+def is_gone(job: CopyJob, upload_id: str) -> Operation[bool]:
+    """Whether an upload is certainly not there any more. False where uploads can't be listed."""
+    uploads = yield from _listed(job)
+    return uploads is not None and all(each["UploadId"] != upload_id for each in uploads)
+
+
+def _listed(job: CopyJob) -> Operation[Uploads | None]:
+    """The open uploads of the task's key, None where they can't be listed."""
+    key = job.task.target_key
+    reply = yield from job.ask_one(job.on_target_bucket("ListMultipartUploads", Prefix=key))
+    return [upload for upload in reply.values.get("Uploads", []) if upload["Key"] == key] if reply.ok else None
+
+
+def _ours(uploads: Uploads | None, mine: str) -> tuple[dict[str, Any] | None, Uploads]:
+    """The upload in use, and the others of its initiator."""
+    used = next((upload for upload in uploads or [] if upload["UploadId"] == mine), None)
+    if used is None or uploads is None:
+        return None, []
+    return used, [each for each in uploads if each["UploadId"] != mine and _initiator(each) == _initiator(used)]
+
+
+def _since(earliest: datetime, uploads: Uploads) -> Uploads:
+    return [each for each in uploads if each["Initiated"] >= earliest - SLACK]
+
+
+def _abort(job: CopyJob, uploads: Uploads) -> Operation[None]:
+    if uploads:
+        yield from job.ask(*(job.on_target("AbortMultipartUpload", UploadId=each["UploadId"]) for each in uploads))
 
 
 def _initiator(upload: dict[str, Any]) -> str | None:

@@ -27,19 +27,25 @@ _CARRIED = ("Metadata", "ContentType", "CacheControl", "ContentDisposition", "Co
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """`carry` brings parts to an upload and returns their ETags, unquoted, in order; it raises Settled where it can't.
-    `fit` makes a cut one that this way can carry, and raises Settled where there is none."""
+    """`prepare` sets what a job goes by: its pin, and the size of parts of its own. `fit` makes a cut one that this way
+    can carry, and raises Settled where there is none. `carry` brings parts to an upload and returns their ETags,
+    unquoted, in order; it raises Settled where it can't."""
 
-    carry: Callable[[PartedUpload, Sequence[Part]], Operation[list[str]]]
+    prepare: Callable[[CopyJob], None]
     fit: Callable[[CopyJob, Head, Cut], Cut]
+    carry: Callable[[PartedUpload, Sequence[Part]], Operation[list[str]]]
 
 
-BY_S3 = Way(PartedUpload.copy_parts, lambda _job, _source, cut: cut)
+def _prepare(job: CopyJob) -> None:
+    job.pinned = job.settings.pin(job.task)
+
+
+BY_S3 = Way(_prepare, lambda _job, _source, cut: cut, PartedUpload.copy_parts)
 
 
 def multipart_copy(job: CopyJob) -> Operation[Outcome]:
     """Copy by parts. At the latest the ETags of the copied parts show whether a guess of the source's was right."""
-    job.pinned = job.settings.pin(job.task)
+    BY_S3.prepare(job)
     try:
         source, tagging = yield from read_source(job)
         return (yield from carry_over(job, source, tagging, BY_S3))

@@ -119,6 +119,12 @@ class PartedUpload:
                     raise Settled(self.job.skipped(EXISTS, target.etag))
         raise Settled(self.job.failed(reply))
 
+    def completed_before(self, target: Head, part_etags: Sequence[str]) -> Operation[Outcome | None]:
+        """What this upload came to where it was completed already; None where the target is another object."""
+        if not part_etags or not self._is_ours(target, part_etags):
+            return None
+        return (yield from self._finished(target.etag, part_etags, self.compare(part_etags)))
+
     def _is_ours(self, target: Head, part_etags: Sequence[str]) -> bool:
         is_newer = target.last_modified > self.job.settings.planned_at
         return is_newer and target.size_bytes == self.source.size_bytes and target.etag == _computed(part_etags)

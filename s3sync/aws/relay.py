@@ -22,9 +22,8 @@ from s3sync.aws.target_look import judge_kept
 from s3sync.aws.transport import Reply, Request
 from s3sync.model import etag as etags
 from s3sync.model.limits import COPY_OBJECT_MAX_BYTES
-from s3sync.model.outcome import Outcome, Pinned, Verified
-from s3sync.model.task import Overwrite, Task
-from s3sync.planning.parts import RELAY_PART_BYTES
+from s3sync.model.outcome import Outcome, Verified
+from s3sync.model.task import Overwrite
 
 READS_MAX = 2
 
@@ -43,8 +42,7 @@ READS_MAX = 2
 def relay(job: CopyJob) -> Operation[Outcome]:
     """Copy by reading and writing. A plain ETag does not survive the parts of an object that is larger than one."""
     task, settings = job.task, job.settings
-    job.pinned = _pinned(task)
-    job.part_size_bytes = min(settings.part_size_bytes, RELAY_PART_BYTES)
+    BY_WORKER.prepare(job)
     try:
         if task.size is not None and task.etag is not None and _is_whole(job, task.size, task.etag):
             job.memory_bytes = task.size
@@ -65,18 +63,6 @@ def relay(job: CopyJob) -> Operation[Outcome]:
 def _is_whole(job: CopyJob, size_bytes: int, etag: str | None) -> bool:
     keeps_parts = job.settings.preserve_etags and etags.part_count(etag) > 0
     return size_bytes <= job.part_size_bytes and not keeps_parts
-
-
-# | planned ETag | planned time | pinned by                                                              |
-# |--------------|--------------|------------------------------------------------------------------------|
-# | known        | any          | ETag: If-Match, and the answer's own ETag where a server ignores that  |
-# | unknown      | known        | time: the answer's Last-Modified                                       |
-# | unknown      | unknown      | unpinned                                                               |
-def _pinned(task: Task) -> Pinned:
-    """What is read tells what it is, so no server has to honour conditions for the pin to hold (C4)."""
-    if task.etag is not None:
-        return Pinned.ETAG
-    return Pinned.UNPINNED if task.last_modified is None else Pinned.TIME
 
 
 # | GetObject             | GetObjectTagging   | body's MD5, source's        | then                                   |

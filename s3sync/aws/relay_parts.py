@@ -22,8 +22,26 @@ from s3sync.aws.source_look import Head, after_refusal
 from s3sync.aws.transport import Reply, Request
 from s3sync.model import etag as etags
 from s3sync.model.limits import GIB
-from s3sync.model.outcome import Verified
+from s3sync.model.outcome import Pinned, Verified
+from s3sync.model.task import Task
 from s3sync.planning.parts import RELAY_PART_BYTES, Part
+
+
+def _prepare(job: CopyJob) -> None:
+    job.pinned = _pinned(job.task)
+    job.part_size_bytes = min(job.settings.part_size_bytes, RELAY_PART_BYTES)
+
+
+# | planned ETag | planned time | pinned by                                                              |
+# |--------------|--------------|------------------------------------------------------------------------|
+# | known        | any          | ETag: If-Match, and the answer's own ETag where a server ignores that  |
+# | unknown      | known        | time: the answer's Last-Modified                                       |
+# | unknown      | unknown      | unpinned                                                               |
+def _pinned(task: Task) -> Pinned:
+    """What is read tells what it is, so no server has to honour conditions for the pin to hold (C4)."""
+    if task.etag is not None:
+        return Pinned.ETAG
+    return Pinned.UNPINNED if task.last_modified is None else Pinned.TIME
 
 
 def _most_bytes(job: CopyJob) -> int:
@@ -148,7 +166,9 @@ def _portions(items: Sequence[Any], most: int) -> Iterator[Sequence[Any]]:
 
 def _get(job: CopyJob, source: Head, first: int, last: int) -> Request:
     condition = {"IfMatch": f'"{source.etag}"'} if source.etag is not None else {}
-    return job.on_source("GetObject", Range=f"bytes={first}-{last}", **condition)
+    request = job.on_source("GetObject", Range=f"bytes={first}-{last}", **condition)
+    request.memory_bytes, job.memory_bytes = job.memory_bytes, 0  # asked for once, with the first of its requests
+    return request
 
 
 def _put(upload: PartedUpload, part: Part, body: bytes, digest: bytes) -> Request:
@@ -214,4 +234,4 @@ class _Whole:
         self._job.proved = Verified.MD5_EQUAL
 
 
-BY_WORKER = Way(relay_parts, _fit)
+BY_WORKER = Way(_prepare, _fit, relay_parts)

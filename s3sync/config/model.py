@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
-from s3sync.model.limits import COPY_OBJECT_MAX_BYTES, MIB
+from s3sync.model.limits import COPY_OBJECT_MAX_BYTES, GIB, MIB
 from s3sync.model.task import Overwrite
 
 
@@ -149,6 +149,7 @@ class CopyConfig:
     tags: bool = True
     multipart_threshold_bytes: int = COPY_OBJECT_MAX_BYTES
     part_size_bytes: int = 512 * MIB
+    giant_threshold_bytes: int = 100 * GIB
     relay_memory_bytes: int = 64 * MIB
     in_flight: int = 64
     max_attempts: int = 6

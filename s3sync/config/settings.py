@@ -165,6 +165,13 @@ _COPY = (
         "--part-size",
         field="copy.part_size_bytes",
     ),
+    run(
+        "copy.giant_threshold",
+        size(PART_MIN_BYTES),
+        "objects of this size or more are copied by many tasks at once",
+        "--giant-threshold",
+        field="copy.giant_threshold_bytes",
+    ),
     one(
         "copy.relay_memory",
         size(RELAY_MEMORY_MIN_BYTES),

@@ -4,6 +4,7 @@
 |---|---|---|
 | a part of, the end of, or the listing of an upload that is not there | 404 NoSuchUpload | 500, or 404 without a body |
 | an expected bucket owner who is not the owner | 403 AccessDenied | not looked at |
+| when an upload was begun | in its listing | a day of 2010 |
 | Content-MD5 that is not the body's | 400 BadDigest | not looked at |
 | denied, or the source of UploadPartCopy missing | an error in XML | no body |
 | a listing with `encoding-type=url` | keys, prefixes, markers, the delimiter encoded | some of them raw |
@@ -13,6 +14,7 @@
 import re
 from base64 import b64encode
 from collections.abc import Iterable
+from datetime import datetime
 from hashlib import md5
 from typing import Protocol
 from urllib.parse import parse_qs, quote
@@ -43,6 +45,10 @@ class Uploads(Protocol):
 
     def has_upload(self, region: str, bucket: str, key: str, upload_id: str) -> bool:
         """True where the upload is open, or was completed into the object that is there now."""
+        ...
+
+    def initiated(self, region: str, bucket: str, upload_id: str) -> datetime:
+        """When an open upload was begun."""
         ...
 
 
@@ -89,11 +95,24 @@ class Answers:
         error = _ERRORS.get(status[:3])
         if error and not body and environ["REQUEST_METHOD"] != "HEAD":
             return answer(environ, start_response, int(status[:3]), error_body(*error))
+        if call.operation == "ListMultipartUploads" and status[:3] == "200":
+            body = self._timed(body, call)
+            headers = [pair for pair in headers if pair[0].lower() != "content-length"]
         if call.operation in _RAW_KEYS and status[:3] == "200" and "encoding-type=url" in environ["QUERY_STRING"]:
             body = _encoded(body, _RAW_KEYS[call.operation])
             headers = [pair for pair in headers if pair[0].lower() != "content-length"]
         start_response(status, headers)
         return [body]
+
+    def _timed(self, body: bytes, call: Call) -> bytes:
+        """Each upload of a listing with the time when it was begun."""
+
+        def mend(found: re.Match[str]) -> str:
+            began = self._uploads.initiated(call.region, call.bucket, found[2])
+            return f"{found[1]}<Initiated>{began:%Y-%m-%dT%H:%M:%S}.000Z</Initiated>"
+
+        pattern = r"(<UploadId>([^<]+)</UploadId>(?:(?!</Upload>).)*?)<Initiated>[^<]*</Initiated>"
+        return re.sub(pattern, mend, body.decode(), flags=re.DOTALL).encode()
 
 
 def _content_md5(environ: Environ) -> str:

@@ -16,7 +16,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from io import BytesIO
 from typing import Any, Self
 
@@ -81,6 +81,17 @@ def seed(bucket: str, objects: Iterable[SeedObject]) -> int:
     return count
 
 
+class _TimedUpload(s3_models.FakeMultipart):
+    """Moto's own knows no time, and shows one of 2010 for each upload."""
+
+    def __init__(self, *args: Any, **more: Any) -> None:
+        super().__init__(*args, **more)
+        self.initiated = datetime.now(UTC)
+
+
+s3_models.FakeMultipart = _TimedUpload  # type: ignore[misc]
+
+
 class _Stored:
     """How the layers look into moto."""
 
@@ -91,6 +102,10 @@ class _Stored:
             return _backend(region).get_object(bucket, key, version_id=version_id)
         except MissingBucket as error:
             raise LookupError(bucket) from error
+
+    def initiated(self, region: str, bucket: str, upload_id: str) -> datetime:
+        found: datetime = _backend(region).get_bucket(bucket).multiparts[upload_id].initiated
+        return found
 
     def has_upload(self, region: str, bucket: str, key: str, upload_id: str) -> bool:
         try:

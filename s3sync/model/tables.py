@@ -60,6 +60,8 @@ OUTCOMES = pa.schema(
     ]
 )
 
+UPLOAD_PARTS = pa.schema([_required("part_number", pa.int32()), _required("etag", pa.string())])
+
 FINDINGS = pa.schema(
     [
         _required("target_key", pa.string()),

@@ -117,16 +117,24 @@ def with_engine_counts(table: pa.Table, engine: Tally) -> pa.Table:
 
 def tally(outcomes: pa.Table) -> Tally:
     """The counts of an outcomes table (schema `model.tables.OUTCOMES`), which may carry the engine's metadata."""
-    counts = json.loads((outcomes.schema.metadata or {}).get(ENGINE_KEY, b"{}"))
     by_status = outcomes.group_by("status").aggregate([("task_id", "count"), ("size", "sum")]).to_pylist()
     copied = outcomes.filter(pc.equal(outcomes["status"], str(Status.COPIED)))
-    return Tally(
+    found = Tally(
         objects=Counter({row["status"]: row["task_id_count"] for row in by_status}),
         size_bytes=Counter({row["status"]: row["size_sum"] or 0 for row in by_status}),
         reasons=counted(outcomes, "reason"),
         pinned=counted(copied, "pinned"),
         verified=counted(outcomes, "verified"),
         errors=_errors(outcomes),
+    )
+    found.add(engine_counts(outcomes))
+    return found
+
+
+def engine_counts(table: pa.Table) -> Tally:
+    """What `with_engine_counts` put into a table of any schema."""
+    counts = json.loads((table.schema.metadata or {}).get(ENGINE_KEY, b"{}"))
+    return Tally(
         requests=Counter(counts.get("requests", {})),
         retries=counts.get("retries", 0),
         throttled=counts.get("throttled", 0),

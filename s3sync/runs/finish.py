@@ -10,6 +10,7 @@ from s3sync.report.accounting import Counts, verify_outcomes
 from s3sync.report.summary import State, Summary, summarize
 from s3sync.report.tally import Tally
 from s3sync.runs.folder import RunFolder
+from s3sync.runs.giants import UploadLog
 from s3sync.runs.outcome_log import BatchDone, read_prior
 from s3sync.runs.plan import Plan
 from s3sync.runs.superseding import fold_retries
@@ -42,6 +43,8 @@ def accounts_of(folder: RunFolder, plan: Plan, *, stopped_early: bool) -> Accoun
     tally = Tally(requests=Counter(ListObjectsV2=plan.listing_pages) if plan.listing_pages else Counter())
     for batch in plan.batches:
         tally.add(done[batch.batch_id].tally if batch.batch_id in done else read_prior(folder, batch.batch_id).tally)
+        if batch.is_giant and batch.batch_id not in done:
+            tally.add(UploadLog(folder, batch.batch_id).counted())
     tally = fold_retries(folder, plan, done, tally)
     counts = plan.counts + Counts.of_outcomes(tally)
     verify_outcomes(counts, stopped_early=stopped_early)

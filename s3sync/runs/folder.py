@@ -52,6 +52,10 @@ class RunFolder:
     def put(self, name: str, body: bytes) -> None:
         self.store.put(self.path(name), body)
 
+    def put_new(self, name: str, body: bytes) -> bool:
+        """Write a file that must not be there yet; False where it is. Of several callers one gets True."""
+        return self.store.put_new(self.path(name), body)
+
     def get(self, name: str) -> bytes:
         """The file's bytes. Raises StoreError where it is missing: whoever asks knows that it was committed."""
         body = self.store.get(self.path(name))

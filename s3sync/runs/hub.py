@@ -159,6 +159,7 @@ class Hub:
         news = Counter(report.hopeless)
         news.subtract(before.hopeless)
         self._moved += max(0, report.settled - report.failed - before.settled + before.failed)
+        self._moved += report.size_bytes > before.size_bytes  # parts of a giant
         self.on_settled(report.settled - before.settled, +news)
 
 

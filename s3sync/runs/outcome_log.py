@@ -113,11 +113,15 @@ class OutcomeLog:
     def _prefix(self) -> str:
         return f"outcomes/{self._batch_id}/"
 
-    def begin(self) -> Prior:
-        """Read what is there, and put down that this attempt has started. Nothing may be copied before."""
+    def begin(self, *, is_new: bool = True) -> Prior:
+        """Read what is there, and put down that this attempt has started. Nothing may be copied before.
+
+        `is_new` False: it goes on with what another task has put down already.
+        """
         prior = read_prior(self._folder, self._batch_id)
         if prior.done is None:
-            self._folder.put(f"{self._prefix}{self._attempt}.begun", b"")
+            if is_new:
+                self._folder.put(f"{self._prefix}{self._attempt}.begun", b"")
             self._parts = list(prior.parts)
             self._tally.add(prior.tally)
         return prior

@@ -11,12 +11,15 @@ from s3sync.report.accounting import Counts
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """A batch of a committed plan: `file` is its path in the run's folder, `tasks` its number of rows."""
+    """A batch of a committed plan: `file` is its path in the run's folder, `tasks` its number of rows.
+
+    A giant's has one, and is carried out by many tasks (runs/giants.py)."""
 
     batch_id: str
     file: str
     tasks: int
     size_bytes: int
+    is_giant: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +51,7 @@ class Plan:
             "only_on_target": self.only_on_target,
             "listing_pages": self.listing_pages,
             "estimate": self.estimate.to_json(),
-            "batches": [[b.batch_id, b.file, b.tasks, b.size_bytes] for b in self.batches],
+            "batches": [[b.batch_id, b.file, b.tasks, b.size_bytes, b.is_giant] for b in self.batches],
             "skip_files": list(self.skip_files),
         }
 

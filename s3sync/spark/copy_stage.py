@@ -23,7 +23,8 @@ from s3sync.runs.outcome_log import read_parquet
 from s3sync.runs.plan import Plan
 from s3sync.runs.recipe import put_recipe
 from s3sync.spark.context import RunContext
-from s3sync.spark.copying import CopyWatch, copy_batches, report_of
+from s3sync.spark.copying import CopyWatch, report_of
+from s3sync.spark.giants import copy_batches, tasks_of
 from s3sync.spark.session import advertised_host, listening_host, workers
 
 LATE_AFTER = timedelta(minutes=5)
@@ -37,7 +38,7 @@ def copy(run: RunContext, plan: Plan, console: Console, is_lock_lost: Callable[[
     circuit = Circuit(run.config.copy.circuit_after)
     interrupted = threading.Event()
     with ExitStack() as stack:
-        options = EngineOptions.of(run.config.copy, workers(run.spark, len(batches)))
+        options = EngineOptions.of(run.config.copy, workers(run.spark, tasks_of(batches)))
         hub = stack.enter_context(Hub(listening_host(run.spark), advertised_host(run.spark), shares_of(options)))
         hub.settled_before([report_of(batch) for batch in done.values()])
         view = stack.enter_context(ProgressView(console, "Copying"))

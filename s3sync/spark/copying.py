@@ -3,24 +3,21 @@
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TypeVar
 
 from py4j.protocol import Py4JJavaError
 from pyspark.sql import SparkSession
 
-from s3sync.aws.store import open_store
 from s3sync.planning.circuit import Circuit
 from s3sync.report.progress import ProgressView, Standing
-from s3sync.runs.copy_batch import CopyContext, Stopped, copy_batch
 from s3sync.runs.hub import Hub, Progress, Report
 from s3sync.runs.outcome_log import BatchDone
-from s3sync.runs.plan import Batch
-from s3sync.spark.attempts import this_attempt
 from s3sync.spark.failures import workers_errors
 
 Piece = TypeVar("Piece")
+Result = TypeVar("Result")
 
 JOB_GROUP = "s3sync-copy"
 GRACE_SECONDS = 20.0
@@ -50,12 +47,12 @@ class CopyWatch:
     def watch(self, ended: threading.Event) -> None:
         """Runs until the stage ends; cancels it where it was told to stop and nothing moves any more."""
         stopping_since: float | None = None
-        moved_at, settled = time.monotonic(), -1
+        moved_at, seen = time.monotonic(), (-1, -1)
         while not ended.wait(WATCH_SECONDS):
             progress = self._show()
             now = time.monotonic()
-            if progress.settled != settled:
-                moved_at, settled = now, progress.settled
+            if (progress.settled, progress.size_bytes) != seen:
+                moved_at, seen = now, (progress.settled, progress.size_bytes)
             if self.is_lost():
                 self.hub.stop_workers()
             if self.hub.is_stopping:
@@ -80,25 +77,17 @@ class CopyWatch:
         return progress
 
 
-def copy_batches(
-    spark: SparkSession,
-    context: CopyContext,
-    batches: list[Batch],
-    watch: CopyWatch,
-) -> None:
-    """Carry out the batches. Ends early, without an error, where the watch cancelled the stage."""
-    carry_out(spark, batches, _task(context), watch)
-
-
 def carry_out(
     spark: SparkSession,
     batches: list[Piece],
-    task: Callable[[Iterable[Piece]], Iterable[str]],
+    task: Callable[[Iterable[Piece]], Iterable[Result]],
     watch: CopyWatch,
-) -> None:
-    """Each piece in a Spark task of its own, watched. Ends early, without an error, where the watch cancels it."""
-    if not batches:
-        return
+) -> list[Result]:
+    """Each piece in a Spark task of its own, watched; what the tasks yield. Ends early, without an error and with
+    nothing, where the run is told to stop and the watch cancels it."""
+    is_late = watch.hub.is_stopping
+    if not batches or is_late:
+        return []
     sc = spark.sparkContext
     sc.setJobGroup(JOB_GROUP, "copy", interruptOnCancel=False)
     ended = threading.Event()
@@ -106,24 +95,15 @@ def carry_out(
     watcher.start()
     try:
         with workers_errors():
-            sc.parallelize(batches, len(batches)).mapPartitions(task).collect()
+            found: list[Result] = sc.parallelize(batches, len(batches)).mapPartitions(task).collect()
+            return found
     except Py4JJavaError:
         if not watch.hub.is_stopping:
             raise
+        return []
     finally:
         ended.set()
         watcher.join()
-
-
-def _task(context: CopyContext) -> Callable[[Iterable[Batch]], Iterable[str]]:
-    def run(batches: Iterable[Batch]) -> Iterator[str]:
-        attempt = this_attempt(context.epoch)
-        store = open_store(context.store_uri, context.access.work)
-        for batch in batches:
-            ended = copy_batch(context, store, batch, attempt)
-            yield f"{batch.batch_id} {'stopped' if isinstance(ended, Stopped) else 'done'}"
-
-    return run
 
 
 def report_of(done: BatchDone) -> Report:

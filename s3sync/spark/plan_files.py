@@ -18,6 +18,7 @@ from s3sync.config.model import Access
 from s3sync.model.candidates import SIDE_COUNTS, SIDE_SOURCE
 from s3sync.planning.batches import BatchCutter, BatchLimits, separate
 from s3sync.planning.cost import CostOptions, Estimate, estimate
+from s3sync.planning.giants import GiantRule
 from s3sync.planning.mapping import MappingFaults
 from s3sync.planning.resolve import Resolved, ResolveOptions, resolve
 from s3sync.report.accounting import Counts
@@ -36,6 +37,7 @@ _REPORT_SCHEMA = pa.schema([pa.field("report", pa.binary())])
 class WriteJob:
     resolve: ResolveOptions
     limits: BatchLimits
+    giants: GiantRule
     cost: CostOptions
     work_access: Access
     store_uri: str
@@ -55,6 +57,7 @@ class PartitionReport:
     faults: MappingFaults = field(default_factory=MappingFaults)
     files_read: list[dict[str, Any]] = field(default_factory=list)
     batches: list[Batch] = field(default_factory=list)
+    giants: list[Batch] = field(default_factory=list)
     skips: list[Batch] = field(default_factory=list)
 
     def add(self, resolved: Resolved, cost: CostOptions) -> None:
@@ -109,6 +112,9 @@ class PartitionWriter:
             plan = self._plan(table)
             work, skips = separate(plan)
             self._write("skips", report.skips, skips)
+            giants, work = self._job.giants.separate(work)
+            for row in range(giants.num_rows):
+                self._write("giant", report.giants, giants.slice(row, 1))
             for batch in cutter.feed(work):
                 self._write("batch", report.batches, batch)
         for batch in cutter.close():
@@ -129,8 +135,9 @@ class PartitionWriter:
     def _write(self, kind: str, entries: list[Batch], rows: pa.Table) -> None:
         if not rows.num_rows:
             return
-        batch_id = f"{self._partition:05d}-{len(entries):03d}"
+        is_giant = kind == "giant"
+        batch_id = f"{self._partition:05d}-{'g' if is_giant else ''}{len(entries):03d}"
         name = f"plan/{kind}-{batch_id}-{self._attempt}.parquet"
         self._folder.put(name, parquet_bytes(rows))
         size_bytes = pc.sum(rows["size"]).as_py() or 0
-        entries.append(Batch(batch_id, name, rows.num_rows, size_bytes))
+        entries.append(Batch(batch_id, name, rows.num_rows, size_bytes, is_giant))

@@ -7,6 +7,7 @@ from s3sync.model import etag
 from s3sync.planning.batches import BatchLimits, partition_count
 from s3sync.planning.cost import CostOptions
 from s3sync.planning.filters import Filters
+from s3sync.planning.giants import GiantRule
 from s3sync.planning.mapping import KeyMapping
 from s3sync.planning.prices import bill, load_prices
 from s3sync.planning.resolve import ResolveOptions
@@ -45,6 +46,7 @@ def _plan_job(run: RunContext, sources: Sources) -> PlanJob:
         write=WriteJob(
             resolve=ResolveOptions.of(config, target_hides_md5=_target_hides_md5(run), is_relayed=run.is_relayed),
             limits=limits,
+            giants=GiantRule.of(config.copy, sources.estimated_bytes),
             cost=CostOptions.of(config),
             work_access=config.access.work,
             store_uri=config.run.work_uri,

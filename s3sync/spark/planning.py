@@ -110,7 +110,7 @@ def _account(reports: list[PartitionReport], job: PlanJob) -> Plan:
         only_on_target=sum(report.only_on_target for report in reports),
         listing_pages=job.listing_pages,
         estimate=sum((report.estimate for report in reports), Estimate()),
-        batches=tuple(batch for report in reports for batch in report.batches),
+        batches=tuple(batch for report in reports for batch in (*report.giants, *report.batches)),
         skip_files=tuple(batch.file for report in reports for batch in report.skips),
     )
     verify_plan(plan.counts)
