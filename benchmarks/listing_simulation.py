@@ -1,31 +1,26 @@
 """List key spaces of 10**9 keys in virtual time: how many calls, and how busy the workers are.
 
-    python -m benchmarks.listing_simulation [--keys 1e9] [--shapes flat,hot] [--workers 8] [--lanes 16]
-
 The decisions are the real ones (planning/splitting, sharing, rounds); requests, processors and Spark are clocks. A
 page takes about 100 ms, then 2.5 ms of the worker's one processor; a round costs what Spark takes to start a stage.
+`benchmarks.simulated_listings` is the command.
 """
 
-import argparse
 import heapq
 import random
-import sys
-import time
 from dataclasses import dataclass, field
 
-from benchmarks.key_spaces import SHAPES, KeySpace
+from benchmarks.key_spaces import KeySpace
 from s3sync.model.ranges import KeyRange, tiles
 from s3sync.planning.key_space import Alphabet
-from s3sync.planning.rounds import FIRST_RANGES_PER_SLOT, ROUND_SECONDS, IdleWatch, share_out
-from s3sync.planning.sharing import Sharing
+from s3sync.planning.rounds import ROUND_SECONDS, IdleWatch, first_ranges, share_out
+from s3sync.planning.sharing import MIN_PAGES, Sharing
 from s3sync.planning.splitting import PAGE_KEYS, Lane
 
 LATENCY_SECONDS = 0.1
 PARSE_SECONDS = 0.0025
 STAGE_SECONDS = 0.15  # from one stage's end to the next one's first task
 HAND_BACK_SECONDS = 0.15  # a task's end: its last segment is written
-WATCH_SECONDS = 0.5
-TITLES = ("shape", "keys", "calls", "per_1000", "empty", "rounds", "early", "virtual_s", "busy", "lanes")
+WATCH_SECONDS = 0.25
 
 
 @dataclass(slots=True)
@@ -43,6 +38,9 @@ class Worker:
 
 @dataclass(slots=True)
 class Simulation:
+    """`early`: rounds that were ended because workers idled; `needless_seconds`: workers' time without work while
+    another one really had more than `MIN_PAGES` pages left."""
+
     space: KeySpace
     workers: int
     lanes: int
@@ -56,6 +54,7 @@ class Simulation:
     early: int = 0
     busy_seconds: float = 0.0
     lane_seconds: float = 0.0
+    needless_seconds: float = 0.0
     done: list[KeyRange] = field(default_factory=list)
 
     def run(self) -> None:
@@ -66,9 +65,21 @@ class Simulation:
         if self.keys != self.space.count or not tiles(KeyRange(), self.done):
             raise AssertionError(f"{self.keys} keys of {self.space.count}")
 
+    @property
+    def busy_share(self) -> float:
+        return self.busy_seconds / (self.now * self.workers)
+
+    @property
+    def needless_share(self) -> float:
+        return self.needless_seconds / (self.now * self.workers)
+
+    @property
+    def lanes_share(self) -> float:
+        return self.lane_seconds / (self.now * self.workers * self.lanes)
+
     def _round(self, ranges: list[Lane]) -> list[Lane]:
         shares = share_out(ranges, self.workers)
-        enough = FIRST_RANGES_PER_SLOT * self.workers if len(shares) < self.workers and not self.rounds else None
+        enough = first_ranges(len(shares), self.workers, self.lanes) if not self.rounds else None
         began = self.now + STAGE_SECONDS
         known = self.alphabet.copy()
         workers = [Worker(Sharing(share, self.lanes, known.copy(), enough), began) for share in shares]
@@ -88,10 +99,11 @@ class Round:
         self._simulation = simulation
         self._workers = workers
         self._began = began
-        self._watch = IdleWatch(simulation.workers)
+        self._watch = IdleWatch()
         self._watch_at = began + WATCH_SECONDS
         self._events: list[tuple[float, int, Worker, Lane]] = []
         self._starts: dict[int, str] = {}
+        self._asked_again: set[int] = set()
         self._number = 0
 
     def run(self) -> None:
@@ -120,12 +132,22 @@ class Round:
     def _look(self) -> None:
         running = [each for each in self._workers if not each.ended_at]
         left = sum(each.sharing.estimated_pages for each in running)
-        is_early = self._watch.should_end(self._watch_at, len(running), left)
+        idle = self._simulation.workers - len(running)
+        if idle and any(self._pages_left(each) > MIN_PAGES for each in running):
+            self._simulation.needless_seconds += idle * WATCH_SECONDS
+        is_early = self._watch.should_end(self._watch_at, self._simulation.workers, len(running), left)
         if is_early or self._watch_at - self._began > ROUND_SECONDS:
             self._simulation.early += is_early and not self._workers[0].sharing.is_closed
             for each in self._workers:
                 each.sharing.close()
         self._watch_at += WATCH_SECONDS
+
+    def _pages_left(self, worker: Worker) -> float:
+        """What is really left, which no worker knows."""
+        space = self._simulation.space
+        ends = [(lane.after, lane.end) for lane in worker.sharing.rests]
+        keys = sum((space.count if end is None else space.behind(end)) - space.behind(after) for after, end in ends)
+        return keys / PAGE_KEYS
 
     def _fill(self, worker: Worker, at: float) -> None:
         while (lane := worker.sharing.next()) is not None:
@@ -151,43 +173,11 @@ class Round:
             end, is_last = min(end, space.behind(lane.upto)), True
         simulation.keys += end - begin
         simulation.empty += end == begin
+        if end == space.count and (lane.upto is None or last < lane.upto) and id(lane) not in self._asked_again:
+            self._asked_again.add(id(lane))  # as aws.listing does: nothing that follows is asked for twice
+            is_last = False
         if is_last:
             simulation.done.append(KeyRange(self._starts[id(lane)], lane.upto))
             return worker.sharing.page(lane, (), end - begin, is_last=True)
-        keys = [space.key(begin), space.key((begin + end) // 2), last]
+        keys = [space.key(begin), space.key((begin + end) // 2), last] if last else []
         return worker.sharing.page(lane, keys, end - begin, is_last=False)
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description="List generated key spaces in virtual time.")
-    parser.add_argument("--keys", type=float, default=1e8)
-    parser.add_argument("--shapes", default=",".join(SHAPES))
-    parser.add_argument("--workers", type=int, default=8)
-    parser.add_argument("--lanes", type=int, default=16)
-    given = parser.parse_args()
-    line = "{:>14} {:>11} {:>10} {:>10} {:>7} {:>7} {:>6} {:>9} {:>9} {:>7}\n"
-    sys.stdout.write(line.format(*TITLES))
-    for shape in given.shapes.split(","):
-        began = time.monotonic()
-        run = Simulation(KeySpace(shape, int(given.keys), SHAPES[shape]), given.workers, given.lanes)
-        run.run()
-        slots = run.now * given.workers
-        sys.stdout.write(
-            line.format(
-                shape,
-                run.keys,
-                run.calls,
-                f"{1000 * run.calls / run.keys:.3f}",
-                run.empty,
-                run.rounds,
-                run.early,
-                f"{run.now:.1f}",
-                f"{100 * run.busy_seconds / slots:.1f} %",
-                f"{100 * run.lane_seconds / slots / given.lanes:.0f} %",
-            )
-        )
-        sys.stdout.write(f"{'':>14} simulated in {time.monotonic() - began:.0f} s\n")
-
-
-if __name__ == "__main__":
-    main()

@@ -9,6 +9,8 @@ from pathlib import Path
 
 from benchmarks.results import Result, load
 from benchmarks.s3_server import CHECKOUT
+from benchmarks.simulated_listings import load as simulated_listings
+from benchmarks.simulated_listings import simulated_block
 from benchmarks.sizing import sizing_block
 from benchmarks.tables import TABLES, block, machine_block
 from benchmarks.targets import targets_block
@@ -22,6 +24,7 @@ def blocks(results: dict[str, Result | None]) -> dict[str, str]:
     """The text of each block, by its name."""
     known = [result for result in results.values() if result is not None]
     made = {suite: block(suite, result) for suite, result in results.items()}
+    made["simulated-listings"] = simulated_block(simulated_listings())
     sizing = sizing_block({result.suite: result for result in known})
     return {**made, "machine": machine_block(known), "targets": targets_block(known), "sizing": sizing}
 

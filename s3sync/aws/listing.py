@@ -3,6 +3,12 @@
 A range is paged by the last key that came, not by the server's token: so it can be stopped, taken up and cut anywhere,
 and a page that does not move on is noticed. A page that can't be had or taken is asked for again a few times and is an
 error then; it is never an empty page (s5cmd #564).
+
+| a page that says no more follow ...        | is                                                             |
+|--------------------------------------------|----------------------------------------------------------------|
+| the only one of an uncut range, not full   | believed                                                       |
+| any other one, such as an empty one of a   | not believed alone: what lies behind its last key is asked for |
+| range that was cut off, or the tenth one   | once more, and only a second "nothing" ends the range          |
 """
 
 from collections.abc import Callable, Iterator
@@ -22,6 +28,7 @@ from s3sync.model.ranges import KeyRange
 
 REFUSALS_MAX = 3
 _IDENTITY = ("key", "version_id")
+FULL_PAGE = 1000  # entries: S3's own limit
 EMPTY_PAGES_MAX = 1000  # in a row, each saying that more follow: S3 may step over deleted keys so
 
 
@@ -78,6 +85,8 @@ class Pager:
     after: str
     upto: Callable[[], str | None]
     _last: str = field(default="", init=False)
+    _pages: int = field(default=0, init=False)
+    _is_end_told: bool = field(default=False, init=False)  # by the page before
     _token: str | None = field(default=None, init=False)
     _empty: int = field(default=0, init=False)
     _version: str = field(default="", init=False)
@@ -97,20 +106,37 @@ class Pager:
     def take(self, body: bytes) -> Progress:
         """Raises PageRefused; then nothing has changed, and the same page can be asked for again."""
         page = self.reader.read(body, self._last or self.after, self.options.prefix)
+        is_end = not page.is_truncated and self._is_believed(page)
         if page.objects.num_rows == 0:
-            return self._empty_page(page)
-        if self.options.versions:
-            return self._take_versions(page)
+            progress = self._empty_page(page, is_end=is_end)
+        elif self.options.versions:
+            progress = self._take_versions(page, is_end=is_end)
+        else:
+            progress = self._take_objects(page, is_end=is_end)
+        self._pages += 1
+        self._is_end_told = not page.is_truncated
+        return progress
+
+    def _is_believed(self, page: Page) -> bool:
+        """Whether a page that says that no more follow is enough to end the range."""
+        if page.objects.num_rows == 0 and (self._is_end_told or self._token is not None):
+            return True
+        return self._pages == 0 and self.upto() is None and 0 < page.objects.num_rows < FULL_PAGE
+
+    def _take_objects(self, page: Page, *, is_end: bool) -> Progress:
         self._token, self._empty = None, 0
         keys, upto = page.objects.column("key"), self.upto()
         self._last = self.after = keys[-1].as_py()
         if upto is None or self.after < upto:
-            return Progress(page.objects, self.after, is_last=not page.is_truncated)
+            return Progress(page.objects, self.after, is_last=is_end)
         return _last_of(page.objects, upto)
 
-    def _empty_page(self, page: Page) -> Progress:
-        if not page.is_truncated:
+    def _empty_page(self, page: Page, *, is_end: bool) -> Progress:
+        if is_end:
             return Progress(self._tail if self._tail is not None else page.objects, None, is_last=True)
+        if not page.is_truncated:
+            self._token = None
+            return Progress(page.objects, None, is_last=False)
         self._empty += 1
         if page.token is None or page.token == self._token or self.options.versions:
             raise PageRefused("the page is empty and says that more follow, but not where")
@@ -119,7 +145,7 @@ class Pager:
         self._token = page.token
         return Progress(page.objects, None, is_last=False)
 
-    def _take_versions(self, page: Page) -> Progress:
+    def _take_versions(self, page: Page, *, is_end: bool) -> Progress:
         """The versions of the page's last key are held back until it is known that no more follow."""
         objects, upto = page.objects, self.upto()
         if self._tail is None and objects.column("key")[0].as_py() == self.after:
@@ -131,7 +157,7 @@ class Pager:
         last = objects.column("key")[-1].as_py()
         if upto is not None and last > upto:
             return _last_of(objects, upto)
-        if not page.is_truncated:
+        if is_end:
             return Progress(objects, None, is_last=True)
         begin = pc.index(pc.equal(objects.column("key"), last), True).as_py()
         self._last, self._tail = last, objects.slice(begin)

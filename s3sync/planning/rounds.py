@@ -4,7 +4,7 @@ A round ends when all its ranges are done, when its time is over, or when slots 
 round would: then what is left is handed back and shared out anew.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from s3sync.planning.sharing import MIN_PAGES
@@ -36,6 +36,22 @@ def share_out(ranges: Iterable[Lane], slots: int, *, may_cut: bool = True) -> li
     return tasks
 
 
+def may_grow_to(now: int, spark_settings: Mapping[str, str], most: int) -> int:
+    """How many tasks could run at once where `now` cores are there: Spark's dynamic allocation asks for executors only
+    as long as tasks wait, so a stage must have a task for each slot that the cluster could have, up to `most`."""
+    if spark_settings.get("spark.dynamicAllocation.enabled") != "true":
+        return now
+    executors = int(spark_settings.get("spark.dynamicAllocation.maxExecutors", most))
+    cores = int(spark_settings.get("spark.executor.cores", 1))
+    return max(now, min(most, executors * cores // int(spark_settings.get("spark.task.cpus", 1))))
+
+
+def first_ranges(tasks: int, slots: int, lanes: int) -> int | None:
+    """How many ranges each task of the first round is to find before it hands them back; None where all slots have a
+    task. A task never has more ranges than it has `lanes`."""
+    return min(-(-FIRST_RANGES_PER_SLOT * slots // tasks), lanes) if 0 < tasks < slots else None
+
+
 def _cut_one(lanes: Sequence[Lane]) -> Lane | None:
     for lane in sorted(lanes, key=lambda lane: -lane.estimated_pages):
         if lane.estimated_pages < 2 * MIN_PAGES:
@@ -50,16 +66,16 @@ def _cut_one(lanes: Sequence[Lane]) -> Lane | None:
 class IdleWatch:
     """Decides when a round is to end early, from what is seen of its tasks now and then."""
 
-    slots: int
     idle_seconds: float = 0.0
     _seen_at: float | None = None
 
-    def should_end(self, now: float, busy: int, pages_left: float) -> bool:
-        """`busy` tasks run, and think that they have `pages_left` together."""
+    def should_end(self, now: float, slots: int, unfinished: int, pages_left: float) -> bool:
+        """`slots` tasks could run now; `unfinished` ones run, or wait for a slot, and think that they have `pages_left`
+        together."""
         before = now if self._seen_at is None else self._seen_at
         self._seen_at = now
-        idle = self.slots - busy
-        if idle <= 0 or busy <= 0:
+        idle = slots - unfinished
+        if idle <= 0 or unfinished <= 0:
             return False
         self.idle_seconds += idle * (now - before)
-        return pages_left > MIN_PAGES * busy and self.idle_seconds > ROUND_COST_SECONDS * self.slots
+        return pages_left > MIN_PAGES * unfinished and self.idle_seconds > ROUND_COST_SECONDS * slots

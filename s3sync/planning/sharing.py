@@ -62,7 +62,7 @@ class Sharing:
     def page(self, lane: Lane, keys: Sequence[str], objects: int, *, is_last: bool) -> bool:
         """A page came: `keys` are some of the range's, from the first to the last; True where the lane is to go on."""
         self.counts.pages += 1
-        parent = self._on_trial.pop(id(lane), None)
+        parent = self._on_trial.pop(id(lane), None) if keys or is_last else None
         if parent is not None and keys:
             self.alphabet.learn(keys[0])
         if is_last:

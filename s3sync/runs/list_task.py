@@ -186,7 +186,8 @@ class _TaskRun:
         self._objects += rows
         self._size_bytes += pc.sum(objects.column("size")).as_py() or 0
         self._overlap += progress.dropped
-        self._empty += progress.is_last and not rows
+        is_held_back = self._context.options.versions and not progress.is_last
+        self._empty += not rows and not is_held_back
         if progress.is_last:
             log.end(objects, lane.upto)
         else:

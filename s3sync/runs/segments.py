@@ -2,7 +2,8 @@
 
 A segment is written when `SEGMENT_OBJECTS` have come, by a thread of its own, so that the requests go on meanwhile; a
 task's record follows its segments, never precedes them. Memory: the objects gathered and those of two segments that
-are being written.
+are being written. A range of which more than a segment holds is not written yet waits for the writing: so whoever goes
+on after a kill lists at most one segment a range again.
 """
 
 from collections.abc import Callable
@@ -59,9 +60,11 @@ class _Piece:
 class RangeLog:
     """One range of a task, on its way into the task's segments."""
 
-    __slots__ = ("_log", "_piece")
+    __slots__ = ("_log", "_piece", "held", "writing")
 
     def __init__(self, log: "SegmentLog", prefix: str, key_range: KeyRange) -> None:
+        self.held = 0  # objects in memory
+        self.writing = 0  # objects in segments that are not known to be written
         self._log = log
         self._piece = _Piece(prefix, key_range.after, key_range.after)
 
@@ -70,7 +73,10 @@ class RangeLog:
         self._put(objects)
         if after is not None:
             self._piece.upto = after
+        self.held += objects.num_rows
         self._log.took(objects)
+        if self.held + self.writing >= SEGMENT_OBJECTS:
+            self._log.settle()
 
     def end(self, objects: pa.RecordBatch, upto: str | None) -> None:
         """The last page; the range is listed to its end."""
@@ -96,9 +102,17 @@ class RangeLog:
         return self._piece.upto == self._piece.after
 
 
+@dataclass(frozen=True, slots=True)
+class _Write:
+    """A segment on its way, and how many objects it has of which open ranges."""
+
+    future: Future[None]
+    parts: list[tuple[RangeLog, int]]
+
+
 class SegmentLog:
-    """The segments of one attempt at a task. Use as a context manager: leaving it writes what is left, also where an
-    error is on its way."""
+    """The segments of one attempt at a task. `finish` writes what is left; `abandon` ends the writing thread in any
+    case."""
 
     def __init__(self, folder: ListingFolder, name: str, form: SegmentFormat) -> None:
         self.listed = Listed()
@@ -110,7 +124,7 @@ class SegmentLog:
         self._held = 0
         self._segments = 0
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="segments")
-        self._writing: list[Future[None]] = []
+        self._writing: list[_Write] = []
 
     def begin(self, prefix: str, key_range: KeyRange) -> RangeLog:
         opened = RangeLog(self, prefix, key_range)
@@ -128,7 +142,8 @@ class SegmentLog:
 
     def flush(self) -> None:
         """Hand what is held to the writing thread; waits where that is too far behind. Raises StoreError."""
-        pieces = self._closed + [opened.take() for opened in self._open.values() if not opened.is_written]
+        logs = [opened for opened in self._open.values() if not opened.is_written]
+        pieces = self._closed + [opened.take() for opened in logs]
         self._closed, self._held = [], 0
         if not pieces:
             return
@@ -136,7 +151,9 @@ class SegmentLog:
         name = f"{self._name}-{self._segments:04d}.{self._form.suffix}"
         self._segments += 1
         self._settle(WRITING_MAX - 1)
-        self._writing.append(self._thread.submit(self._write, name, pieces))
+        self._writing.append(_Write(self._thread.submit(self._write, name, pieces), [(log, log.held) for log in logs]))
+        for log in logs:
+            log.writing, log.held = log.writing + log.held, 0
 
     def finish(self, calls: Calls) -> Listed:
         """Write all that is left, and the record with the calls made. Raises StoreError."""
@@ -149,9 +166,16 @@ class SegmentLog:
     def abandon(self) -> None:
         self._thread.shutdown(wait=True, cancel_futures=True)
 
+    def settle(self) -> None:
+        """Wait until all that was handed to the writing thread is written. Raises StoreError."""
+        self._settle(0)
+
     def _settle(self, most: int) -> None:
         while len(self._writing) > most:
-            self._writing.pop(0).result()
+            write = self._writing.pop(0)
+            write.future.result()
+            for log, objects in write.parts:
+                log.writing -= objects
 
     def _write(self, name: str, pieces: list[_Piece]) -> None:
         batches = [batch for piece in pieces for batch in piece.batches]

@@ -18,7 +18,7 @@ from s3sync.config.model import Access
 from s3sync.errors import Interrupted, InvariantBroken, ServiceError
 from s3sync.model.ranges import KeyRange
 from s3sync.planning.key_space import Alphabet
-from s3sync.planning.rounds import FIRST_RANGES_PER_SLOT, IdleWatch, share_out
+from s3sync.planning.rounds import IdleWatch, first_ranges, share_out
 from s3sync.planning.splitting import Lane
 from s3sync.report.progress import ProgressView, Standing
 from s3sync.runs.hub import Hub, Report
@@ -27,10 +27,11 @@ from s3sync.runs.list_task import ListContext, ListTask, TaskEnd, run_list_task
 from s3sync.runs.listing import Listed, Listing, ListingFolder
 from s3sync.spark.attempts import this_attempt
 from s3sync.spark.failures import workers_errors
-from s3sync.spark.session import advertised_host, listening_host
+from s3sync.spark.session import advertised_host, cores_at_most, listening_host
 
 WATCH_SECONDS = 0.25
 IDLE_ROUNDS_MAX = 3
+SLOTS_MAX = 512  # tasks of a round; a cluster that could grow further has no use for more
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,12 +71,12 @@ class ListingStage:
         InvariantBroken; the same listing goes on later."""
         folder = self.place.open()
         self.listing, number = folder.resume()
-        slots = self.spark.sparkContext.defaultParallelism
         may_cut = self.context.may_cut
-        rests = self._left(slots)
+        rests = self._left(cores_at_most(self.spark, SLOTS_MAX))
         idle_rounds = 0
         while rests:
             before = self.listing.calls.pages
+            slots = cores_at_most(self.spark, SLOTS_MAX)  # a cluster grows and shrinks
             ends = self._round(number, share_out(rests, slots, may_cut=may_cut), slots, is_first=may_cut and not number)
             folder.put_round(number, self._accept(ends))
             rests = [lane for end in ends for lane in end.rests]
@@ -112,7 +113,7 @@ class ListingStage:
             raise Interrupted("stopped; the same command goes on from here")
 
     def _round(self, number: int, shares: list[list[Lane]], slots: int, *, is_first: bool) -> list[TaskEnd]:
-        enough = -(-FIRST_RANGES_PER_SLOT * slots // len(shares)) if is_first and len(shares) < slots else None
+        enough = first_ranges(len(shares), slots, self.context.engine.in_flight) if is_first else None
         tasks = [
             ListTask(f"{number:05d}-{at:05d}", tuple(share), self._alphabet, enough) for at, share in enumerate(shares)
         ]
@@ -121,9 +122,7 @@ class ListingStage:
         with Hub(listening_host(self.spark), advertised_host(self.spark), shares_of(self.context.engine)) as hub:
             listed = self.listing
             hub.settled_before([Report("before", "", listed.objects, listed.size_bytes, is_ended=True)])
-            watch = threading.Thread(
-                target=self._watch, args=(hub, tasks, slots, ended), name="list-watch", daemon=True
-            )
+            watch = threading.Thread(target=self._watch, args=(hub, tasks, ended), name="list-watch", daemon=True)
             watch.start()
             try:
                 with workers_errors():
@@ -134,15 +133,16 @@ class ListingStage:
                 watch.join()
         return [pickle.loads(each) for each in found]  # noqa: S301  (written by our own tasks)
 
-    def _watch(self, hub: Hub, tasks: Sequence[ListTask], slots: int, ended: threading.Event) -> None:
+    def _watch(self, hub: Hub, tasks: Sequence[ListTask], ended: threading.Event) -> None:
         """Show how it goes; end the round where slots idle while others have work that could be shared."""
-        idle = IdleWatch(slots)
+        idle = IdleWatch()
         expected = {task.name: sum(lane.estimated_pages for lane in task.ranges) for task in tasks}
         while not ended.wait(WATCH_SECONDS):
             reports = {report.work: report for report in hub.reports() if report.work in expected}
             running = [name for name in expected if name not in reports or not reports[name].is_ended]
             left = sum(reports[name].pages_left if name in reports else expected[name] for name in running)
-            is_uneven = idle.should_end(time.monotonic(), len(running), left) and self.context.may_cut
+            slots = self.spark.sparkContext.defaultParallelism  # those that are there now
+            is_uneven = idle.should_end(time.monotonic(), slots, len(running), left) and self.context.may_cut
             if self.stopping.is_set() or is_uneven:
                 hub.stop_workers()
             self._show(hub)

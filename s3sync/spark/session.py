@@ -8,6 +8,7 @@ from typing import Any
 from pyspark import SparkConf, SparkContext
 from pyspark.sql import SparkSession
 
+from s3sync.planning.rounds import may_grow_to
 from s3sync.spark.java import provide_java
 
 # Each line is something that correctness or memory relies on; what only tunes is in conf/spark-defaults.conf.
@@ -81,6 +82,12 @@ def is_local(session: SparkSession) -> bool:
 def workers(session: SparkSession, tasks: int) -> int:
     """How many worker processes so many tasks are likely to begin with: as many as the session has cores now."""
     return max(1, min(tasks, session.sparkContext.defaultParallelism))
+
+
+def cores_at_most(session: SparkSession, most: int) -> int:
+    """How many tasks could run at once, now or once the cluster has grown: see `may_grow_to`."""
+    now: int = session.sparkContext.defaultParallelism
+    return now if is_local(session) else may_grow_to(now, dict(session.sparkContext.getConf().getAll()), most)
 
 
 def listening_host(session: SparkSession) -> str:

@@ -10,7 +10,7 @@ from s3sync.aws.retries import RetryPolicy
 from s3sync.aws.transport import Reply, Request
 from s3sync.errors import ServiceError
 from s3sync.model.ranges import KeyRange
-from tests.unit.listed_bucket import ListedBucket, at_call, body_changed, page_xml
+from tests.unit.listed_bucket import Fault, ListedBucket, at_call, body_changed, page_xml
 
 KEYS = st.lists(st.text(st.characters(codec="utf-8"), min_size=1, max_size=6), unique=True, max_size=60)
 OPTIONS = ListOptions("b", "")
@@ -104,7 +104,7 @@ def test_a_fault_that_passes_costs_a_request(name: str, call: int) -> None:
     keys = [f"{number:04d}" for number in range(50)]
     bucket = ListedBucket(keys, 10, fault=at_call(call, FAULTS[name]))
     assert listed(bucket) == keys
-    assert len(bucket.requests) == 6
+    assert len(bucket.requests) == 5 + 1 + 1  # pages, the fault, and whether nothing follows
 
 
 @pytest.mark.parametrize("name", FAULTS)
@@ -195,3 +195,63 @@ def test_c5_a_server_that_leaves_out_a_key_behind_a_marker_is_found_out(keys: st
     if skips:
         bucket.fault = skipping
     assert starts_at_any_place(engine(bucket), ListOptions("b", "", versions=True)) is exact
+
+
+def ends(_request: Request, reply: Reply) -> Reply:
+    """It says that nothing follows."""
+    return body_changed(lambda body: body.replace(b"<IsTruncated>true", b"<IsTruncated>false"))(_request, reply)
+
+
+def nothing(request: Request, _reply: Reply) -> Reply:
+    return Reply(request, 200, values={"Body": page_xml([], truncated=False)})
+
+
+@pytest.mark.parametrize("call", [1, 3, 4])
+@pytest.mark.parametrize("lie", [ends, nothing])
+def test_c5_a_page_that_ends_the_bucket_too_early_is_found_out(lie: Fault, call: int) -> None:
+    """Whole, in order, and no more than wrong: only the next question shows it."""
+    keys = [f"{number:04d}" for number in range(50)]
+    bucket = ListedBucket(keys, 10, fault=at_call(call, lie))
+    assert listed(bucket) == keys
+    assert len(bucket.requests) <= 5 + 1 + 1
+
+
+@pytest.mark.parametrize("versions", [False, True])
+def test_c5_an_empty_bucket_is_one_that_was_empty_twice(versions: bool) -> None:
+    options = ListOptions("b", "", versions=versions)
+    first_lies = ListedBucket(["a"], fault=at_call(0, lambda request, _: empty_page(request)))
+    assert listed(first_lies, options) == ["a"]
+    empty = ListedBucket([])
+    assert listed(empty, options) == []
+    assert len(empty.requests) == 2
+
+
+def empty_page(request: Request) -> Reply:
+    body = page_xml([], truncated=False)
+    if request.operation == "ListObjectVersions":
+        body = body.replace(b"ListBucketResult", b"ListVersionsResult")
+    return Reply(request, 200, values={"Body": body})
+
+
+@pytest.mark.parametrize(("keys", "calls"), [(0, 2), (1, 1), (999, 1), (1000, 2), (1001, 3), (5000, 6)])
+def test_what_the_question_behind_the_end_costs(keys: int, calls: int) -> None:
+    """A listing of one page that is not full is not asked about again: it would double what small prefixes cost."""
+    bucket = ListedBucket([f"{number:04d}" for number in range(keys)])
+    assert len(listed(bucket)) == keys
+    assert len(bucket.requests) == calls
+
+
+def test_deleted_keys_behind_the_last_one_are_stepped_over_once() -> None:
+    """Empty pages with tokens lead to the true end; that end is believed."""
+    bucket = ListedBucket([f"{number:04d}" for number in range(20)], 10)
+
+    def stepping(request: Request, reply: Reply) -> Reply:
+        token = int(request.params.get("ContinuationToken", 0))
+        if request.params.get("StartAfter") != "0019" and not token:
+            return reply
+        more = f"<NextContinuationToken>{token + 1}</NextContinuationToken>"
+        return Reply(request, 200, values={"Body": page_xml([], truncated=token < 5, more=more)})
+
+    bucket.fault = stepping
+    assert len(listed(bucket)) == 20
+    assert len(bucket.requests) == 2 + 6

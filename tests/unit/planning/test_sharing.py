@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from benchmarks.key_spaces import SHAPES, KeySpace
 from s3sync.model.ranges import KeyRange, tiles
 from s3sync.planning.key_space import Alphabet
-from s3sync.planning.rounds import IdleWatch, share_out
+from s3sync.planning.rounds import IdleWatch, first_ranges, may_grow_to, share_out
 from s3sync.planning.sharing import MIN_PAGES, Sharing
 from s3sync.planning.splitting import Lane
 
@@ -164,11 +164,42 @@ def test_shares_are_even() -> None:
         (3, 1_000, 2, True),
         (3, 20, 100, False),  # only a few pages are left
         (0, 0, 100, False),  # the round ends by itself
+        (40, 10**6, 100, False),  # the others wait for a slot
     ],
 )
 def test_a_round_ends_when_idling_costs_more_than_a_round(
     busy: int, pages_left: float, seconds: float, ends: bool
 ) -> None:
-    watch = IdleWatch(4)
-    assert not watch.should_end(10.0, busy, pages_left)
-    assert watch.should_end(10.0 + seconds, busy, pages_left) is ends
+    watch = IdleWatch()
+    assert not watch.should_end(10.0, 4, busy, pages_left)
+    assert watch.should_end(10.0 + seconds, 4, busy, pages_left) is ends
+
+
+GROWS = {"spark.dynamicAllocation.enabled": "true"}
+
+
+@pytest.mark.parametrize(
+    ("now", "settings", "slots"),
+    [
+        (8, {}, 8),
+        (8, {"spark.dynamicAllocation.enabled": "false", "spark.dynamicAllocation.maxExecutors": "50"}, 8),
+        (2, {**GROWS, "spark.dynamicAllocation.maxExecutors": "50", "spark.executor.cores": "4"}, 200),
+        (2, {**GROWS, "spark.dynamicAllocation.maxExecutors": "50", "spark.task.cpus": "2"}, 25),
+        (2, GROWS, 512),  # Spark's own default has no bound
+        (600, GROWS, 600),
+    ],
+)
+def test_a_cluster_that_grows_gets_a_task_for_each_slot_it_may_have(
+    now: int, settings: dict[str, str], slots: int
+) -> None:
+    """With conf/spark-defaults.conf a listing begins on no executor at all, and Spark asks for some as tasks wait."""
+    assert may_grow_to(now, settings, 512) == slots
+
+
+@pytest.mark.parametrize(
+    ("tasks", "slots", "lanes", "ranges"),
+    [(1, 8, 16, 16), (1, 200, 16, 16), (4, 8, 16, 4), (8, 8, 16, None), (0, 8, 16, None)],
+)
+def test_what_the_first_round_is_to_find_can_be_found(tasks: int, slots: int, lanes: int, ranges: int | None) -> None:
+    """A task has no more ranges than requests in flight: to wait for more would be to work alone for a whole round."""
+    assert first_ranges(tasks, slots, lanes) == ranges
