@@ -133,7 +133,8 @@ class Pager:
 
     def _empty_page(self, page: Page, *, is_end: bool) -> Progress:
         if is_end:
-            return Progress(self._tail if self._tail is not None else page.objects, None, is_last=True)
+            rest, upto = self._tail if self._tail is not None else page.objects, self.upto()
+            return Progress(rest, None, is_last=True) if upto is None else _last_of(rest, upto)
         if not page.is_truncated:
             self._token = None
             return Progress(page.objects, None, is_last=False)
@@ -171,7 +172,7 @@ class Pager:
 
 def _last_of(objects: pa.RecordBatch, upto: str) -> Progress:
     """The page that reaches the range's end. Keys ascend, so what lies in the range comes first."""
-    inside = pc.sum(pc.less_equal(objects.column("key"), upto)).as_py()
+    inside = pc.sum(pc.less_equal(objects.column("key"), upto)).as_py() or 0
     return Progress(objects.slice(0, inside), upto, is_last=True, dropped=objects.num_rows - inside)
 
 

@@ -75,7 +75,7 @@ def named_options(text: str) -> set[str]:
     }
 
 
-WITH_OPTIONS = ("README.md", "running.md", "emr.md", "operations.md", "moving-over.md")
+WITH_OPTIONS = ("README.md", "running.md", "listing.md", "emr.md", "operations.md", "moving-over.md")
 # Those of the tool that s3sync replaces, by its manual.
 OLD_OPTIONS = {
     *("--config-file", "-c", "--env-file", "-e", "--manifest-path", "-m", "--source-bucket", "-s"),

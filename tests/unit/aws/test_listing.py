@@ -5,7 +5,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from s3sync.aws.engine import Engine
-from s3sync.aws.listing import EMPTY_PAGES_MAX, REFUSALS_MAX, ListOptions, list_range, starts_at_any_place
+from s3sync.aws.list_page import PageReader
+from s3sync.aws.listing import EMPTY_PAGES_MAX, REFUSALS_MAX, ListOptions, Pager, list_range, starts_at_any_place
 from s3sync.aws.retries import RetryPolicy
 from s3sync.aws.transport import Reply, Request
 from s3sync.errors import ServiceError
@@ -255,3 +256,22 @@ def test_deleted_keys_behind_the_last_one_are_stepped_over_once() -> None:
     bucket.fault = stepping
     assert len(listed(bucket)) == 20
     assert len(bucket.requests) == 2 + 6
+
+
+def test_c5_versions_held_back_that_a_cut_puts_behind_the_range_are_not_its_own() -> None:
+    """While it is not known whether a key has more versions, the range may be cut before that key."""
+    bucket = ListedBucket(["0", "a000"], 1)
+    upto: list[str | None] = [None]
+    pager = Pager(ListOptions("b", "", versions=True), PageReader(versions=True), "", lambda: upto[0])
+    found: list[str] = []
+    for _ in range(4):
+        bucket.submit(pager.request())
+        (reply,) = bucket.wait(0)
+        progress = pager.take(reply.values["Body"])
+        found += progress.objects.column("key").to_pylist()
+        if len(bucket.requests) == 2:
+            upto[0] = "a"
+        if progress.is_last:
+            break
+    assert progress.is_last
+    assert found == ["0"]
