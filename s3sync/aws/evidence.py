@@ -35,13 +35,15 @@ class Looked:
         return self.source is not None
 
 
-# | listings said     | after the look | metadata asked for | then                                        |
-# |-------------------|----------------|--------------------|---------------------------------------------|
-# | open              | settled, equal | no                 | match                                       |
-# | open, or match    | settled, equal | yes                | match or metadata_differs                   |
-# | open              | differ         |                    | what differs                                |
-# | open              | open           |                    | unprovable; the bodies may settle it        |
-# | match             | open           | yes                | as the listings said, then as above         |
+# A match by listings is looked at for its metadata only, and yet judged anew: a HEAD tells the encryption, which may
+# hide the MD5 that a live listing seemed to show (C14).
+#
+# | after the look | metadata asked for | then                                 |
+# |----------------|--------------------|--------------------------------------|
+# | equal          | no                 | match                                |
+# | equal          | yes                | match or metadata_differs            |
+# | differ         |                    | what differs                         |
+# | open           |                    | unprovable; the bodies may settle it |
 def look(finding: Finding, settings: LookSettings) -> Operation[Looked]:
     """Look at both sides without their bodies."""
     pair = PairLook(finding, settings)
@@ -97,9 +99,7 @@ def _head(reply: Reply) -> Head | None:
 
 
 def _settled(pair: PairLook) -> Operation[Finding | None]:
-    source, target, finding = _both(pair)
-    if finding.verdict is Verdict.MATCH and (source.etag, target.etag) == (finding.source_etag, finding.target_etag):
-        return pair.found(Verdict.MATCH, finding.evidence)
+    source, target = _both(pair)
     settled = compare_heads(source, target)
     if settled is None and pair.settings.parts and (yield from differ_by_parts(pair, source, target)):
         settled = Verdict.CONTENT_DIFFERS, Evidence.PART_ETAGS
@@ -109,10 +109,10 @@ def _settled(pair: PairLook) -> Operation[Finding | None]:
     return pair.found(*settled) if verdict is Verdict.MATCH else pair.differs(verdict, evidence)
 
 
-def _both(pair: PairLook) -> tuple[Head, Head, Finding]:
+def _both(pair: PairLook) -> tuple[Head, Head]:
     assert pair.source is not None  # noqa: S101  (`_heads` saw to it)
     assert pair.target is not None  # noqa: S101
-    return pair.source, pair.target, pair.finding
+    return pair.source, pair.target
 
 
 # The first line that fits decides. "Show MD5s": no encryption hides them. A checksum counts where both sides have it of

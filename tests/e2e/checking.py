@@ -69,10 +69,10 @@ class Checks:
     environ: dict[str, str]
     count: int = field(default=0)
 
-    def run(self, *arguments: str) -> Checked:
+    def run(self, *arguments: str, report_uri: str | None = None) -> Checked:
         self.count += 1
         report = self.folder / f"report-{self.count}"
-        given = [*arguments, "--report-uri", str(report), "--work-uri", str(self.folder / "work")]
+        given = [*arguments, "--report-uri", report_uri or str(report), "--work-uri", str(self.folder / "work")]
         config = parse(["check", *given], self.environ, self.folder).config
         out = io.StringIO()
         code = check(config, Console(file=out, width=100, highlight=False))
@@ -80,7 +80,11 @@ class Checks:
 
     def mend(self, checked: Checked) -> str:
         """`s3sync migrate --from-findings` of that check: its output, once it has copied all."""
-        given = ["--from-findings", checked.summary["run_id"], "--work-uri", str(self.folder / "work")]
+        return self.migrate("--from-findings", checked.summary["run_id"])
+
+    def migrate(self, *arguments: str) -> str:
+        """`s3sync migrate ...`: its output, once it has copied all."""
+        given = [*arguments, "--work-uri", str(self.folder / "work")]
         out = io.StringIO()
         code = migrate(parse(["migrate", *given], self.environ, self.folder).config, Console(file=out, width=100))
         assert code == 0, out.getvalue()

@@ -1,0 +1,140 @@
+"""What a check is about: what a migration with the same options is about, whichever way each side is seen. And where
+its report goes. On one Spark session."""
+
+import json
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pyspark.sql import SparkSession
+
+from s3sync.inventory.manifest import FileFormat
+from s3sync.model.limits import PART_MIN_BYTES
+from tests.e2e.checking import Checks, Pair
+from tests.e2e.test_check_verdicts import put_inventory
+
+Listed = Callable[[str], dict[str, dict[str, Any]]]
+Factory = Callable[..., str]
+
+BODY = bytes(PART_MIN_BYTES)
+OPTIONS = (
+    "--prefix", "data/", "--strip-prefix", "data/", "--target-prefix", "to/", "--exclude", "*.tmp", "--min-size", "3",
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _one_session() -> Iterator[None]:
+    yield
+    session = SparkSession.getActiveSession()
+    if session is not None:
+        session.stop()
+
+
+@pytest.fixture
+def checks(tmp_path: Path, server_env: dict[str, str]) -> Checks:
+    return Checks(tmp_path, server_env)
+
+
+@pytest.fixture
+def migrated(checks: Checks, s3: Any, bucket_factory: Factory) -> Pair:
+    """A source of which a part was copied under other keys, and a target that has more than that."""
+    pair = Pair(s3, bucket_factory(), bucket_factory())
+    for n in range(20):
+        pair.put(f"data/{n:02d} +%/\U0001f600", b"body %d" % n, pair.source)
+    for key in ("other/x", "data/left.tmp"):
+        pair.put(key, b"left out", pair.source)
+    pair.put("data/small", b"s", pair.source)
+    checks.migrate("-s", pair.source, "-t", pair.target, *OPTIONS)
+    for key in ("elsewhere", "to/left.tmp", "to/small"):  # none of them is what the options are about
+        pair.put(key, b"foreign", pair.target)
+    return pair
+
+
+@pytest.mark.parametrize(
+    ("source", "target"),
+    [(None, None), (FileFormat.PARQUET, None), (None, FileFormat.ORC), (FileFormat.ORC, FileFormat.CSV)],
+)
+def test_what_was_migrated_is_what_is_checked(
+    checks: Checks,
+    migrated: Pair,
+    listed: Listed,
+    bucket_factory: Factory,
+    source: FileFormat | None,
+    target: FileFormat | None,
+) -> None:
+    """Filters, prefixes and key mapping are a migration's; each side from an inventory of any format, or listed."""
+
+    def checked() -> Any:
+        now, home = datetime.now(UTC), bucket_factory()
+        given = ["-s", migrated.source, "-t", migrated.target]
+        for option, bucket, kind in (
+            ("-m", migrated.source, source),
+            ("--target-manifest-path", migrated.target, target),
+        ):
+            if kind is not None:
+                manifest = put_inventory(migrated.s3, listed(bucket).values(), bucket, home, now, file_format=kind)
+                given += [option, manifest]
+        return checks.run(*given, *OPTIONS)
+
+    same = checked()
+    assert same.code == 0, same.output
+    assert same.summary["verdicts"]["match"]["objects"] == 20
+    listings = [source, target].count(None)
+    assert set(same.summary["requests"]) == ({"ListObjectsV2"} if listings else set())  # C6
+
+    migrated.put("to/new", b"foreign", migrated.target)
+    migrated.put("to/new.tmp", b"foreign", migrated.target)
+    migrated.s3.delete_object(Bucket=migrated.target, Key="to/03 +%/\U0001f600")
+    found = checked()
+    assert found.verdicts == {"to/new": "missing_on_source", "to/03 +%/\U0001f600": "missing_on_target"}
+    by_key = {row["target_key"]: row["source_key"] for row in found.rows}
+    assert by_key == {"to/new": "data/new", "to/03 +%/\U0001f600": "data/03 +%/\U0001f600"}
+
+
+def test_a_report_in_a_bucket(checks: Checks, migrated: Pair, listed: Listed, bucket_factory: Factory) -> None:
+    """A report that is smaller than the one before it leaves no findings of that one behind."""
+    home = bucket_factory()
+    uri = f"s3://{home}/reports/x/"
+    migrated.put("to/new", b"foreign", migrated.target)
+    given = ("-s", migrated.source, "-t", migrated.target, *OPTIONS)
+    assert checks.run(*given, report_uri=uri).code == 4
+    names = {"report.html", "summary.json", "findings/part-00000.parquet", "findings/part-00000.csv"}
+    assert listed(home).keys() == {f"reports/x/{name}" for name in names}
+    body = migrated.s3.get_object(Bucket=home, Key="reports/x/summary.json")["Body"].read()
+    assert json.loads(body)["verdicts"]["missing_on_source"]["objects"] == 1
+
+    migrated.s3.delete_object(Bucket=migrated.target, Key="to/new")
+
+    assert checks.run(*given, report_uri=uri).code == 0
+    assert listed(home).keys() == {"reports/x/report.html", "reports/x/summary.json"}
+
+
+def test_a_check_that_was_cut_short_goes_on_where_it_was(checks: Checks, s3: Any, bucket_factory: Factory) -> None:
+    """C2, C3: what was committed is not done again, and both ends say the same."""
+    pair = Pair(s3, bucket_factory(), bucket_factory())
+    for n in range(4):
+        pair.upload(pair.source, f"parts{n}", BODY + b"end")
+        pair.upload(pair.target, f"parts{n}", BODY, b"end" if n else b"END")
+    given = ("-s", pair.source, "-t", pair.target, "--deep")
+    whole = checks.run(*given)
+    assert whole.verdicts == {"parts0": "content_differs"}
+    (run,) = (checks.folder / "work" / "runs").iterdir()
+
+    for name in ("summary.json", "findings/manifest.json", "read/manifest.json", *_records(run, "read")):
+        (run / name).unlink()
+    again = checks.run(*given)
+
+    assert f"Going on with check {run.name}" in again.output
+    assert "to be looked at: 4" in again.output
+    assert [path.name for path in (checks.folder / "work" / "runs").iterdir()] == [run.name]
+    assert len(_records(run, "looked")) == 1  # nobody looked again
+    assert len(_records(run, "read")) == 1
+    same = ("verdicts", "counts", "read_bytes", "requests")
+    assert {name: again.summary[name] for name in same} == {name: whole.summary[name] for name in same}
+    assert again.verdicts == whole.verdicts
+
+
+def _records(run: Path, stage: str) -> list[str]:
+    return [str(path.relative_to(run)) for path in run.glob(f"{stage}/*/*.done.json")]
