@@ -72,7 +72,7 @@ class MigrationView:
         return [
             ("Objects copied", f"{copied.objects:,}", f"of {summary.counts.planned_total.objects:,} planned"),
             ("Bytes copied", size_text(copied.size_bytes), f"{size_text(summary.bytes_per_second)}/s on average"),
-            ("Objects a second", f"{summary.objects_per_second:,.0f}", f"{fastest:,.0f} at its fastest"),
+            ("Objects a second", _rate_text(summary.objects_per_second), f"{_rate_text(fastest)} at its fastest"),
             ("Left to do", f"{left:,}", "failed, changed, archived, not begun" if left else "nothing"),
         ]
 
@@ -96,7 +96,7 @@ class MigrationView:
 
     @property
     def objects_over_time(self) -> Timeline:
-        return self._timeline("objects", lambda rate: f"{rate:,.0f} objects/s at most")
+        return self._timeline("objects", lambda rate: f"{_rate_text(rate)} objects/s at most")
 
     @property
     def bytes_over_time(self) -> Timeline:
@@ -178,3 +178,7 @@ class MigrationView:
                 overlap = min(last, place + 1) - max(first, place)
                 spread[place] += getattr(piece, unit) * max(overlap, 0.0) / (last - first)
         return spread
+
+
+def _rate_text(rate: float) -> str:
+    return f"{rate:,.0f}" if rate >= 10 else f"{rate:.1f}"  # noqa: PLR2004  (two digits that count)

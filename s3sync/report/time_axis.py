@@ -4,7 +4,7 @@ A moment is the beginning of its ISO text in UTC, as long as its unit: `2026-02-
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TypeAlias
@@ -14,7 +14,8 @@ import pyarrow.compute as pc
 
 UNITS = {13: "hour", 10: "day", 7: "month", 4: "year"}  # the length of a moment's text, finest first
 UNKNOWN = "unknown"
-COLUMNS_MAX = 120
+COLUMNS_MIN, COLUMNS_MAX = 12, 120
+_FIRST_YEARS = "0012"  # a server may tell any time; Python knows none before the year 1
 Places: TypeAlias = Counter[tuple[str, str]]  # (moment, name)
 
 
@@ -53,7 +54,7 @@ def time_axis(moments: Iterable[str]) -> TimeAxis | None:
     finest = min(map(len, known))
     for length in (length for length in UNITS if length <= finest):
         first, last = known[0][:length], max(moment[:length] for moment in known)
-        steps = list(_steps(first, last, COLUMNS_MAX))
+        steps = _steps(first, last)
         if steps[-1] == last or length == min(UNITS):
             return TimeAxis(UNITS[length], tuple(steps))
     return None
@@ -76,20 +77,23 @@ def _cut(places: Places, length: int) -> Places:
     return made
 
 
-def _steps(first: str, last: str, most: int) -> Iterator[str]:
-    at, count = first, 0
-    while at <= last and count < most:
-        yield at
-        at, count = _next(at), count + 1
+def _steps(first: str, last: str) -> list[str]:
+    """All moments from the first to the last, `COLUMNS_MAX` at most; earlier ones too where they are too few."""
+    steps = [first]
+    while steps[-1] < last and len(steps) < COLUMNS_MAX:
+        steps.append(_later(steps[-1], 1))
+    while len(steps) < COLUMNS_MIN and steps[0] > _FIRST_YEARS:
+        steps.insert(0, _later(steps[0], -1))
+    return steps
 
 
-def _next(moment: str) -> str:
-    """The moment after this one, of the same unit."""
+def _later(moment: str, count: int) -> str:
+    """The moment so many units after this one, of the same unit."""
     unit = UNITS[len(moment)]
     if unit == "year":
-        return f"{int(moment) + 1:04}"
+        return f"{int(moment) + count:04}"
     if unit == "month":
-        year, month = divmod(int(moment[:4]) * 12 + int(moment[5:]), 12)
+        year, month = divmod(int(moment[:4]) * 12 + int(moment[5:]) - 1 + count, 12)
         return f"{year:04}-{month + 1:02}"
-    later = datetime.fromisoformat(moment) + (timedelta(days=1) if unit == "day" else timedelta(hours=1))
+    later = datetime.fromisoformat(moment) + count * (timedelta(days=1) if unit == "day" else timedelta(hours=1))
     return later.isoformat()[: len(moment)]

@@ -7,6 +7,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from pyspark.sql import SparkSession
 
 from s3sync.aws.queue_setup import delete_queue, set_up_queues
 from s3sync.aws.queues import find_queues, sqs_client
@@ -14,6 +15,7 @@ from s3sync.config.model import QueueConfig
 from s3sync.demo.server import SeedObject, seed
 from tests.contract.conftest import laptop  # noqa: F401  (a fixture)
 from tests.contract.queueing import access_to
+from tests.e2e.checking import Checks
 from tests.e2e.jobs import Job
 from tests.e2e.queues import Wired
 from tests.servers import Server
@@ -22,6 +24,20 @@ from tests.servers import Server
 @pytest.fixture
 def job(tmp_path: Path, server_env: dict[str, str]) -> Job:
     return Job(tmp_path, server_env)
+
+
+@pytest.fixture(scope="module")
+def _one_session() -> Iterator[None]:
+    yield
+    session = SparkSession.getActiveSession()
+    if session is not None:
+        session.stop()
+
+
+@pytest.fixture
+def checks(tmp_path: Path, server_env: dict[str, str], _one_session: None) -> Checks:
+    """Checks in this process, on a Spark session that a file's tests share."""
+    return Checks(tmp_path, server_env)
 
 
 @pytest.fixture

@@ -2,13 +2,12 @@
 
 import csv
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-from pyspark.sql import SparkSession
 
 from s3sync.demo.inventory_writer import ALL_FIELDS, InventoryObject, OptionalField, write_inventory
 from s3sync.inventory.manifest import FileFormat
@@ -106,19 +105,6 @@ def put_with_checksums(pair: Pair, flipped: bytes) -> None:
         for bucket, body in ((pair.source, LARGE), (pair.target, target)):
             parts = body[: cuts[bucket]], body[cuts[bucket] :]
             pair.upload(bucket, name, *parts, ChecksumAlgorithm="CRC32", ChecksumType=kind)
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _one_session() -> Iterator[None]:
-    yield
-    session = SparkSession.getActiveSession()
-    if session is not None:
-        session.stop()
-
-
-@pytest.fixture
-def checks(tmp_path: Path, server_env: dict[str, str]) -> Checks:
-    return Checks(tmp_path, server_env)
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from s3sync.model.finding import Verdict
 from s3sync.report.charts import LEAST_WIDTH, stacked, ticks
 from s3sync.report.check_view import CELLS_MAX, CheckView, share_text
-from s3sync.report.time_axis import COLUMNS_MAX, coarsened, hours, on_axis, time_axis
+from s3sync.report.time_axis import COLUMNS_MAX, COLUMNS_MIN, coarsened, hours, on_axis, time_axis
 from s3sync.report.treemap import treemap
 from tests.unit.report.test_check_summary import WHEN, finding, summary_of, tally_of
 
@@ -19,11 +19,16 @@ from tests.unit.report.test_check_summary import WHEN, finding, summary_of, tall
 @pytest.mark.parametrize(
     ("moments", "unit", "first", "last", "count"),
     [
-        (["2026-02-03T22", "2026-02-04T01"], "hour", "2026-02-03T22", "2026-02-04T01", 4),
-        (["2026-02-03T22"], "hour", "2026-02-03T22", "2026-02-03T22", 1),
+        (["2026-02-03T22", "2026-02-04T11"], "hour", "2026-02-03T22", "2026-02-04T11", 14),
+        (["2026-02-03T22", "2026-02-04T01"], "hour", "2026-02-03T14", "2026-02-04T01", COLUMNS_MIN),
+        (["2026-02-03T02"], "hour", "2026-02-02T15", "2026-02-03T02", COLUMNS_MIN),
+        (["2026-02"], "month", "2025-03", "2026-02", COLUMNS_MIN),
+        (["2026"], "year", "2015", "2026", COLUMNS_MIN),
+        (["0001-01-01T00"], "hour", "0001-01-01T00", "0001-01-01T00", 1),
+        (["9999-12-31T23"], "hour", "9999-12-31T12", "9999-12-31T23", COLUMNS_MIN),
         (["2026-02-03T22", "2026-03-01T01", "unknown"], "day", "2026-02-03", "2026-03-01", 27),
         (["2023-12-31T23", "2026-01"], "month", "2023-12", "2026-01", 26),
-        (["2026-02-03T22", "2026-02-04"], "day", "2026-02-03", "2026-02-04", 2),
+        (["2026-02-03T22", "2026-02-04"], "day", "2026-01-24", "2026-02-04", COLUMNS_MIN),
         (["1999-02-03T22", "2026-02-04"], "year", "1999", "2026", 28),
         (["1899", "2026"], "year", "1899", "2018", COLUMNS_MAX),
     ],
