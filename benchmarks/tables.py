@@ -205,12 +205,13 @@ def block(suite: str, result: Result | None) -> str:
 
 
 def machine_block(results: Iterable[Result]) -> str:
-    """The machine and the versions of the newest of the results."""
-    newest = max(results, key=lambda result: max(row.at for row in result.rows), default=None)
-    if newest is None:
+    """The machine of the newest of the results, and of each tool the newest version that was measured."""
+    oldest_first = sorted(results, key=lambda result: max(row.at for row in result.rows))
+    if not oldest_first:
         return NOT_MEASURED
-    machine = newest.machine
-    versions = ", ".join(f"{name} {version}" for name, version in newest.versions.items())
+    machine = oldest_first[-1].machine
+    found = {name: version for result in oldest_first for name, version in result.versions.items()}
+    versions = ", ".join(f"{name} {version}" for name, version in found.items())
     memory = f"{machine['memory_bytes'] / 2**30:.0f} GiB"
     return f"{machine['cores']} cores of {machine['processor']}, {memory}, Linux {machine['kernel']}. {versions}."
 
