@@ -12,7 +12,7 @@ COPY conf /build/conf
 RUN pip install --no-cache-dir /build && rm -rf /build \
     && useradd --system --uid 10001 --create-home s3sync
 
-USER s3sync
+USER 10001
 WORKDIR /home/s3sync
 # ECS sends SIGTERM and waits (stopTimeout): what is in flight is finished, its outcomes and messages are settled.
 STOPSIGNAL SIGTERM

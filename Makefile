@@ -33,9 +33,11 @@ LACKS := from tests.servers.capabilities import FLAGS, TABLE; import sys; name =
 	print(*(f'--allow-skip={name}:{flag}' for flag in FLAGS if not getattr(TABLE[name], flag)))
 on = --server $(1) --forbid-skips $$($(PY) -c "$(LACKS)" $(1))
 
+QUEUE_TESTS := $(addprefix tests/contract/test_,queues.py queue_troubles.py executor.py retry.py)
+
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-unit test-radosgw contract-localstack test-browser test-spark40 bench bench-smoke lint format lock clean
+.PHONY: help demo test test-unit test-radosgw contract-localstack test-failures test-browser test-spark40 bench bench-smoke lint format lock clean
 
 help: ## This list
 	@echo "make TARGET [SPARK=3.5|4.0] [PYTHON=python3.11] [ARGS=...]"
@@ -57,7 +59,12 @@ test-radosgw: $(VENV)/.installed ## The contract and e2e tests on a radosgw, whi
 
 contract-localstack: $(VENV)/.installed ## The tests of the queues on LocalStack, which is installed for them; needs Python 3.12 or later
 	@$(PY) -m tests.servers.localstack -- \
-		$(PY) -m pytest $(IN_PARALLEL) tests/contract/test_queues.py tests/contract/test_retry.py $(call on,localstack) $(ARGS)
+		$(PY) -m pytest $(IN_PARALLEL) $(QUEUE_TESTS) $(call on,localstack) $(ARGS)
+
+test-failures: $(VENV)/.installed ## 20,000 failures through the queues and back, workers killed, SQS failing; on two servers, half an hour
+	@S3SYNC_TEST_FAILURES=20000 $(PYTEST) tests/e2e/test_failures.py -rP $(call on,embedded) $(ARGS)
+	@S3SYNC_TEST_FAILURES=20000 $(PY) -m tests.servers.localstack -- \
+		$(PY) -m pytest tests/e2e/test_failures.py -rP $(call on,localstack) $(ARGS)
 
 test-browser: $(VENV)/.installed ## The report in a headless browser: apt-get install chromium, or BROWSER=PROGRAM
 	@$(PYTEST) tests/browser --browser $(BROWSER) --forbid-skips $(ARGS)

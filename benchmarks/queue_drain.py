@@ -1,24 +1,26 @@
 """CPU of sending failed tasks to a queue, and of draining them again, of this process alone; the server is another one.
 
-python -m benchmarks.queue_drain [TASKS]
-
-Prints one line of JSON for each act: microseconds of CPU a task and a message, and the tasks a second that one core
-could do at that cost. The copies themselves answer at once (a transport that only says yes), so that what is measured
-is messages, outcomes and commits.
+The copies themselves answer at once (a transport that only says yes), so that what is measured is messages, outcomes
+and commits. A message of one task shows what a message costs, one of a hundred, the default, what a task does.
 """
 
-import json
 import subprocess
 import sys
 import tempfile
-import time
 from collections import deque
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
-from typing import Any
+from resource import RUSAGE_SELF, getrusage
+from time import monotonic, process_time
 
+from benchmarks.jobs import Measurement
+from benchmarks.machine import Moment
+from benchmarks.results import Row, Run
+from benchmarks.s3_server import ServerOptions
+from benchmarks.trials import Turn, row_of
+from benchmarks.usage import Failed
 from s3sync.aws.copy_settings import CopySettings
 from s3sync.aws.engine import Engine
 from s3sync.aws.queue_setup import set_up_queues
@@ -38,8 +40,10 @@ from s3sync.runs.folder import RunFolder
 from s3sync.runs.recipe import put_recipe
 from s3sync.runs.retry import Drain
 
+SENDING, DRAINING = "sending", "draining"
 TASKS = 20_000
-BATCH_NUM = 100
+FEW_TASKS = 4_000  # the server is slow where queues are deep
+BUCKETS = ("from-bucket", "to-bucket")
 ETAG = "0" * 32
 
 
@@ -82,60 +86,91 @@ def failed(number: int) -> QueuedTask:
     return QueuedTask(task, 1, Status.FAILED, "SlowDown", ErrorClass.THROTTLED, message)
 
 
-def told(act: str, tasks: int, messages: int, seconds: float) -> None:
-    value = {
-        "act": act,
-        "tasks": tasks,
-        "messages": messages,
-        "cpu_microseconds_a_task": round(seconds / tasks * 1e6, 1),
-        "cpu_microseconds_a_message": round(seconds / messages * 1e6, 1),
-        "tasks_a_second_and_core": round(tasks / seconds),
-    }
-    sys.stdout.write(json.dumps(value) + "\n")
+def measurements(turn: Turn) -> Iterator[Measurement]:
+    """Sending and draining, each a row."""
+    for tasks_a_message, tasks in ((1, FEW_TASKS), (100, TASKS)):
+        act = partial(_runs, tasks_a_message, max(tasks_a_message, round(tasks * turn.scale)), turn)
+        yield f"{SENDING}, {tasks_a_message} a message", partial(_row, act, 0, turn)
+        yield f"{DRAINING}, {tasks_a_message} a message", partial(_row, act, 1, turn)
 
 
-def measure(endpoint: str, count: int) -> None:
-    key = Secret("secret")
-    access = Access(region_name="us-east-1", aws_access_key_id="AKID", aws_secret_access_key=key, endpoint_url=endpoint)
-    sqs = sqs_client(access)
-    set_up_queues(sqs, QueueConfig(r"bench-\d+", 4, "bench-dead"))
-    queues = find_queues(sqs, r"bench-\d+", "bench-dead")
-    tasks = [failed(number) for number in range(count)]
-    messages = -(-count // BATCH_NUM)
-
-    began = time.process_time()
-    sent = send_tasks(sqs, Route(queues.work, "run", ("from-bucket", "to-bucket"), BATCH_NUM), tasks)
-    told("send", sent.tasks, messages, time.process_time() - began)
-
-    with tempfile.TemporaryDirectory() as folder:
-        store = LocalStore(Path(folder))
-        put_recipe(RunFolder(store, "run"), CopySettings("from-bucket", "to-bucket", planned_at=datetime.now(UTC)))
-        context = DrainContext(
-            drain_id="bench",
-            access=AccessConfig(access, access, access, access, access),
-            store_uri=store.uri,
-            engine=EngineOptions(),
-            how=RetryHow(),
-            queues=queues,
-            take=queues.work,
-            wait_seconds=0,
-        )
-        worker = OneWorker(replace(context), "w").use(Engine(Yes(), RetryPolicy()))
-        began = time.process_time()
-        done = worker.run()
-        told("drain", done.tasks, done.messages, time.process_time() - began)
+def _row(act: Callable[[], list[tuple[Run, Run]]], place: int, turn: Turn) -> Row:
+    runs = tuple(pair[place] for pair in act())
+    name = f"{(SENDING, DRAINING)[place]}, {runs[0].more['tasks_a_message']} a message"
+    return row_of(name, ServerOptions(runs[0].objects), 1, turn.command, runs)
 
 
-def main(arguments: list[str]) -> int:
-    count = int(arguments[0]) if arguments else TASKS
-    server: Any = subprocess.Popen([sys.executable, "-m", "s3sync.demo.server"], stdout=subprocess.PIPE, text=True)
+def _runs(tasks_a_message: int, tasks: int, turn: Turn) -> list[tuple[Run, Run]]:
+    return [measured(tasks_a_message, tasks) for _ in range(turn.repeat)]
+
+
+def measured(tasks_a_message: int, tasks: int) -> tuple[Run, Run]:
+    """Sent, and drained again. Raises Failed where not every task went both ways."""
+    server = subprocess.Popen([sys.executable, "-m", "s3sync.demo.server"], stdout=subprocess.PIPE, text=True)
     try:
-        measure(server.stdout.readline().strip(), count)
+        endpoint = server.stdout.readline().strip() if server.stdout else ""
+        ground = _Ground(endpoint, server.pid, tasks_a_message)
+        return ground.sent(tasks), ground.drained(tasks)
     finally:
         server.terminate()
         server.wait(20)
-    return 0
 
 
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+class _Ground:
+    """Four queues on a server of its own, and a clock for what this process does with them."""
+
+    def __init__(self, endpoint: str, server_pid: int, tasks_a_message: int) -> None:
+        key = Secret("secret")
+        self.access = Access(
+            region_name="us-east-1", aws_access_key_id="AKID", aws_secret_access_key=key, endpoint_url=endpoint
+        )
+        self.sqs = sqs_client(self.access)
+        self.server_pid, self.tasks_a_message, self.requests = server_pid, tasks_a_message, 0
+        set_up_queues(self.sqs, QueueConfig(r"bench-\d+", 4, "bench-dead"))
+        self.queues = find_queues(self.sqs, r"bench-\d+", "bench-dead")
+        self.sqs.meta.events.register("before-send.sqs", self._count)
+
+    def _count(self, **_: object) -> None:
+        self.requests += 1
+
+    def sent(self, tasks: int) -> Run:
+        given = [failed(number) for number in range(tasks)]
+        route = Route(self.queues.work, "run", BUCKETS, self.tasks_a_message)
+        return self._clocked(tasks, lambda: send_tasks(self.sqs, route, given).tasks)
+
+    def drained(self, tasks: int) -> Run:
+        with tempfile.TemporaryDirectory() as folder:
+            store = LocalStore(Path(folder))
+            put_recipe(RunFolder(store, "run"), CopySettings(*BUCKETS, planned_at=datetime.now(UTC)))
+            context = DrainContext(
+                drain_id="bench",
+                access=AccessConfig(self.access, self.access, self.access, self.access, self.access),
+                store_uri=store.uri,
+                engine=EngineOptions(),
+                how=RetryHow(),
+                queues=self.queues,
+                take=self.queues.work,
+                wait_seconds=0,
+            )
+            worker = OneWorker(context, "w").use(Engine(Yes(), RetryPolicy()))
+            return self._clocked(tasks, lambda: worker.run().by_status[Status.COPIED])
+
+    def _clocked(self, tasks: int, act: Callable[[], int]) -> Run:
+        before, cpu, wall, requests = Moment.now(self.server_pid), process_time(), monotonic(), self.requests
+        done = act()
+        cpu_seconds, wall_seconds = process_time() - cpu, monotonic() - wall
+        others = Moment.now(self.server_pid).others_since(before, cpu_seconds)
+        if done != tasks:
+            raise Failed(f"{done} of {tasks} tasks")
+        return Run(
+            objects=tasks,
+            cpu_seconds=cpu_seconds,
+            wall_seconds=wall_seconds,
+            whole_cpu_seconds=cpu_seconds,
+            whole_wall_seconds=wall_seconds,
+            requests=self.requests - requests,
+            connections=1,
+            peak_rss_bytes=getrusage(RUSAGE_SELF).ru_maxrss * 1024,
+            others_cores=others,
+            more={"tasks_a_message": self.tasks_a_message},
+        )

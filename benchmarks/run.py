@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterator
 from functools import partial
 
-from benchmarks import jobs, machine, table, tools
+from benchmarks import jobs, machine, queue_drain, table, tools
 from benchmarks.checks import check_measurements
 from benchmarks.jobs import Measurement
 from benchmarks.results import Result, Row, load
@@ -19,7 +19,7 @@ from benchmarks.trials import Turn, run_trial
 from benchmarks.usage import Failed
 from s3sync.config.model import Transport
 
-JOBS = {**jobs.SUITES, "check": check_measurements}
+JOBS = {**jobs.SUITES, "check": check_measurements, "queues": queue_drain.measurements}
 SUITES = (*TRIALS, *JOBS)
 REPEAT = 3
 

@@ -174,6 +174,24 @@ def together_mib(row: Row) -> float:
     return float(max(run.more.get("peak_rss_bytes_together", 0) for run in row.runs)) / MIB
 
 
+def queues_table(result: Result) -> str:
+    heads = ["act, tasks a message", "CPU microseconds a task", "CPU microseconds a message", "tasks a core-second"]
+    return table(
+        [*heads, "requests a message", "tasks"],
+        (
+            [
+                row.client,
+                number(1000 * row.cpu_ms),
+                number(1000 * row.cpu_ms * _tasks_a_message(row)),
+                number(row.objects_per_core_second),
+                number(row.requests_per_object * _tasks_a_message(row)),
+                _count(row),
+            ]
+            for row in result.rows
+        ),
+    )
+
+
 TABLES: dict[str, Callable[[Result], str]] = {
     "copy": copy_table,
     "latency": latency_table,
@@ -183,6 +201,7 @@ TABLES: dict[str, Callable[[Result], str]] = {
     "plan": plan_table,
     "job": job_table,
     "check": check_table,
+    "queues": queues_table,
 }
 
 
@@ -214,6 +233,10 @@ def machine_block(results: Iterable[Result]) -> str:
     versions = ", ".join(f"{name} {version}" for name, version in found.items())
     memory = f"{machine['memory_bytes'] / 2**30:.0f} GiB"
     return f"{machine['cores']} cores of {machine['processor']}, {memory}, Linux {machine['kernel']}. {versions}."
+
+
+def _tasks_a_message(row: Row) -> int:
+    return int(row.runs[0].more.get("tasks_a_message", 1))
 
 
 def _count(row: Row) -> str:

@@ -115,6 +115,16 @@ def check_memory(results: Results) -> float | None:
     return max(map(together_mib, _check_rows(results)), default=None)
 
 
+def queue_rate(act: str) -> Callable[[Results], float | None]:
+    """Tasks a core-second, of the dearest way to do it: one task a message."""
+
+    def measured(results: Results) -> float | None:
+        rates = [row.objects_per_core_second for row in _rows(results, "queues") if row.client.startswith(act)]
+        return min(rates, default=None)
+
+    return measured
+
+
 TARGETS = (
     Target("CopyObject in the worker, plain: share of s5cmd's CPU", "1/5", copy_ratio("s5cmd", tls=False), most=1 / 5),
     Target("CopyObject in the worker, TLS: share of s5cmd's CPU", "1/5", copy_ratio("s5cmd", tls=True), most=1 / 5),
@@ -129,6 +139,8 @@ TARGETS = (
     Target("check of two listings, rows for 2 core-seconds, the slowest keys", "300,000", check_rate, least=300_000),
     Target("check, growth of CPU from 1 to 10 million keys a side", "10.5", check_growth, most=10.5),
     Target("check, peak MiB of all processes, 10 million keys a side", "4,096", check_memory, most=4_096),
+    Target("failed tasks sent to the queues, a core-second", "1,000", queue_rate("sending"), least=1_000),
+    Target("tasks drained from the queues, a core-second", "1,000", queue_rate("draining"), least=1_000),
 )
 
 

@@ -35,6 +35,8 @@ def enqueue_run(folder: RunFolder, config: Config, say: Callable[[str], None], *
     route = Route(queues.work, folder.run_id, (plan.source_bucket, plan.target_bucket), config.sqs.batch_num)
     accounts = accounts_of(folder, plan, stopped_early=True)
     skip = frozenset() if again else frozenset(name.removeprefix(MARKS) for name in folder.names(MARKS))
+    # Where very many tasks were tried again a batch comes more than once: no piece of it may stand for the whole.
+    in_pieces = len((folder.manifest("retries") or {"settled": [None]})["settled"]) > 1
     sent = unsent = 0
     trouble: str | None = None
     for batch_id, tasks in unfinished_tasks(folder, plan, accounts.done, skip):
@@ -42,7 +44,7 @@ def enqueue_run(folder: RunFolder, config: Config, say: Callable[[str], None], *
         sent += went.tasks
         unsent += len(tasks) - went.tasks
         trouble = went.trouble or trouble
-        if went.trouble is None:
+        if went.trouble is None and not in_pieces:
             folder.put(MARKS + batch_id, b"")
     say(f"Sent {sent:,} tasks of run {folder.run_id} to {len(queues.work)} queues; `s3sync executor` takes them.")
     if unsent:

@@ -18,9 +18,10 @@ from s3sync.report.migration_view import Piece, Trouble
 from s3sync.report.tally import ENGINE_KEY
 from s3sync.runs.folder import RunFolder
 from s3sync.runs.outcome_log import read_parquet
+from s3sync.runs.retry_log import of_shard, settled_tables
 
 TROUBLES_MAX = 50
-_COLUMNS = ["status", "size", "source_key", "error_class"]
+_COLUMNS = ["task_id", "status", "size", "source_key", "error_class"]
 
 
 def _parts(folder: RunFolder) -> Iterator[pa.Table]:
@@ -29,6 +30,18 @@ def _parts(folder: RunFolder) -> Iterator[pa.Table]:
     names = committed["parts"] if committed else [n for n in folder.names("outcomes/") if n.endswith(".parquet")]
     for name in names:
         yield read_parquet(folder.get(name), _COLUMNS)
+
+
+def _failed(folder: RunFolder) -> Iterator[pa.Table]:
+    """The rows of what failed and still does: those that a later attempt took the place of are left out, and its own
+    come (retry_log)."""
+    for shard, settled in settled_tables(folder):
+        again = settled.select(_COLUMNS)
+        ids = again["task_id"].combine_chunks()
+        for table in _parts(folder):
+            rows = of_shard(table.filter(pc.equal(table["status"], Status.FAILED.value)), shard)
+            yield rows.filter(pc.invert(pc.is_in(rows["task_id"], value_set=ids)))
+        yield again.filter(pc.equal(again["status"], Status.FAILED.value))
 
 
 def pieces_of(folder: RunFolder) -> list[Piece]:
@@ -53,11 +66,10 @@ def pieces_of(folder: RunFolder) -> list[Piece]:
 
 
 def troubles_of(folder: RunFolder) -> list[Trouble]:
-    """The prefixes, one level deep, below which most objects failed."""
+    """The prefixes, one level deep, below which most objects failed in the end."""
     failed: Counter[str] = Counter()
     throttled: Counter[str] = Counter()
-    for table in _parts(folder):
-        rows = table.filter(pc.equal(table["status"], Status.FAILED.value))
+    for rows in _failed(folder):
         if not rows.num_rows:
             continue
         prefixes = folders(rows["source_key"], 1)

@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 
 from benchmarks import tools
+from benchmarks.queue_drain import measured
 from benchmarks.s3_server import ServerOptions
 from benchmarks.suites import copy_trials
 from benchmarks.trials import Trial, Turn, all_copied_once, all_listed, run_trial
@@ -47,6 +48,13 @@ def test_boto3_relays_each_object() -> None:
 def test_boto3_lists_each_key() -> None:
     listing = replace(trial(tools.boto3_act("list")), check=all_listed)
     assert run_trial(listing, turn()).runs[0].requests == 3  # HEAD of the bucket and two pages
+
+
+def test_tasks_go_into_the_queues_and_out_again() -> None:
+    sent, drained = measured(tasks_a_message=10, tasks=60)
+    assert (sent.objects, sent.requests) == (60, 4)  # six messages, spread over four queues
+    assert drained.requests > 8  # received and deleted, and looked for more
+    assert sent.cpu_seconds > 0 < drained.cpu_seconds
 
 
 def test_a_client_that_copies_nothing_is_no_result() -> None:

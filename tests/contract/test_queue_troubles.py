@@ -14,13 +14,15 @@ from s3sync.aws.queue_setup import delete_queue, set_up_queues
 from s3sync.aws.queue_traffic import receive, send
 from s3sync.aws.queues import Depth, Queue, depth_of, find_queues, sqs_client
 from s3sync.cli.main import main
-from s3sync.config.model import Access, QueueConfig, Secret
-from s3sync.errors import StoreError
+from s3sync.config.model import Access, Config, QueueConfig, RunConfig, Secret
+from s3sync.errors import ServiceError, StoreError
 from s3sync.model.outcome import Status
 from s3sync.planning.messages import Packed
 from s3sync.report.summary import State
 from s3sync.runs.failures import FailureQueues, FailureSender
 from s3sync.runs.folder import RunFolder
+from s3sync.runs.reports import write_report
+from s3sync.runs.run_history import troubles_of
 from tests.contract.queueing import RUN_ID, QueuedRun, access_to, queued_run
 from tests.servers import Server
 from tests.servers.faults import Action, Fault, Faults
@@ -91,6 +93,25 @@ def test_sqs_itself_buries_what_was_delivered_too_often_and_d_brings_it_back(run
     told = run.drain(take=(run.queues.dead,))
     assert (told.by_status, told.went_wrong) == ({"copied": OBJECTS}, False)
     assert run.summary().state is State.COMPLETE
+
+
+def test_the_report_of_a_run_shows_the_end_of_it(run: QueuedRun, faults: Faults) -> None:
+    faults.add(denied(times=OBJECTS))
+    run.copy(batch_num=1)
+    assert [(trouble.prefix, trouble.failed) for trouble in troubles_of(run.folder)] == [("k/", OBJECTS)]
+    faults.clear()
+    faults.add(denied(key_contains="k/3"))
+    run.drain(attempts=2)
+    run.summary()
+    assert [(trouble.prefix, trouble.failed) for trouble in troubles_of(run.folder)] == [("k/", 1)]
+    faults.clear()
+    run.drain(take=(run.queues.dead,))
+    assert run.summary().state is State.COMPLETE
+    assert troubles_of(run.folder) == []
+    where, code = write_report(replace(Config(), run=RunConfig(work_uri=run.folder.store.uri)), RUN_ID)
+    assert code == 0
+    page = Path(where, "report.html").read_text()
+    assert "AccessDenied" not in page
 
 
 def test_a_queue_that_cannot_be_read_stops_nobody(run: QueuedRun, faults: Faults) -> None:
@@ -222,9 +243,27 @@ def test_a_dead_letter_that_is_days_old_is_looked_for_first(
     assert faults.requests("HeadObject", bucket=run.settings.target_bucket) == OBJECTS
 
 
-def replace_queue_names(run: QueuedRun) -> Any:
-    from s3sync.config.model import Config
+def test_a_batch_that_comes_in_pieces_is_not_taken_for_sent_by_one_of_them(
+    run: QueuedRun, faults: Faults, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from s3sync.runs.enqueue import enqueue_run
 
+    monkeypatch.setattr("s3sync.runs.retry_log.SHARD_ROWS", 1)
+    faults.add(denied())
+    run.copy()
+    run.drain(attempts=1)
+    run.summary()
+    assert len(run.folder.manifest("retries")["settled"]) > 1
+    faults.add(Fault(Action.DENIED, operation="SendMessageBatch", skip=2))
+    with pytest.raises(ServiceError):
+        enqueue_run(run.folder, replace_queue_names(run), lambda _: None, again=False)
+    faults.clear()
+    said: list[str] = []
+    enqueue_run(run.folder, replace_queue_names(run), said.append, again=False)
+    assert said == [f"Sent {OBJECTS} tasks of run {RUN_ID} to 3 queues; `s3sync executor` takes them."]
+
+
+def replace_queue_names(run: QueuedRun) -> Any:
     pattern = run.queues.work[0].name.removesuffix("0") + r"\d+"
     assert run.queues.dead is not None
     plain = Config()

@@ -1,9 +1,9 @@
 """The queues of a test, and the options that name them."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
-from s3sync.aws.queues import Queue, Queues, depth_of
+from s3sync.aws.queues import Queues, depth_of
 
 
 @dataclass(frozen=True)
@@ -11,7 +11,6 @@ class Wired:
     sqs: Any
     queues: Queues
     options: tuple[str, ...]
-    held: list[tuple[Queue, str]] = field(default_factory=list)  # messages that a test looked at
 
     @property
     def left(self) -> int:

@@ -58,22 +58,21 @@ def test_a_run_without_queues_is_retried_from_its_tables(
     assert "Tried 0 tasks" in again.output
 
 
-def test_c8_a_worker_that_is_killed_loses_nothing(
+def test_a_retry_that_follows_ends_cleanly_by_ctrl_c(
     job: Job, wired: Wired, faults: Faults, bucket_factory: Callable[..., str], fill: Fill, listed: Listed
 ) -> None:
     source, target = bucket_factory(), bucket_factory()
-    bodies = fill(source, 1_000)
-    faults.add(denied(1_000))
-    first = job.run("-s", source, "-t", target, "-b", "10", *wired.options)
-    assert first.code == 3, first.output
-    with job.started(*wired.options, "--visibility", "5s", "--in-flight", "2", script="retry.py") as running:
-        running.until(lambda: len(listed(target)) >= 100, "a tenth was copied")
-        running.kill(running.copying_worker())
+    bodies = fill(source, 40)
+    faults.add(denied(40))
+    assert job.run("-s", source, "-t", target, "-b", "10", *wired.options).code == 3
+    with job.started(*wired.options, "--follow", "--sleep-sec", "1", script="retry.py") as running:
+        running.until(lambda: len(listed(target)) == len(bodies) and not wired.left, "all came back")
+        running.interrupt()
         ended = running.wait()
-    assert ended.code == 0, ended.output
-    assert listed(target).keys() == bodies.keys()
-    assert job.summary()["statuses"]["copied"]["objects"] == 1_000
-    assert wired.left == 0
+    assert ended.code == 1, ended.output
+    assert "what was not tried is in the queues" in ended.output
+    assert "Traceback" not in ended.output
+    assert job.summary()["state"] == "complete"
 
 
 def test_c1_enqueue_and_two_executors(

@@ -1,5 +1,6 @@
 """What the docs show is so: commands parse, options and files exist, tables have these columns."""
 
+import json
 import re
 from pathlib import Path
 
@@ -8,10 +9,14 @@ import pytest
 from s3sync import errors
 from s3sync.cli.options import COMMANDS, command_parser, parse
 from s3sync.model import tables
+from s3sync.model.message import Message, QueuedTask, to_text
+from s3sync.model.outcome import ErrorClass, Status
+from tests.unit.model.test_message import task_for
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 FENCE = re.compile(r"^```\w*\n(.*?)^```", re.MULTILINE | re.DOTALL)
+ENVIRON = {"QUEUE_NAME_PATTERN": r"s3sync-\d+", "DEAD_QUEUE_NAME": "s3sync-dead"}  # as docs/queues.md begins
 TABLE_ROW = re.compile(r"^\| ([a-z_]+) \| [a-z0-9]+ \|", re.MULTILINE)
 
 
@@ -43,7 +48,7 @@ def is_shape(words: list[str]) -> bool:
 def test_commands_parse(page, tmp_path):
     for words in command_lines(page.read_text()):
         if not is_shape(words) and "--help" not in words:
-            parse(words, {}, tmp_path)
+            parse(words, ENVIRON, tmp_path)
 
 
 def known_options() -> set[str]:
@@ -120,6 +125,21 @@ def test_tables_have_these_columns(section, schema):
     text = (ROOT / "docs/tables.md").read_text()
     (found,) = re.findall(rf"^## {section}\n(.*?)(?=^## |\Z)", text, re.MULTILINE | re.DOTALL)
     assert TABLE_ROW.findall(found)[1:] == schema.names  # the first row is the heading
+
+
+def test_messages_have_these_fields():
+    """A message in which every field is given, beside the two tables of its section."""
+    text = (ROOT / "docs/tables.md").read_text()
+    (found,) = re.findall(r"^## Messages\n(.*?)(?=^## |\Z)", text, re.MULTILINE | re.DOTALL)
+    message, task = (
+        {name for names in re.findall(r"^\| ([a-z_, ]+) \|", table, re.MULTILINE) for name in names.split(", ")}
+        for table in found.split("| field of a task |")
+    )
+    full = task_for(target_key="b", version_id="v")
+    queued = QueuedTask(full, 2, Status.FAILED, "AccessDenied", ErrorClass.DENIED, "no")
+    value = json.loads(to_text(Message("run", "from", "to", (queued,))))
+    assert value.keys() == message - {"field"}
+    assert value["tasks"][0].keys() == task
 
 
 def test_exit_codes_are_those_of_the_code():

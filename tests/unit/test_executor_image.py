@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from s3sync.deploy.policies import USE_QUEUES
+
 ROOT = Path(__file__).parents[2]
 TEMPLATE = ROOT / "conf/cloudformation/executor.yml"
 PROBE = "import sys, {module}; print(sorted({{m.split('.')[0] for m in sys.modules}} & {{'pyspark', 'py4j', 'moto'}}))"
@@ -57,4 +59,5 @@ def test_the_roles_allow_no_more_than_is_asked_for() -> None:
         for action in ([each["Action"]] if isinstance(each["Action"], str) else each["Action"])
     }
     assert not any("*" in action for action in actions)
+    assert {action for action in actions if action.startswith("sqs:")} == {*USE_QUEUES, "sqs:ListQueues"}
     assert not actions & {"s3:DeleteObject", "sqs:PurgeQueue", "sqs:DeleteQueue", "sqs:CreateQueue"}
