@@ -3,13 +3,13 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from s3sync.aws.clients import client, error_text
 from s3sync.aws.copy_settings import CopySettings
+from s3sync.aws.dates import server_date
 from s3sync.config.model import Access
 from s3sync.errors import ConfigError, ServiceError
 from s3sync.model import etag
@@ -53,8 +53,7 @@ def look_at_bucket(access: Access, bucket: str, option: str, expected_owner: str
         headers = error.response["ResponseMetadata"]["HTTPHeaders"]
     except BotoCoreError as error:
         raise ConfigError(option, f"bucket {bucket!r} cannot be reached: {error_text(error)[1]}") from error
-    date = headers.get("date")
-    return BucketFacts(parsedate_to_datetime(date) if date else datetime.now(UTC), _default_hides_md5(s3, bucket))
+    return BucketFacts(server_date(headers) or datetime.now(UTC), _default_hides_md5(s3, bucket))
 
 
 def _default_hides_md5(s3: "S3Client", bucket: str) -> bool:

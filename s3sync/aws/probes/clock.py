@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 
 from botocore.exceptions import ClientError
 
+from s3sync.aws.dates import server_date
 from s3sync.aws.probes.sides import Refusal, Side, asked, sides
 from s3sync.config.model import Config
 from s3sync.model.health import Symptom, ok, problem, unknown, warning
@@ -45,5 +45,4 @@ def _server_date(side: Side) -> datetime | None:
         headers = side.s3.head_bucket(**side.given)["ResponseMetadata"]["HTTPHeaders"]
     except ClientError as error:
         headers = error.response.get("ResponseMetadata", {}).get("HTTPHeaders", {})
-    date = headers.get("date")
-    return parsedate_to_datetime(date) if date else None
+    return server_date(headers)
