@@ -160,8 +160,10 @@ COMMANDS: Mapping[Command, CommandSpec] = {
     ),
     Command.DOCTOR: CommandSpec(
         "look for what would go wrong in a run, and say what to do",
-        check_ready,
+        _any,
         (
+            flag("--all", help="for every job of conf/buckets.yml that is enabled"),
+            _ONLY,
             flag("--quick", help="only what migrate looks at by itself: nothing is written"),
             flag("--workers", help="look at the workers of the Spark cluster too; a job on a cluster does"),
             flag("--print-policies", help="print the least policies for these buckets, and look at nothing else"),

@@ -10,10 +10,11 @@ from rich.console import Console
 
 from s3sync.aws.destinations import destination_of
 from s3sync.aws.scheduler import put_schedule, remove_schedule, schedules
+from s3sync.cli.jobs_file import buckets_file, config_of, named_jobs
 from s3sync.cli.options import Invocation
 from s3sync.cli.shipping import Cargo, Order, load_cargo, orders_of, upload_all
-from s3sync.cli.submit import buckets_file, config_of, shown
-from s3sync.config.jobs import Job, chosen, read_jobs
+from s3sync.cli.submit import shown
+from s3sync.config.jobs import Job, read_jobs
 from s3sync.config.model import IfLocked
 from s3sync.config.setting import Command
 from s3sync.deploy.build import cache_folder
@@ -58,7 +59,7 @@ def _template(invocation: Invocation, say: Say) -> None:
 def _wanted(invocation: Invocation, say: Say) -> Iterator[tuple[Job, Cargo, dict[str, Any]]]:
     """Each job that has a schedule, or was asked for, with what it sends and the schedule. Changes nothing."""
     config, extra = invocation.config, invocation.extra
-    jobs = [job for job in chosen(read_jobs(buckets_file(config)), extra.only) if job.schedule or extra.only]
+    jobs = [job for job in named_jobs(invocation) if job.schedule or extra.only]
     if not jobs:
         raise ConfigError(str(buckets_file(config)), "no job has a `schedule`")
     destination = destination_of(config.access.deploy, config.submit, user_conf(config.submit.spark_conf))

@@ -8,6 +8,7 @@ from pathlib import Path
 from s3sync.aws.artifacts import upload
 from s3sync.aws.destinations import ApiCall, Destination
 from s3sync.cli.options import COMMANDS
+from s3sync.config.check import check_ready
 from s3sync.config.files import conf_file
 from s3sync.config.model import Access, Config
 from s3sync.config.setting import Command
@@ -50,9 +51,9 @@ def order(command: str, config: Config, now: datetime | None, job: str | None = 
 
     Raises ConfigError where the command can't do with the configuration.
     """
-    spec = COMMANDS[Command(command)]
-    if spec.check is not None:
-        spec.check(config)
+    check = check_ready if command == Command.DOCTOR else COMMANDS[Command(command)].check
+    if check is not None:
+        check(config)
     submission_id = new_run_id(now) if now else None
     config = replace(config, run=replace(config.run, submission_id=submission_id))
     return Order(command, config, job_name(command, config, job))

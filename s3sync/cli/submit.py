@@ -1,22 +1,18 @@
 """`s3sync submit`: jobs on EMR, from a laptop, in one command."""
 
 import json
-import os
 import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from pathlib import Path
 
 from rich.console import Console
 
 from s3sync.aws.artifacts import is_there
 from s3sync.aws.destinations import Destination, Sent, destination_of
 from s3sync.cli.following import follow
+from s3sync.cli.jobs_file import config_of, enabled_jobs
 from s3sync.cli.options import Invocation
 from s3sync.cli.shipping import Cargo, Order, Say, load_cargo, orders_of, upload_all
-from s3sync.config.files import conf_file
-from s3sync.config.jobs import Job, chosen, read_jobs
-from s3sync.config.load import load
 from s3sync.config.model import Config
 from s3sync.config.setting import Command
 from s3sync.deploy.build import cache_folder
@@ -60,16 +56,6 @@ def _followed(orders: Sequence[Order], sent: Sequence[Sent], console: Console) -
     return next((code for code in codes if code), EXIT_DONE)
 
 
-def buckets_file(config: Config) -> Path:
-    return Path(config.submit.buckets_file) if config.submit.buckets_file else conf_file("buckets.yml")
-
-
-def config_of(job: Job, invocation: Invocation) -> Config:
-    """The configuration of a job of the file: its own settings over the files and variables, below the options."""
-    extra = invocation.extra
-    return load(extra.options, os.environ, extra.config_file, extra.env_file, job.given)
-
-
 def _orders(invocation: Invocation, now: datetime) -> tuple[Order, ...]:
     """
     | --all | JOB   | then                                                    |
@@ -87,10 +73,9 @@ def _orders(invocation: Invocation, now: datetime) -> tuple[Order, ...]:
     after = config.submit.check_after
     if not extra.all:
         return orders_of(extra.job, config, now, check=after)
-    jobs = [job for job in chosen(read_jobs(buckets_file(config)), extra.only) if job.enabled or extra.only]
     return tuple(
         each
-        for job in jobs
+        for job in enabled_jobs(invocation)
         for each in orders_of(Command.MIGRATE, config_of(job, invocation), now, check=job.check or after, job=job.name)
     )
 

@@ -262,7 +262,13 @@ _SUBMIT = (
     _sent("submit.on_failure", member(OnFailure), "what EMR does with the steps behind a failed one", "--on-failure"),
     _sent("submit.check_after", values.BOOL, "add a check step behind migrate", on("--check-after")),
     _sent("submit.preinstalled", values.BOOL, "use what bootstrap/install.sh installed", on("--preinstalled")),
-    _sent("submit.buckets_file", values.FILE, "file of the jobs, else conf/buckets.yml", "--buckets-file"),
+    one(
+        "submit.buckets_file",
+        values.FILE,
+        "file of the jobs, else conf/buckets.yml",
+        "--buckets-file",
+        commands=_DEPLOYING | {Command.DOCTOR},
+    ),
 )
 _SCHEDULE = (
     _sent("schedule.group", kinds.GROUP, "group that holds the schedules", "--schedule-group"),

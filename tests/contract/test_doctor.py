@@ -401,6 +401,31 @@ def test_the_command_says_all_and_ends_with_1_where_there_is_a_problem(pair: Pai
     assert "-> correct --source-bucket" in err
 
 
+def test_all_jobs_of_the_file_are_looked_at_and_have_their_policies(pair: Pair) -> None:
+    laptop, run = pair.laptop, pair.laptop.run
+    (laptop.folder / "buckets.yml").write_text(
+        f"jobs:\n  photos: {{source: {{bucket: {pair.source}}}, target: {{bucket: {pair.target}}}}}\n"
+        f"  music: {{source: {{bucket: no-such-bucket-anywhere}}, target: {{bucket: {pair.target}}}}}\n"
+        f"  asleep: {{enabled: false, source: {{bucket: x-y-z}}, target: {{bucket: {pair.target}}}}}\n"
+    )
+    where = ["--buckets-file", "buckets.yml", "--work-uri", laptop.work_uri]
+    code, out, err = run("doctor", "--all", *where, "--print-policies")
+    assert code == 0, err
+    found = json.loads(out)
+    assert list(found) == ["photos", "music"]
+    assert pair.source in json.dumps(found["photos"])
+    assert pair.source not in json.dumps(found["music"])
+
+    code, _, err = run("doctor", "--all", *where, "--quick")
+    assert code == 1
+    assert err.index("photos:") < err.index(pair.source) < err.index("music:") < err.index("no bucket no-such")
+    assert run("doctor", "--all", "--only", "photos", *where, "--quick")[0] == 0
+    code, _, err = run("doctor", "--only", "photos", *where)
+    assert (code, "--only: chooses among the jobs of --all" in err) == (2, True)
+    code, _, err = run("doctor", *where)
+    assert (code, "is missing; say what to copy" in err) == (2, True)
+
+
 def test_the_policies_are_those_of_the_configured_buckets(pair: Pair) -> None:
     code, out, err = pair.laptop.run(
         "doctor",
