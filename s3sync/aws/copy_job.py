@@ -1,7 +1,7 @@
 """One task under way: what it has cost so far, and how it is settled."""
 
 from collections.abc import Generator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from s3sync.aws.classify import classify
@@ -82,7 +82,24 @@ class CopyJob:
         return Request(operation, Side.TARGET, {**self.settings.on_new_target, "Key": self.task.target_key, **params})
 
     def copied(self, target_etag: str | None, verified: Verified, reason: str | None = None) -> Outcome:
-        return self._outcome(Status.COPIED, reason=reason, target_etag=target_etag, verified=verified)
+        task = self.task  # written out, as no other outcome comes so often
+        return Outcome(
+            task.task_id,
+            task.source_key,
+            task.target_key,
+            self.attempt,
+            Status.COPIED,
+            reason or task.reason,
+            None,
+            None,
+            None,
+            self.size,
+            target_etag,
+            self.pinned,
+            verified,
+            self.requests,
+            self._milliseconds,
+        )
 
     def skipped(self, reason: str, target_etag: str | None) -> Outcome:
         return self._outcome(Status.SKIPPED, reason=reason, target_etag=target_etag)
@@ -109,7 +126,7 @@ class CopyJob:
     def tidied(self, outcome: Outcome, trouble: str | None) -> Outcome:
         """The outcome with what tidying up cost, and what it could not do."""
         message = one_line("; ".join(filter(None, (outcome.message, trouble)))) or None
-        return replace(outcome, message=message, requests=self.requests, milliseconds=self._milliseconds)
+        return outcome._replace(message=message, requests=self.requests, milliseconds=self._milliseconds)
 
     @property
     def _milliseconds(self) -> int:

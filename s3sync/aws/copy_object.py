@@ -19,7 +19,7 @@ from s3sync.aws.target_look import judge_kept
 from s3sync.aws.transport import Reply, Request, Side
 from s3sync.model import etag as etags
 from s3sync.model.outcome import Outcome, Pinned, Verified
-from s3sync.model.task import Overwrite, Task
+from s3sync.model.task import Overwrite
 
 
 def copy_object(job: CopyJob) -> Operation[Outcome]:
@@ -31,7 +31,7 @@ def copy_object(job: CopyJob) -> Operation[Outcome]:
     if reply.code is not None:
         return (yield from _refused(job, reply))
     target_etag = etags.bare(reply.values.get("CopyObjectResult", {}).get("ETag"))
-    if target_etag is not None and target_etag == job.task.etag and etags.is_plain(target_etag):
+    if target_etag == job.task.etag and etags.is_plain(target_etag):
         return job.copied(target_etag, Verified.ETAG_EQUAL)
     return (yield from _compare(job, target_etag, etags.hides_md5(reply.values.get("ServerSideEncryption"))))
 
@@ -42,8 +42,11 @@ def _request(job: CopyJob) -> Request:
         **settings.on_new_target,
         "Key": task.target_key,
         "CopySource": settings.copy_source(task),
-        **_condition(job.pinned, task),
     }
+    if job.pinned is Pinned.ETAG:
+        params["CopySourceIfMatch"] = f'"{task.etag}"'
+    elif job.pinned is Pinned.TIME and task.last_modified is not None:
+        params["CopySourceIfUnmodifiedSince"] = whole_second(task.last_modified)
     storage_class = settings.class_for(task.storage_class)
     if storage_class is not None:
         params["StorageClass"] = storage_class
@@ -54,14 +57,6 @@ def _request(job: CopyJob) -> Request:
     if not settings.tags:
         params["TaggingDirective"] = "REPLACE"  # by none
     return Request("CopyObject", Side.TARGET, params, size_bytes=task.size or 0)
-
-
-def _condition(pinned: Pinned | None, task: Task) -> dict[str, Any]:
-    if pinned is Pinned.ETAG:
-        return {"CopySourceIfMatch": f'"{task.etag}"'}
-    if pinned is Pinned.TIME and task.last_modified is not None:
-        return {"CopySourceIfUnmodifiedSince": whole_second(task.last_modified)}
-    return {}
 
 
 # | copy's ETag | target's encryption | planned ETag        | then                                            |

@@ -320,6 +320,11 @@ class Engine:
 
     def _hand_over(self, live: _Live, requests: Sequence[Request]) -> None:
         live.missing = len(requests)
+        if live.missing == 1 and not requests[0].memory_bytes:  # a small object's only request
+            live.replies = [None]
+            flight = requests[0].note = _Flight(live, 0, requests[0])
+            self._ready.append(flight)
+            return
         if not live.missing:
             raise ValueError(f"{live.operation!r} yielded no request")
         live.replies = [None] * live.missing
@@ -336,7 +341,8 @@ class Engine:
 
     def _end(self, live: _Live) -> None:
         self._live.discard(live)
-        self._go_on(self._memory.give_back(live))
+        if self._memory.is_holding(live):
+            self._go_on(self._memory.give_back(live))
 
     def _go_on(self, admitted: list[list[_Flight]]) -> None:
         for flights in admitted:

@@ -1,6 +1,6 @@
 """One more attempt at a task that did not go, or that has waited long: look first, pin anew, and only then copy."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 
 from s3sync.aws.check_task import check_task
@@ -69,8 +69,8 @@ def _retry(job: CopyJob, how: RetryHow, look_first: bool) -> Operation[Outcome]:
     outcome = yield from copy_task(task, job.settings, job.attempt, look_first)
     if outcome.status is Status.CHANGED:
         outcome = yield from _pinned_anew(job, outcome)
-    return replace(
-        outcome, requests=outcome.requests + job.requests, milliseconds=outcome.milliseconds + round(job.seconds * 1000)
+    return outcome._replace(
+        requests=outcome.requests + job.requests, milliseconds=outcome.milliseconds + round(job.seconds * 1000)
     )
 
 
@@ -91,8 +91,7 @@ def _pinned_anew(job: CopyJob, changed: Outcome) -> Operation[Outcome]:
     job.requests += changed.requests
     job.seconds += changed.milliseconds / 1000
     too_large = source.size_bytes > COPY_OBJECT_MAX_BYTES
-    task = replace(
-        job.task,
+    task = job.task._replace(
         size=source.size_bytes,
         etag=source.etag,
         last_modified=source.last_modified,
@@ -104,4 +103,4 @@ def _pinned_anew(job: CopyJob, changed: Outcome) -> Operation[Outcome]:
 
 
 def _by_mode(task: Task, mode: Mode) -> Task:
-    return replace(task, method=Method.RELAY) if mode is Mode.DOWNUP else task
+    return task._replace(method=Method.RELAY) if mode is Mode.DOWNUP else task

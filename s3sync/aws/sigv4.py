@@ -8,9 +8,8 @@ normalises them and so signs (and copies) another object, which is why this exis
 import hashlib
 import hmac
 import time
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
-from typing import Protocol
+from collections.abc import Callable, Iterable
+from typing import Any, Protocol
 
 EMPTY_SHA256 = hashlib.sha256(b"").hexdigest()
 UNSIGNED = "UNSIGNED-PAYLOAD"
@@ -30,15 +29,35 @@ class FrozenCredentials(Protocol):
     def token(self) -> str | None: ...
 
 
-@dataclass(frozen=True, slots=True)
-class _Second:
-    """What all requests of one second share."""
+class Second:
+    """What all requests of one second share: `amz_date`, the security `token`, the start of the `authorization` line up
+    to the names of the signed headers, and the key, as two hashes that have taken it in already (RFC 2104)."""
 
-    amz_date: str
-    prefix: str
-    start: str
-    keyed: "hmac.HMAC"
-    token: str | None
+    __slots__ = ("_inner", "_outer", "_start", "amz_date", "authorization", "token")
+
+    def __init__(self, found: FrozenCredentials, region: str, service: str, now: int) -> None:
+        moment = time.gmtime(now)
+        day, self.amz_date = time.strftime("%Y%m%d", moment), time.strftime("%Y%m%dT%H%M%SZ", moment)
+        scope = f"{day}/{region}/{service}/aws4_request"
+        key = f"AWS4{found.secret_key}".encode()
+        for part in (day, region, service, "aws4_request"):
+            key = hmac.digest(key, part.encode(), "sha256")
+        self._inner, self._outer = _keyed(key, 0x36), _keyed(key, 0x5C)
+        self._start = f"{_ALGORITHM}\n{self.amz_date}\n{scope}\n"
+        self.token = found.token
+        self.authorization = f"authorization: {_ALGORITHM} Credential={found.access_key}/{scope}, SignedHeaders="
+
+    def signature(self, canonical: str) -> str:
+        """Of a canonical request."""
+        inner, outer = self._inner.copy(), self._outer.copy()
+        inner.update(f"{self._start}{hashlib.sha256(canonical.encode()).hexdigest()}".encode())
+        outer.update(inner.digest())
+        signature: str = outer.hexdigest()
+        return signature
+
+
+def _keyed(key: bytes, pad: int) -> Any:
+    return hashlib.sha256(bytes(byte ^ pad for byte in key.ljust(hashlib.sha256().block_size, b"\0")))
 
 
 class Signer:
@@ -59,7 +78,7 @@ class Signer:
         self._service = service
         self._clock = clock
         self._at = -1
-        self._second: _Second | None = None
+        self._second: Second | None = None
 
     def sign(
         self, method: str, path: str, query: str, headers: Iterable[Header], payload_sha256: str = EMPTY_SHA256
@@ -69,43 +88,24 @@ class Signer:
         `path` and `query` are encoded as they are sent, the query sorted and each name with its `=`. `headers` have
         lower-case names and must contain `host`; all of them are signed.
         """
-        second = self._now()
+        second = self.now()
         every = [*headers, ("x-amz-content-sha256", payload_sha256), ("x-amz-date", second.amz_date)]
         if second.token:
             every.append(("x-amz-security-token", second.token))
         every.sort()
-        return self.sign_sorted(method, path, query, every, payload_sha256, second)
-
-    def sign_sorted(
-        self, method: str, path: str, query: str, headers: Sequence[Header], payload_sha256: str, second: _Second
-    ) -> list[str]:
-        lines = "\n".join([f"{name}:{_trimmed(value)}" for name, value in headers])
-        names = ";".join([name for name, _ in headers])
+        lines = "\n".join([f"{name}:{_trimmed(value)}" for name, value in every])
+        names = ";".join([name for name, _ in every])
         canonical = f"{method}\n{path}\n{query}\n{lines}\n\n{names}\n{payload_sha256}"
-        keyed = second.keyed.copy()
-        keyed.update(f"{second.start}{hashlib.sha256(canonical.encode()).hexdigest()}".encode())
-        sent = [f"{name}: {value}" for name, value in headers]
-        sent.append(f"{second.prefix}{names}, Signature={keyed.hexdigest()}")
+        sent = [f"{name}: {value}" for name, value in every]
+        sent.append(f"{second.authorization}{names}, Signature={second.signature(canonical)}")
         return sent
 
-    def _now(self) -> _Second:
+    def now(self) -> Second:
+        """The same object for all requests of a second."""
         now = int(self._clock())
         if now == self._at and self._second is not None:
             return self._second
-        found = self._credentials()
-        moment = time.gmtime(now)
-        day, amz_date = time.strftime("%Y%m%d", moment), time.strftime("%Y%m%dT%H%M%SZ", moment)
-        scope = f"{day}/{self._region}/{self._service}/aws4_request"
-        key = f"AWS4{found.secret_key}".encode()
-        for part in (day, self._region, self._service, "aws4_request"):
-            key = hmac.digest(key, part.encode(), "sha256")
-        self._second = _Second(
-            amz_date,
-            f"authorization: {_ALGORITHM} Credential={found.access_key}/{scope}, SignedHeaders=",
-            f"{_ALGORITHM}\n{amz_date}\n{scope}\n",
-            hmac.new(key, digestmod="sha256"),
-            found.token,
-        )
+        self._second = Second(self._credentials(), self._region, self._service, now)
         self._at = now
         return self._second
 

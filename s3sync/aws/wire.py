@@ -1,7 +1,8 @@
 """From a request's parameters to what goes over the wire, and from the answer back to boto3's names.
 
-CopyObject, a page of a listing and the bodies of a relay are written out here, as they come by the million. All other
-operations go through botocore's own serializer and parser, so that names and formats are boto3's by construction.
+CopyObject (see `copy_form` too), a page of a listing and the bodies of a relay are written out here, as they come by
+the million. All other operations go through botocore's own serializer and parser, so that names and formats are boto3's
+by construction.
 """
 
 import re
@@ -17,7 +18,8 @@ from botocore.model import OperationModel
 from botocore.parsers import ResponseParserError, create_parser
 from botocore.serialize import create_serializer
 
-from s3sync.aws import object_wire
+from s3sync.aws import copy_form, object_wire
+from s3sync.aws.copy_form import copy_source
 from s3sync.aws.http_text import MalformedRequest, Wire, header_map, header_value
 from s3sync.aws.messages import one_line
 from s3sync.aws.retry_after import retry_after_seconds
@@ -26,6 +28,7 @@ from s3sync.model import keys
 
 _ETAG = re.compile(rb"<ETag>([^<]*)</ETag>")
 _ERROR = re.compile(rb"^\s*(?:<\?xml[^>]*\?>)?\s*<Error[\s>]")
+_ENCRYPTION = b"\nx-amz-server-side-encryption:"
 _MEMBER = re.compile(rb"<(\w+)>([^<]*)</\1>")
 _STREAMED = frozenset({"GetObject"})
 NO_BODY_STATUSES = frozenset({204, 304})
@@ -44,31 +47,15 @@ def wire_of(request: Request) -> Wire:
     return _modelled(request.operation, request.params)
 
 
-# The headers of CopyObject by boto3's names. `Metadata` and dates are not among them: a copy carries the source's.
-_COPY_HEADERS = {
-    "ACL": "x-amz-acl",
-    "CopySourceIfMatch": "x-amz-copy-source-if-match",
-    "ExpectedBucketOwner": "x-amz-expected-bucket-owner",
-    "ExpectedSourceBucketOwner": "x-amz-source-expected-bucket-owner",
-    "IfNoneMatch": "if-none-match",
-    "RequestPayer": "x-amz-request-payer",
-    "SSEKMSKeyId": "x-amz-server-side-encryption-aws-kms-key-id",
-    "ServerSideEncryption": "x-amz-server-side-encryption",
-    "StorageClass": "x-amz-storage-class",
-    "TaggingDirective": "x-amz-tagging-directive",
-}
-_NOT_HEADERS = frozenset({"Bucket", "Key", "CopySource"})
-
-
 def _copy_object(params: Mapping[str, Any]) -> Wire:
     headers = [("x-amz-copy-source", copy_source(params["CopySource"]))]
     for name, value in params.items():
-        header = _COPY_HEADERS.get(name)
+        header = copy_form.HEADERS.get(name)
         if header is not None:
-            headers.append((header, value))
+            headers.append((header, header_value(name, value)))
         elif name == "BucketKeyEnabled":
             headers.append(("x-amz-server-side-encryption-bucket-key-enabled", "true" if value else "false"))
-        elif name not in _NOT_HEADERS:
+        elif name not in copy_form.NOT_HEADERS:
             return _modelled("CopyObject", params)
     return Wire("PUT", f"/{keys.to_path(params['Key'])}", "", headers)
 
@@ -103,15 +90,6 @@ def _listing(operation: str, params: Mapping[str, Any]) -> Wire:
         else:
             query.append(f"{name}={quote(text, safe='-_.~')}")
     return Wire("GET", "/", "&".join(sorted(query)), headers)
-
-
-def copy_source(source: Mapping[str, str] | str) -> str:
-    """The value of `x-amz-copy-source`."""
-    if isinstance(source, str):
-        return source
-    encoded = f"{source['Bucket']}/{keys.to_path(source['Key'])}"
-    version_id = source.get("VersionId")
-    return f"{encoded}?versionId={version_id}" if version_id else encoded
 
 
 @cache
@@ -184,15 +162,17 @@ def _copied(request: Request, status: int, headers: bytes, body: bytes, seconds:
     found = _ETAG.search(body)
     if found is None:
         return Reply(request, 0, "Truncated", "the answer to the copy has no ETag", seconds=seconds)
-    values: dict[str, Any] = {"CopyObjectResult": {"ETag": unescape(found[1].decode(), {"&quot;": '"', "&#34;": '"'})}}
-    if b"\nx-amz-server-side-encryption: " in headers.lower():
-        values.update(_headers_of(headers, {"x-amz-server-side-encryption": "ServerSideEncryption"}))
-    return Reply(request, status, values=values, seconds=seconds)
-
-
-def _headers_of(headers: bytes, names: Mapping[str, str]) -> dict[str, str]:
-    found = header_map(headers)
-    return {wanted: found[name] for name, wanted in names.items() if name in found}
+    etag = found[1].decode()
+    if etag[:6] == etag[-6:] == "&quot;":
+        etag = f'"{etag[6:-6]}"'
+    if "&" in etag:
+        etag = unescape(etag, {"&quot;": '"', "&#34;": '"'})
+    values: dict[str, Any] = {"CopyObjectResult": {"ETag": etag}}
+    at = headers.lower().rfind(_ENCRYPTION)
+    if at >= 0:
+        value = headers[at + len(_ENCRYPTION) : headers.find(b"\n", at + 1)]
+        values["ServerSideEncryption"] = value.strip().decode("latin-1")
+    return Reply(request, status, None, "", values, seconds)
 
 
 def _parsed(request: Request, status: int, headers: bytes, body: bytes, seconds: float) -> Reply:

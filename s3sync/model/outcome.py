@@ -1,7 +1,7 @@
 """What became of a task."""
 
-from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 
 class Status(StrEnum):
@@ -51,9 +51,11 @@ class Verified(StrEnum):
     NOT_COPIED = "not_copied"
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """A row of `outcomes/`. The last five fields are of the attempt that settled the task."""
+class Outcome(NamedTuple):
+    """A row of `outcomes/`, as a tuple in the order of its columns.
+
+    The last five fields are of the attempt that settled the task.
+    """
 
     task_id: str
     source_key: str

@@ -117,11 +117,11 @@ def with_engine_counts(table: pa.Table, engine: Tally) -> pa.Table:
 
 def tally(outcomes: pa.Table) -> Tally:
     """The counts of an outcomes table (schema `model.tables.OUTCOMES`), which may carry the engine's metadata."""
-    by_status = outcomes.group_by("status").aggregate([("task_id", "count"), ("size", "sum")]).to_pylist()
-    copied = outcomes.filter(pc.equal(outcomes["status"], str(Status.COPIED)))
+    objects = counted(outcomes, "status")
+    copied = _of_status(outcomes, Status.COPIED)
     found = Tally(
-        objects=Counter({row["status"]: row["task_id_count"] for row in by_status}),
-        size_bytes=Counter({row["status"]: row["size_sum"] or 0 for row in by_status}),
+        objects=objects,
+        size_bytes=Counter({name: pc.sum(_of_status(outcomes, name)["size"]).as_py() or 0 for name in objects}),
         reasons=counted(outcomes, "reason"),
         pinned=counted(copied, "pinned"),
         verified=counted(outcomes, "verified"),
@@ -145,13 +145,17 @@ def engine_counts(table: pa.Table) -> Tally:
     )
 
 
+def _of_status(table: pa.Table, status: str) -> pa.Table:
+    return table.filter(pc.equal(table["status"], str(status)))
+
+
 def counted(table: pa.Table, column: str) -> Counter[str]:
     """How often each text stands in a column; nulls are not counted."""
     return Counter({e["values"]: e["counts"] for e in pc.value_counts(table[column]).to_pylist() if e["values"]})
 
 
 def _errors(table: pa.Table) -> dict[str, ErrorTally]:
-    failed = table.filter(pc.equal(table["status"], str(Status.FAILED)))
+    failed = _of_status(table, Status.FAILED)
     if not failed.num_rows:
         return {}
     columns = [("task_id", "count"), ("error_class", "first"), ("source_key", "first"), ("message", "first")]

@@ -9,7 +9,7 @@ Runs in a worker process. What is expensive to make (clients, connections) is ma
 import os
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC
 from typing import Any
@@ -24,18 +24,20 @@ from s3sync.aws.workers import EngineOptions, engine_for, rate_for
 from s3sync.config.model import AccessConfig
 from s3sync.model.hot_prefixes import most_of
 from s3sync.model.outcome import Outcome, Status
-from s3sync.model.tables import TIMESTAMP
+from s3sync.model.tables import PLAN, TIMESTAMP
 from s3sync.model.task import Action, Method, Task
 from s3sync.planning.circuit import HOPELESS, Circuit
 from s3sync.report.tally import Tally
 from s3sync.runs.failures import FailureQueues, FailureSender
 from s3sync.runs.folder import RunFolder
 from s3sync.runs.hub import HubAddress, HubClient, Report
-from s3sync.runs.outcome_log import BatchDone, OutcomeLog, engine_tally, read_parquet
+from s3sync.runs.outcome_log import BatchDone, OutcomeLog, engine_tally, parquet_batches
 from s3sync.runs.plan import Batch
+from s3sync.runs.worker_memory import keep_small
 
 FLUSH_SECONDS = 15.0
-FLUSH_ROWS = 20_000
+FLUSH_ROWS = 10_000
+READ_ROWS = 2_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,16 +69,13 @@ class Stopped:
     circuit_code: str | None
 
 
-def tasks_of(plan: pa.Table) -> Iterator[Task]:
-    """The rows of a plan file as tasks, a slice at a time."""
-    for batch in plan.to_batches(max_chunksize=5_000):
-        columns = [_plain_values(column) for column in batch.columns]
-        for row in zip(*columns, strict=True):
-            key, version_id, target_key, size, etag, last_modified, storage_class = row[1:8]
-            action, reason, method = _ACTIONS[row[8]], row[9], _METHODS[row[10]]
-            yield Task(
-                row[0], key, version_id, target_key, size, etag, last_modified, storage_class, action, reason, method
-            )
+def tasks_of(batches: Iterable[pa.RecordBatch]) -> Iterator[Task]:
+    """The rows of a plan (schema `model.tables.PLAN`) as tasks."""
+    for batch in batches:
+        columns = dict(zip(PLAN.names, map(_plain_values, batch.columns), strict=True))
+        columns["action"] = list(map(_ACTIONS.__getitem__, columns["action"]))
+        columns["method"] = list(map(_METHODS.__getitem__, columns["method"]))
+        yield from map(Task._make, zip(*columns.values(), strict=True))
 
 
 _ACTIONS = {str(action): action for action in Action}
@@ -115,6 +114,7 @@ class BatchWatch:
         self._settled = done_before.settled
         self._size_bytes = done_before.size_bytes[Status.COPIED]
         self._failed = done_before.objects[Status.FAILED]
+        self._kept_back = 0
         self._hopeless: Counter[str] = Counter()
         self._unseen: Counter[str] = Counter()
         self._unseen_settled = 0
@@ -140,6 +140,8 @@ class BatchWatch:
                 self._unseen[outcome.error_code] += 1
                 if self._unseen.total() >= self._circuit.window:
                     self.tick()  # a fast worker would send thousands more within the second
+        if self._log.pending - self._kept_back >= FLUSH_ROWS:
+            self._flush_for_now()
 
     def tick(self, *, is_ended: bool = False) -> None:
         """Called about once a second while requests are in flight, and once when none will follow."""
@@ -166,8 +168,12 @@ class BatchWatch:
             self._engine.note_headway()
         orphaned = os.getppid() != self._parent
         self.stop = self.stop or told_to_stop or orphaned or self.circuit_code is not None
-        if self._log.pending >= FLUSH_ROWS or self._clock() - self._flushed_at >= FLUSH_SECONDS:
-            self.flush(keep_back=_is_hopeless)
+        if self._clock() - self._flushed_at >= FLUSH_SECONDS:
+            self._flush_for_now()
+
+    def _flush_for_now(self) -> None:
+        self.flush(keep_back=_is_hopeless)
+        self._kept_back = self._log.pending
 
     def flush(self, keep_back: Callable[[Outcome], bool] = lambda _: False) -> None:
         counts = self._engine.counts.since(self._flushed_counts)
@@ -188,6 +194,7 @@ def _is_hopeless(outcome: Outcome) -> bool:
 
 def copy_batch(context: CopyContext, store: Store, batch: Batch, attempt: str) -> BatchDone | Stopped:
     """Settle each task of the batch once, whatever earlier attempts did; safe to call again at any point (C2)."""
+    keep_small()
     hub = HubClient(context.hub, rate_for(context.engine))
     if hub.report(Report(batch.batch_id, attempt)):
         return Stopped(batch.batch_id, None)
@@ -200,7 +207,7 @@ def copy_batch(context: CopyContext, store: Store, batch: Batch, attempt: str) -
         return prior.done
     engine = engine_for(context.access, context.engine)
     watch = BatchWatch(context, hub, log, batch.batch_id, attempt, engine, prior.tally)
-    plan = read_parquet(folder.get(batch.file))
+    plan = parquet_batches(folder.get(batch.file), READ_ROWS)
     number = 1 if not prior.was_begun else 2
     operations = (
         (task, copy_task(task, context.settings, number, look_first=prior.was_begun or context.is_late))

@@ -10,7 +10,7 @@ thought dead writes later is in no record, so it does not count (design: "Two wr
 
 import json
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -23,8 +23,6 @@ from s3sync.model.tables import OUTCOMES
 from s3sync.report.tally import Tally, tally, with_engine_counts
 from s3sync.runs.folder import RunFolder
 
-_FIELDS = tuple(OUTCOMES.names)
-
 
 def parquet_bytes(table: pa.Table, **options: Any) -> bytes:
     sink = pa.BufferOutputStream()
@@ -33,11 +31,20 @@ def parquet_bytes(table: pa.Table, **options: Any) -> bytes:
 
 
 def read_parquet(body: bytes, columns: list[str] | None = None) -> pa.Table:
-    return pq.read_table(pa.BufferReader(body), columns=columns)
+    """The whole file in this thread: `pq.read_table` loads pandas and keeps threads with memory of their own."""
+    table = pq.ParquetFile(pa.BufferReader(body)).read(columns, use_threads=False)
+    return table if columns is None else table.select(columns)
 
 
-def outcome_table(outcomes: list[Outcome]) -> pa.Table:
-    columns = [[getattr(outcome, name) for outcome in outcomes] for name in _FIELDS]
+def parquet_batches(body: bytes, rows: int) -> Iterator[pa.RecordBatch]:
+    """The file so many rows at a time: in memory is what is read, not what the file holds (C11)."""
+    yield from pq.ParquetFile(pa.BufferReader(body)).iter_batches(rows, use_threads=False)
+
+
+def outcome_table(outcomes: Sequence[Outcome]) -> pa.Table:
+    if not outcomes:
+        return OUTCOMES.empty_table()
+    columns = zip(*outcomes, strict=True)
     return pa.table([pa.array(c, f.type) for c, f in zip(columns, OUTCOMES, strict=True)], schema=OUTCOMES)
 
 

@@ -56,7 +56,7 @@ def _of_batch(
     left = planned.filter(pc.invert(pc.is_in(planned["task_id"], value_set=complete)))
     rows = last.filter(pc.invert(is_complete)).select(list(_LAST)).to_pylist()
     tried = {row["task_id"]: row for row in rows}
-    return [_queued(task, tried.get(task.task_id)) for task in tasks_of(left)]
+    return [_queued(task, tried.get(task.task_id)) for task in tasks_of(left.to_batches())]
 
 
 def _queued(task: Task, row: Mapping[str, Any] | None) -> QueuedTask:

@@ -81,7 +81,7 @@ def test_pinned_by_time(server, migration):
     require(server, "copy_source_if_unmodified_since")
     migration.put("a")
     task = migration.task("a", etag=None)
-    fresh, older = task, replace(task, last_modified=task.last_modified - timedelta(seconds=5))
+    fresh, older = task, task._replace(last_modified=task.last_modified - timedelta(seconds=5))
     assert migration.copy_one(fresh).pinned is Pinned.TIME
     assert migration.copy_one(fresh).status is Status.COPIED
     assert migration.copy_one(older).status is Status.CHANGED

@@ -1,7 +1,5 @@
 """C2: a task's name is a hash of where it copies from and to, and of nothing else."""
 
-from dataclasses import FrozenInstanceError, fields
-
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -66,6 +64,6 @@ def test_a_task_is_a_value():
     assert one == same
     assert hash(one) == hash(same)
     assert not hasattr(one, "__dict__")
-    for field in fields(one):
-        with pytest.raises(FrozenInstanceError):
-            setattr(one, field.name, None)
+    for name in Task._fields:
+        with pytest.raises(AttributeError):
+            setattr(one, name, None)

@@ -1,0 +1,132 @@
+"""libcurl's handles: what one is set up for, what goes through it, and those of a kind that are free."""
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from io import BytesIO
+from typing import BinaryIO
+
+import pycurl
+
+from s3sync import __version__
+from s3sync.aws.endpoints import Endpoint
+from s3sync.aws.transport import Request
+
+CONNECT_TIMEOUT_SECONDS = 10
+_AGENT = f"s3sync/{__version__}"
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """What a handle is set up for once; requests of one shape differ in address, headers and body only."""
+
+    endpoint: Endpoint
+    method: str
+    has_body: bool
+    silence_seconds: int
+    is_once: bool
+
+
+class Lane:
+    """The handles of one shape that are free."""
+
+    __slots__ = ("idle", "shape")
+
+    def __init__(self, shape: Shape) -> None:
+        self.shape = shape
+        self.idle: list[Exchange] = []
+
+
+class Exchange:
+    """A handle and what goes through it."""
+
+    __slots__ = ("began", "body", "handle", "headers", "lane", "request", "whole")
+
+    def __init__(self) -> None:
+        self.handle = pycurl.Curl()
+        self.handle.exchange = self
+        self.headers: list[bytes] = []
+        self.body: list[bytes] = []
+        self.whole: BytesIO | None = None
+        self.lane: Lane
+        self.request: Request
+        self.began = 0.0
+
+    def move_to(self, lane: Lane) -> None:
+        self._set_up(lane.shape)
+        self.lane = lane
+
+    def take_body(self) -> None:
+        self.whole = BytesIO()
+        self.handle.setopt(pycurl.WRITEFUNCTION, self.whole.write)
+
+    def give_body(self, body: bytes | BinaryIO) -> None:
+        stream, size_bytes = _stream(body)
+        self.handle.setopt(pycurl.READFUNCTION, stream.read)
+        self.handle.setopt(pycurl.SEEKFUNCTION, _rewinder(stream))
+        self.handle.setopt(pycurl.INFILESIZE_LARGE, size_bytes)
+
+    def end(self) -> tuple[bytes, bytes]:
+        """Headers and body of the answer. An idle handle must keep nothing of what it sent and got."""
+        headers, body = b"".join(self.headers), b"".join(self.body)
+        self.headers.clear()
+        self.body.clear()
+        if self.whole is not None:
+            body, self.whole = self.whole.getvalue(), None
+            self.handle.setopt(pycurl.WRITEFUNCTION, self.body.append)
+        if self.lane.shape.has_body:
+            self.handle.setopt(pycurl.READFUNCTION, _nothing)
+            self.handle.setopt(pycurl.SEEKFUNCTION, _nowhere)
+        del self.request
+        return headers, body
+
+    def _set_up(self, shape: Shape) -> None:
+        handle = self.handle
+        handle.reset()
+        handle.setopt(pycurl.NOSIGNAL, 1)
+        handle.setopt(pycurl.PATH_AS_IS, 1)  # keys may hold `..`
+        handle.setopt(pycurl.HTTP_VERSION, pycurl.CURL_HTTP_VERSION_1_1)
+        handle.setopt(pycurl.TCP_KEEPALIVE, 1)
+        handle.setopt(pycurl.CONNECTTIMEOUT, CONNECT_TIMEOUT_SECONDS)
+        handle.setopt(pycurl.LOW_SPEED_LIMIT, 1)
+        handle.setopt(pycurl.LOW_SPEED_TIME, shape.silence_seconds)
+        handle.setopt(pycurl.FRESH_CONNECT, shape.is_once)
+        handle.setopt(pycurl.USERAGENT, _AGENT)
+        handle.setopt(pycurl.CAINFO, shape.endpoint.ca_bundle)
+        handle.setopt(pycurl.PROXY, shape.endpoint.proxy)
+        handle.setopt(pycurl.HEADERFUNCTION, self.headers.append)
+        handle.setopt(pycurl.WRITEFUNCTION, self.body.append)
+        if shape.method == "HEAD":
+            handle.setopt(pycurl.NOBODY, 1)
+        elif shape.has_body:
+            handle.setopt(pycurl.UPLOAD, 1)
+            handle.setopt(pycurl.CUSTOMREQUEST, shape.method)
+        elif shape.method != "GET":
+            handle.setopt(pycurl.CUSTOMREQUEST, shape.method)
+
+
+def _stream(body: bytes | BinaryIO) -> tuple[BinaryIO, int]:
+    """The body from its beginning, and how long it is."""
+    if isinstance(body, bytes):
+        return BytesIO(body), len(body)
+    size_bytes = body.seek(0, os.SEEK_END)
+    body.seek(0)
+    return body, size_bytes
+
+
+def _nothing(_most: int) -> bytes:
+    return b""
+
+
+def _nowhere(_offset: int, _whence: int) -> int:
+    return int(pycurl.SEEKFUNC_FAIL)
+
+
+def _rewinder(stream: BinaryIO) -> Callable[[int, int], int]:
+    """For libcurl, which begins anew where a kept connection turns out to be dead."""
+
+    def seek(offset: int, whence: int) -> int:
+        stream.seek(offset, whence)
+        return int(pycurl.SEEKFUNC_OK)
+
+    return seek

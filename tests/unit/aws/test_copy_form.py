@@ -1,0 +1,94 @@
+"""A copy that is written the quick way is the copy that the slow way writes, header by header."""
+
+import pytest
+from botocore.credentials import ReadOnlyCredentials
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from s3sync.aws.copy_form import CopyForm
+from s3sync.aws.endpoints import Endpoint
+from s3sync.aws.sigv4 import Signer
+from s3sync.aws.transport import Request, Side
+from s3sync.aws.wire import wire_of
+
+PATH_STYLE = Endpoint("http://127.0.0.1:9000", "127.0.0.1:9000", "/into", "us-east-1", "", "")
+VIRTUAL = Endpoint(
+    "https://into.s3.eu-west-1.amazonaws.com", "into.s3.eu-west-1.amazonaws.com", "", "eu-west-1", "", ""
+)
+KEYS = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=60)
+TEXTS = st.text(st.characters(min_codepoint=32, max_codepoint=126), min_size=1, max_size=20)
+OPTIONAL = st.fixed_dictionaries(
+    {},
+    optional={
+        "ACL": st.just("bucket-owner-full-control"),
+        "CopySourceIfMatch": st.text("0123456789abcdef-%", min_size=32, max_size=36).map(lambda etag: f'"{etag}"'),
+        "ExpectedSourceBucketOwner": st.just("111122223333"),
+        "IfNoneMatch": st.just("*"),
+        "SSEKMSKeyId": TEXTS,
+        "ServerSideEncryption": st.sampled_from(["AES256", "aws:kms"]),
+        "StorageClass": TEXTS,
+        "TaggingDirective": st.just("REPLACE"),
+    },
+)
+
+
+def slow(params: dict, endpoint: Endpoint, signer: Signer) -> tuple[str, list[str]]:
+    wire = wire_of(Request("CopyObject", Side.TARGET, params))
+    path = endpoint.path + wire.path
+    return path, [*signer.sign(wire.method, path, "", [("host", endpoint.host), *wire.headers]), "Content-Length: 0"]
+
+
+@settings(max_examples=1_000, deadline=None)
+@given(
+    KEYS,
+    KEYS | st.none(),
+    st.none() | st.text("abcXYZ019._", min_size=1, max_size=32),
+    OPTIONAL,
+    st.sampled_from([PATH_STYLE, VIRTUAL]),
+    st.none() | st.just("a/token+with=100%"),
+)
+def test_both_ways_are_the_same(source_key, target_key, version_id, optional, endpoint, token):
+    source = {"Bucket": "from", "Key": source_key} | ({"VersionId": version_id} if version_id else {})
+    params = {"Bucket": "into", "Key": target_key or source_key, "CopySource": source, **optional}
+    signer = Signer(lambda: ReadOnlyCredentials("AKIA", "secret", token), endpoint.region, clock=lambda: 1.7e9)
+    form = CopyForm.of(list(params), endpoint, signer)
+    found = form.fill(params)
+    has_space = any(" " in optional.get(name, "") for name in ("SSEKMSKeyId", "StorageClass"))
+    assert (found is None) is has_space
+    if found is not None:
+        path, lines = slow(params, endpoint, signer)
+        assert found[0] == path
+        assert sorted(found[1]) == sorted(lines)
+
+
+def test_what_has_rules_of_its_own_is_left_to_the_slow_way():
+    signer = Signer(lambda: ReadOnlyCredentials("AKIA", "secret", None), "us-east-1", clock=lambda: 1.7e9)
+    assert CopyForm.of(["Bucket", "Key", "CopySource", "Metadata"], PATH_STYLE, signer) is None
+    form = CopyForm.of(["Bucket", "Key", "CopySource", "StorageClass"], PATH_STYLE, signer)
+    for value in ("two  spaces", "line\nbreak", "größe"):
+        assert form.fill({"Bucket": "into", "Key": "k", "CopySource": "from/k", "StorageClass": value}) is None
+    assert form.fill({"Bucket": "into", "Key": "k", "CopySource": "from/k", "StorageClass": "GLACIER_IR"}) is not None
+
+
+def test_each_second_is_signed_with_the_credentials_and_the_time_of_it():
+    now, current = [1.7e9], [ReadOnlyCredentials("AKIAOLD", "a", None)]
+    signer = Signer(lambda: current[0], "us-east-1", clock=lambda: now[0])
+    params = {"Bucket": "into", "Key": "k", "CopySource": "from/k"}
+    form = CopyForm.of(list(params), PATH_STYLE, signer)
+    assert "AKIAOLD" in form.fill(params)[1][-1]
+    current[0] = ReadOnlyCredentials("AKIANEW", "b", "token")
+    now[0] += 1
+    _, lines = form.fill(params)
+    assert "AKIANEW" in lines[-1]
+    assert "x-amz-security-token: token" in lines
+    assert sorted(lines) == sorted(slow(params, PATH_STYLE, signer)[1])
+
+
+@pytest.mark.parametrize("value", ["a\nb", "a\r\nx-amz-acl: public-read"])
+def test_no_value_can_add_a_header(value):
+    from s3sync.aws.http_text import MalformedRequest
+
+    with pytest.raises(MalformedRequest):
+        wire_of(
+            Request("CopyObject", Side.TARGET, {"Bucket": "b", "Key": "k", "CopySource": "b/k", "StorageClass": value})
+        )
