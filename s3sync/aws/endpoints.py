@@ -6,8 +6,9 @@ for the address of an object, and the answer is taken apart.
 
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
@@ -22,6 +23,7 @@ from s3sync.config.model import Access
 from s3sync.errors import ConfigError
 
 if TYPE_CHECKING:
+    from botocore.awsrequest import AWSPreparedRequest
     from mypy_boto3_s3 import S3Client
 
 _KEY = "k"
@@ -67,9 +69,8 @@ class Endpoints:
         ):
             region = bucket_region(client("s3", access), bucket)
             access = replace(access, region_name=region) if region else access
-        s3 = _presigning_client(self._session, access)
-        url = s3.generate_presigned_url("head_object", Params={"Bucket": bucket, "Key": _KEY})
-        parts = urlsplit(url)
+        s3 = _client(self._session, access)
+        parts = urlsplit(_address(s3, bucket))
         origin = f"{parts.scheme}://{parts.netloc}"
         bundle = self._session._session.get_config_variable("ca_bundle")  # no public way leads there
         return Endpoint(
@@ -93,9 +94,28 @@ def bucket_region(s3: "S3Client", bucket: str) -> str | None:
     return headers.get("x-amz-bucket-region")
 
 
-def _presigning_client(found: boto3.Session, access: Access) -> "S3Client":
+class _Addressed(Exception):
+    """Ends a request before it is sent."""
+
+
+def _address(s3: "S3Client", bucket: str) -> str:
+    """The URL to which botocore would send a request for an object. (That of a presigned URL may be another one: for
+    those botocore prefers the global endpoint, without the bucket's region.)"""
+    found: list[str] = []
+
+    def end(request: "AWSPreparedRequest", **_: Any) -> None:
+        found.append(request.url or "")
+        raise _Addressed
+
+    s3.meta.events.register("before-send.s3.HeadObject", end)
+    with suppress(_Addressed):
+        s3.head_object(Bucket=bucket, Key=_KEY)
+    return found[0]
+
+
+def _client(found: boto3.Session, access: Access) -> "S3Client":
     style = {"addressing_style": access.addressing_style} if access.addressing_style else None
-    config = BotoConfig(signature_version="s3v4", s3=style)  # type: ignore[arg-type]
+    config = BotoConfig(s3=style, retries={"total_max_attempts": 1})  # type: ignore[arg-type]
     made: S3Client = found.client("s3", endpoint_url=access.endpoint_url, region_name=access.region_name, config=config)
     return made
 

@@ -1,6 +1,6 @@
 """One more attempt at a task that did not go, or that has waited long: look first, pin anew, and only then copy."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from s3sync.aws.check_task import check_task
