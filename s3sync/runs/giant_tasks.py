@@ -112,7 +112,7 @@ class _Desk:
         return found
 
     def task(self, file: str) -> Task:
-        return next(tasks_of(read_parquet(self.folder.get(file))))
+        return next(tasks_of(read_parquet(self.folder.get(file)).to_batches()))
 
     def log(self, batch_id: str) -> OutcomeLog:
         return OutcomeLog(self.folder, batch_id, self.attempt, self._sender.send)
