@@ -9,7 +9,7 @@ import random
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from io import BytesIO
@@ -33,6 +33,9 @@ class Action(StrEnum):
     RESET = "reset"  # the connection is reset, with no answer
     STALL = "stall"  # `seconds` pass, then all goes its way
     PARTIAL_FAILURE = "partial_failure"  # of a batch call to SQS: the answer is 200, and every other entry failed
+    CLOCK_SKEWED = "clock_skewed"
+    SHORT_LENGTH = "short_length"  # Content-Length says less than what follows: `keep_bytes`, or a half
+    CLOSE = "close"  # the answer is whole, then the connection ends without a word
     CUT = "cut"  # the answer's body ends early: after `keep_bytes`, or in its middle
 
 
@@ -46,6 +49,11 @@ _ERRORS = {
         "Your socket connection to the server was not read from or written to within the timeout period.",
     ),
     Action.EXPIRED_TOKEN: (400, "ExpiredToken", "The provided token has expired."),
+    Action.CLOCK_SKEWED: (
+        403,
+        "RequestTimeTooSkewed",
+        "The difference between the request time and the current time is too large.",
+    ),
     Action.DENIED: (403, "AccessDenied", "Access Denied"),
     Action.DENIED_ACROSS_REGIONS: (403, "AccessDenied", "VPC endpoints do not support cross-region requests"),
     Action.NO_SUCH_KEY: (404, "NoSuchKey", "The specified key does not exist."),
@@ -63,8 +71,8 @@ class Fault:
 
     A request matches by operation (`CopyObject`), bucket and a part of its key, each where given. The first
     `skip` matching ones pass; of the others each is hit with `probability` (the same ones for the same `seed`, in
-    order of arrival), `times` of them at most (None: all). `is_late` lets the server do its work first: only the
-    answer is another one.
+    order of arrival), of those one in `every`, and `times` of them at most (None: all). `is_late` lets the server
+    do its work first: only the answer is another one.
     """
 
     action: Action
@@ -74,6 +82,7 @@ class Fault:
     skip: int = 0
     times: int | None = None
     probability: float = 1.0
+    every: int = 1
     seed: int = 0
     is_late: bool = False
     seconds: float = 0.0
@@ -103,7 +112,7 @@ class _Armed:
         self._matches += 1
         if self._matches <= fault.skip or (fault.times is not None and self.hits >= fault.times):
             return False
-        if self._chance.random() >= fault.probability:
+        if self._chance.random() >= fault.probability or self._matches % fault.every:
             return False
         self.hits += 1
         return True
@@ -174,9 +183,8 @@ class _Layer:
         fault = self._faults.take(call_of(environ))
         if fault is None:
             return self._app(environ, start_response)
-        if fault.action in (Action.PARTIAL_FAILURE, Action.CUT):
-            spoil = _partly if fault.action is Action.PARTIAL_FAILURE else _cut
-            return spoil(fault, self._app, environ, start_response)
+        if fault.action in _SPOILING:
+            return _SPOILING[fault.action](fault, self._app, environ, start_response)
         if fault.action is Action.STALL and not fault.is_late:
             time.sleep(fault.seconds)
             return self._app(environ, start_response)
@@ -222,17 +230,46 @@ def _partly(_fault: Fault, app: App, environ: Environ, start_response: StartResp
 
 def _cut(fault: Fault, app: App, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
     """The headers promise the whole body, the connection ends before it does."""
+    body = _answered(app, environ, start_response, lambda body: max(1, len(body)))
+    return _then_abort(body[: _kept(fault, body)])
+
+
+def _short_length(fault: Fault, app: App, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+    """The headers promise a part of the body, and the rest comes all the same."""
+    return [_answered(app, environ, start_response, lambda body: _kept(fault, body))]
+
+
+def _close(_fault: Fault, app: App, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+    return _then_abort(_answered(app, environ, start_response, len))
+
+
+def _answered(app: App, environ: Environ, start_response: StartResponse, length: Callable[[bytes], int]) -> bytes:
+    """The app's body, after its headers went out with another length. To a HEAD the length stays as it is."""
     given: list[tuple[str, list[tuple[str, str]]]] = []
     body = b"".join(app(environ, lambda status, headers, *_: given.append((status, headers))))
     status, headers = given[0]
-    length = ("Content-Length", str(max(1, len(body))))
-    start_response(status, [*(pair for pair in headers if pair[0].lower() != "content-length"), length])
-    return _then_abort(body[: len(body) // 2 if fault.keep_bytes is None else fault.keep_bytes])
+    if environ["REQUEST_METHOD"] != "HEAD" and status[:3] != "204":
+        others = [pair for pair in headers if pair[0].lower() != "content-length"]
+        headers = [*others, ("Content-Length", str(length(body)))]
+    start_response(status, headers)
+    return body
+
+
+def _kept(fault: Fault, body: bytes) -> int:
+    return len(body) // 2 if fault.keep_bytes is None else fault.keep_bytes
 
 
 def _then_abort(kept: bytes) -> Iterable[bytes]:
     yield kept
     raise ConnectionAbortedError
+
+
+_SPOILING = {
+    Action.PARTIAL_FAILURE: _partly,
+    Action.CUT: _cut,
+    Action.SHORT_LENGTH: _short_length,
+    Action.CLOSE: _close,
+}
 
 
 def _administer(faults: Faults, environ: Environ, start_response: StartResponse) -> list[bytes]:
