@@ -1,7 +1,7 @@
 """The table between listing and plan: the rows of both sides, brought together under the target's key.
 
-Sorted by (target_key, side, last_modified descending), all rows of a target key in one piece, it is what
-`planning.resolve` turns into plan rows.
+In the order of `planning.resolve.ORDER`, all rows of a target key in one piece, it is what `planning.resolve` turns
+into plan rows.
 """
 
 import pyarrow as pa
@@ -10,7 +10,6 @@ from s3sync.model.tables import TIMESTAMP
 
 SIDE_SOURCE = 0
 SIDE_TARGET = 1
-SIDE_COUNTS = 2  # no object: the counts of a file that was read, as JSON in source_key
 SIDE_LEFT_OUT = 3  # a source object that a filter left out: its copy on the target is no extra (a check's rows)
 SIDE_COPIED = 4  # an object that a run says it copied (a check's rows)
 
@@ -25,7 +24,6 @@ CANDIDATES = pa.schema(
         ("etag", pa.string()),
         ("storage_class", pa.string()),
         ("encryption", pa.string()),
-        ("task_id", pa.string()),  # null on the target side
     ]
 )
 

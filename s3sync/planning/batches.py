@@ -4,7 +4,7 @@ A batch is full at `max_objects` rows or `max_weight_bytes`, whichever comes fir
 of its size and what it costs to open an object at all. A row heavier than a whole batch makes a batch of its own.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from math import ceil
 
 import numpy as np
@@ -63,42 +63,6 @@ def cut(plan: pa.Table, limits: BatchLimits) -> list[pa.Table]:
     return [plan.slice(start, end - start) for start, end in zip([0, *ends], ends, strict=False)]
 
 
-@dataclass(slots=True)
-class BatchCutter:
-    """`cut` for a stream: holds little more than two batches, whatever is fed.
-
-    Batches come out full, but for the last two, which share what is left; how the rows were portioned does not matter.
-    """
-
-    limits: BatchLimits
-    _held: list[pa.Table] = field(default_factory=list)
-    _held_rows: int = 0
-    _held_weight: int = 0
-
-    def feed(self, plan: pa.Table) -> list[pa.Table]:
-        """Takes rows and gives back the batches that are certain now."""
-        self._held.append(plan)
-        self._held_rows += plan.num_rows
-        self._held_weight += pc.sum(_capped(plan, self.limits)).as_py() or 0
-        if self._held_rows <= self.limits.max_objects and self._held_weight <= self.limits.max_weight_bytes:
-            return []
-        held = pa.concat_tables(self._held)
-        load = _Load.of(held, self.limits)
-        batches, start, end = [], 0, load.full(0)
-        while (following := load.full(end)) < load.rows:
-            batches.append(held.slice(start, end - start))
-            start, end = end, following
-        rest = held.slice(start)
-        self._held, self._held_rows, self._held_weight = [rest], rest.num_rows, load.weight_from(start)
-        return batches
-
-    def close(self) -> list[pa.Table]:
-        """The batches that are left: none, one or two."""
-        batches = cut(pa.concat_tables(self._held), self.limits) if self._held else []
-        self._held, self._held_rows, self._held_weight = [], 0, 0
-        return batches
-
-
 def partition_count(
     estimated_rows: int, estimated_bytes: int, limits: BatchLimits, parallelism: int, most: int = TASKS_MAX
 ) -> int:
@@ -135,9 +99,6 @@ class _Load:
     @property
     def rows(self) -> int:
         return self.weights.size - 1
-
-    def weight_from(self, start: int) -> int:
-        return int(self.weights[-1] - self.weights[start])
 
     def full(self, start: int) -> int:
         """The end of the fullest batch that starts at this row."""

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -16,12 +15,12 @@ from s3sync.model.candidates import SIDE_COPIED, SIDE_LEFT_OUT, SIDE_SOURCE, SID
 from s3sync.model.finding import Verdict
 from s3sync.model.tables import FINDINGS
 from s3sync.planning.decision import Bools
+from s3sync.planning.key_hashes import Hashes
 from s3sync.planning.mapping import KeyMapping
 from s3sync.planning.verdicts import RULINGS, Compared, rule_all
 
 Indices = npt.NDArray[np.int64]
 Codes = npt.NDArray[np.int8]
-Hashes = npt.NDArray[np.uint64]
 
 _SEEN = ["size", "etag", "last_modified", "encryption"]
 _SIDES = (SIDE_SOURCE, SIDE_TARGET, SIDE_LEFT_OUT, SIDE_COPIED)
@@ -29,13 +28,6 @@ _VERDICTS = pa.array([str(ruling.verdict) for ruling in RULINGS])
 _EVIDENCE = pa.array([str(ruling.evidence) for ruling in RULINGS])
 _IS_OPEN = np.array([ruling.is_open for ruling in RULINGS])
 _IS_MATCH = np.array([ruling.verdict is Verdict.MATCH for ruling in RULINGS])
-
-
-def key_hashes(keys: pa.Array) -> Hashes:
-    """A hash of each key, the same in every process (SipHash over its UTF-8 bytes, as pandas makes it)."""
-    texts = keys.to_numpy(zero_copy_only=False)
-    hashes: Hashes = pd.util.hash_array(texts, categorize=False)
-    return hashes
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,9 +14,23 @@ from s3sync.model.tables import PLAN
 from s3sync.model.task import Method, Overwrite
 from s3sync.planning.decision import REASONS, Reason, decide_all
 from s3sync.planning.mapping import EXAMPLES, Collision, MappingFaults, too_long
+from s3sync.planning.task_ids import task_ids
 
 Indices = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
+
+# The order that `resolve` wants. All columns that the choice of a row depends on, so that rows which came in another
+# order make the same plan.
+ORDER = [
+    ("target_key", "ascending"),
+    ("side", "ascending"),
+    ("last_modified", "descending"),
+    ("source_key", "ascending"),
+    ("etag", "ascending"),
+    ("size", "ascending"),
+    ("storage_class", "ascending"),
+    ("encryption", "ascending"),
+]
 
 _SHOWS_PARTS = r"\A[0-9a-f]{32}-[1-9][0-9]{0,4}\z"
 _ACTION_NAMES = pa.array([str(reason.action) for reason in REASONS])
@@ -26,8 +40,11 @@ _COMPARED = ["size", "etag", "last_modified", "encryption"]
 
 @dataclass(frozen=True, slots=True)
 class ResolveOptions:
-    """What the plan depends on. `looked`: the target was listed, so its rows (or their absence) mean something."""
+    """What the plan depends on. `looked`: the target was listed, so its rows (or their absence) mean something. The
+    buckets go into the ids of the tasks."""
 
+    source_bucket: str = ""
+    target_bucket: str = ""
     looked: bool = False
     overwrite: Overwrite = Overwrite.ALWAYS
     target_hides_md5: bool = False
@@ -40,6 +57,8 @@ class ResolveOptions:
         """`target_hides_md5`: what is written there is encrypted so that its ETag is no MD5 (model/etag.py).
         `is_relayed`: see `planning.route`."""
         return cls(
+            config.source.bucket or "",
+            config.target.bucket or "",
             config.plan.verify,
             config.plan.overwrite,
             target_hides_md5,
@@ -65,8 +84,8 @@ class Resolved:
 def resolve(table: pa.Table, options: ResolveOptions) -> Resolved:
     """The plan rows for some target keys.
 
-    `table` has the schema `model.candidates.CANDIDATES`, is sorted by (target_key, side, last_modified descending),
-    and has all rows of each of its target keys.
+    `table` has the schema `model.candidates.CANDIDATES`, is sorted by ORDER, and has all rows of each of its target
+    keys.
 
     | rows of one target key                   | then                                                    |
     |------------------------------------------|---------------------------------------------------------|
@@ -149,15 +168,17 @@ def _reason_codes(
 
 
 def _plan(sources: pa.Table, reason_codes: npt.NDArray[np.int8] | None, options: ResolveOptions) -> pa.Table:
-    if sources["task_id"].null_count or sources["source_key"].null_count:
-        raise ValueError("a source row without task_id or source_key")
+    if sources["source_key"].null_count:
+        raise ValueError("a source row without source_key")
     if reason_codes is None:
         actions = pa.repeat(str(Reason.NOT_LOOKED.action), sources.num_rows)
         reasons = pa.repeat(str(Reason.NOT_LOOKED), sources.num_rows)
     else:
         codes = pa.array(reason_codes)
         actions, reasons = _ACTION_NAMES.take(codes), _REASON_NAMES.take(codes)
-    made = {"action": actions, "reason": reasons, "method": _methods(sources, options)}
+    keys = sources["source_key"], sources["version_id"], options.target_bucket, sources["target_key"]
+    ids = task_ids(options.source_bucket, *keys)
+    made = {"task_id": ids, "action": actions, "reason": reasons, "method": _methods(sources, options)}
     columns = [made[column.name] if column.name in made else sources[column.name].cast(column.type) for column in PLAN]
     return pa.table(columns, schema=PLAN)
 

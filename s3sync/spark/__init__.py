@@ -1,4 +1,4 @@
 """The job on Spark: the only layer that imports pyspark.
 
-Rows go through Arrow (`mapInArrow`); `mapPartitions` gets names of batches only, never rows.
+`mapPartitions` gets names of files, or portions of rows (`planning.portions`), never single rows.
 """

@@ -18,13 +18,14 @@ from s3sync.planning.check_cost import part_heads
 from s3sync.planning.compare import Comparison, compare
 from s3sync.planning.decision import Bools
 from s3sync.planning.mapping import KeyMapping
+from s3sync.planning.portions import Portion, ReadCounts, table_of
 from s3sync.planning.verdicts import Compared
 from s3sync.report.check_tally import CheckTally
 from s3sync.runs.folder import RunFolder
 from s3sync.runs.outcome_log import parquet_bytes
 from s3sync.runs.plan import Batch
 from s3sync.spark.attempts import this_attempt, this_partition
-from s3sync.spark.check_rows import Portion, ReadCounts, table_of
+from s3sync.spark.check_rows import PORTION
 
 OPEN_ROWS = 5_000  # to look at an object takes requests: batches that last minutes, not hours
 
@@ -76,7 +77,7 @@ def judge(job: JudgeJob) -> Callable[[Iterable[Portion]], Iterator[JudgeReport]]
 
 
 def _judge(job: JudgeJob, report: JudgeReport, bodies: list[bytes]) -> None:
-    table = table_of(bodies)
+    table = table_of(bodies, PORTION)
     sides = np.bincount(table["side"].to_numpy(), minlength=SIDE_TARGET + 1)
     report.source_rows, report.target_rows = int(sides[SIDE_SOURCE]), int(sides[SIDE_TARGET])
     hashes = table["hash"].to_numpy()

@@ -7,7 +7,6 @@ Nothing here asks S3 for single objects. One action; its files count once the dr
 
 from collections import Counter
 from dataclasses import dataclass
-from typing import Any
 
 from pyspark.sql import SparkSession
 
@@ -17,21 +16,21 @@ from s3sync.errors import InvariantBroken
 from s3sync.model.candidates import SIDE_SOURCE, SIDE_TARGET
 from s3sync.planning.filters import Filters
 from s3sync.planning.mapping import KeyMapping
+from s3sync.planning.portions import ReadCounts, read_tasks
 from s3sync.report.check_summary import CheckCounts, verify_verdicts
 from s3sync.report.check_tally import CheckTally
 from s3sync.runs.folder import RunFolder
 from s3sync.runs.judged import Judged
 from s3sync.spark.check_files import JudgeJob, JudgeReport, judge
 from s3sync.spark.check_prepare import CheckPreparation
-from s3sync.spark.check_rows import CheckRead, ReadCounts, portion_reader
+from s3sync.spark.check_rows import CheckRead, portion_reader
+from s3sync.spark.exchange import brought_together
 from s3sync.spark.failures import workers_errors
 from s3sync.spark.rows import ReadJob
 from s3sync.spark.sources import Sources, inventory_sources, listed_source, listed_target
 
 PARTITION_ROWS = 300_000  # some 40 MB in a worker
 PARTITIONS_MAX = 20_000
-READ_ROWS = 200_000  # for a task to be worth its start
-PORTION_ROWS = 500  # for a portion to be worth its own message
 STAGE = "judged"
 
 
@@ -73,21 +72,13 @@ def compare_listings(run: CheckRun, sources: Sources) -> Judged:
     partitions = max(1, min(PARTITIONS_MAX, max(sc.defaultParallelism, -(-sources.estimated_rows // PARTITION_ROWS))))
     read = CheckRead(_read_job(run, sources), run.prepared.copied, partitions)
     files = len(read.sources)
-    tasks = -(-sources.estimated_rows // max(READ_ROWS, partitions * PORTION_ROWS))
-    tasks = max(1, min(files, max(tasks, 2 * sc.defaultParallelism)))
+    tasks = read_tasks(files, sources.estimated_rows, partitions, sc.defaultParallelism)
+    portions = sc.parallelize(range(files), tasks).mapPartitions(portion_reader(read))
     with workers_errors():
         reports: list[JudgeReport] = (
-            sc.parallelize(range(files), tasks)
-            .mapPartitions(portion_reader(read))
-            .partitionBy(partitions, _itself)
-            .mapPartitions(judge(_judge_job(run)))
-            .collect()
+            brought_together(portions, partitions).mapPartitions(judge(_judge_job(run))).collect()
         )
     return _account(reports, files, run, sources.pages)
-
-
-def _itself(partition: Any) -> Any:
-    return partition
 
 
 def _read_job(run: CheckRun, sources: Sources) -> ReadJob:

@@ -55,6 +55,7 @@ def _plan_job(run: RunContext, sources: Sources) -> PlanJob:
         ),
         source_bucket=config.source.bucket or "",
         target_bucket=config.target.bucket or "",
+        estimated_rows=sources.estimated_rows,
         partitions=partition_count(sources.estimated_rows, sources.estimated_bytes, limits, cores),
         limit=config.plan.limit,
         planned_at=run.prepared.target.server_time,

@@ -1,36 +1,31 @@
 """Make a plan: read candidates, bring both sides of a key together, decide, write batch files, commit.
 
-    sources ─mapInArrow(read, filter, map keys)─> candidates ─hash by target key, sort─> ─mapInArrow(resolve, write)─>
-    one report row a partition ─> the driver checks that all rows are accounted for (C1) and writes the manifest
+    sources ─read, filter, map keys─> portions ─partition by hash of the target key─> sort, resolve, write ─>
+    one report a partition ─> the driver checks that all rows are accounted for (C1) and writes the manifest
 
 One action, no recomputation: the files are written in it and the driver reads reports, not files.
 """
 
-import pickle
 from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from pyspark.sql import DataFrame, SparkSession
-from pyspark.sql import functions as F  # noqa: N812  (Spark's own convention)
+from pyspark import RDD, SparkContext
+from pyspark.sql import SparkSession
 
 from s3sync.errors import InvariantBroken
-from s3sync.model.candidates import SIDE_SOURCE
+from s3sync.model.candidates import SIDE_SOURCE, SIDE_TARGET
 from s3sync.planning.cost import Estimate
 from s3sync.planning.mapping import MappingFaults
+from s3sync.planning.portions import ReadCounts, read_tasks
 from s3sync.report.accounting import LIMIT, Counts, verify_plan
 from s3sync.runs.folder import RunFolder
 from s3sync.runs.plan import Plan
+from s3sync.spark.exchange import brought_together
 from s3sync.spark.failures import workers_errors
-from s3sync.spark.plan_files import REPORT, PartitionReport, WriteJob, writer
-from s3sync.spark.rows import ReadJob, reader
-
-CANDIDATE_COLUMNS = (
-    "target_key string, side tinyint, source_key string, version_id string, size bigint, last_modified timestamp, "
-    "etag string, storage_class string, encryption string, task_id string"
-)
-READ_TASKS_MAX = 10_000
+from s3sync.spark.plan_files import PartitionReport, WriteJob, writer
+from s3sync.spark.rows import ReadJob, portion_reader, sampler
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +34,7 @@ class PlanJob:
     write: WriteJob
     source_bucket: str
     target_bucket: str
+    estimated_rows: int
     partitions: int
     limit: int | None
     planned_at: datetime
@@ -47,60 +43,51 @@ class PlanJob:
 
 def make_plan(spark: SparkSession, folder: RunFolder, job: PlanJob) -> Plan:
     """Write and commit the plan. Raises MappingError, InventoryError, InvariantBroken; then nothing is committed."""
-    candidates = _candidates(spark, job)
-    together = candidates.repartition(job.partitions, "target_key").sortWithinPartitions(
-        "target_key", "side", F.col("last_modified").desc(), "source_key"
-    )
+    portions = _portions(spark.sparkContext, job)
     with workers_errors():
-        rows = together.mapInArrow(writer(job.write), REPORT).collect()
-    reports: list[PartitionReport] = [pickle.loads(row["report"]) for row in rows]  # noqa: S301  (written by our own tasks)
+        reports: list[PartitionReport] = (
+            brought_together(portions, job.partitions).mapPartitions(writer(job.write)).collect()
+        )
     sum((report.faults for report in reports), MappingFaults()).raise_if_any()
     plan = _account(reports, job)
     folder.commit("plan", plan.to_json())
     return plan
 
 
-def task_id_column(source_bucket: str, target_bucket: str) -> Any:
-    """`model.task.task_id` as a Spark expression over source_key, version_id and target_key."""
+def _portions(sc: SparkContext, job: PlanJob) -> "RDD[Any]":
+    """The rows of both sides, those of the source sampled where there is a limit."""
+    sources = job.read.sources
+    if job.limit is None:
+        return _read(sc, job, list(range(len(sources))), portion_reader(job.read, job.partitions))
+    source, target = ([n for n, file in enumerate(sources) if file.side == side] for side in (SIDE_SOURCE, SIDE_TARGET))
+    samples = brought_together(_read(sc, job, source, portion_reader(job.read, 1, job.limit)), 1)
+    sampled = samples.mapPartitions(sampler(job.limit, job.partitions))
+    return sampled.union(_read(sc, job, target, portion_reader(job.read, job.partitions))) if target else sampled
 
-    def part(value: Any) -> Any:
-        text = F.coalesce(value, F.lit(""))
-        return F.concat(F.octet_length(text).cast("string"), F.lit(":"), text, F.lit(","))
 
-    source, target = F.lit(source_bucket), F.lit(target_bucket)
-    parts = (source, F.col("source_key"), F.col("version_id"), target, F.col("target_key"))
-    return F.substring(F.sha2(F.concat(*map(part, parts)), 256), 1, 32)
-
-
-def _candidates(spark: SparkSession, job: PlanJob) -> DataFrame:
-    files = len(job.read.sources)
-    indices = spark.range(0, files, 1, max(1, min(files, READ_TASKS_MAX)))
-    rows = indices.mapInArrow(reader(job.read), CANDIDATE_COLUMNS)
-    if job.limit is not None:
-        # The smallest hashes are a sample spread over the key space, and the same one each time.
-        objects = rows.where(F.col("side") == SIDE_SOURCE)
-        sample = objects.orderBy(F.xxhash64("source_key"), "source_key").limit(job.limit)
-        rows = sample.unionByName(rows.where(F.col("side") != SIDE_SOURCE))
-    is_source = F.col("side") == SIDE_SOURCE
-    return rows.withColumn("task_id", F.when(is_source, task_id_column(job.source_bucket, job.target_bucket)))
+def _read(sc: SparkContext, job: PlanJob, places: list[int], read: Any) -> "RDD[Any]":
+    tasks = read_tasks(len(places), job.estimated_rows, job.partitions, sc.defaultParallelism)
+    return sc.parallelize(places, tasks).mapPartitions(read)
 
 
 def _account(reports: list[PartitionReport], job: PlanJob) -> Plan:
     """The plan's counts, checked: listed = duplicates + delete markers + filtered + planned (C1)."""
-    files = [file for report in reports for file in report.files_read]
-    if len(files) != len(job.read.sources):
-        raise InvariantBroken(f"{len(job.read.sources)} files were to be read but {len(files)} gave their counts")
-    source = [file for file in files if file["side"] == SIDE_SOURCE]
-    dropped: Counter[str] = Counter()
-    for file in source:
-        dropped.update(file["dropped"])
-    eligible = sum(file["eligible"] for file in source)
-    arrived = sum(report.source_rows for report in reports)
+    read, arrived = ReadCounts(), Counter[int]()
+    for report in reports:
+        read.add(report.read)
+        arrived.update(report.arrived)
+    if read.files != len(job.read.sources):
+        raise InvariantBroken(f"{len(job.read.sources)} files were to be read but {read.files} gave their counts")
+    dropped = read.dropped_source
     if job.limit is not None:
-        dropped[LIMIT] = eligible - arrived
-    elif eligible != arrived:
-        raise InvariantBroken(f"{eligible} rows were read from the source's listing but {arrived} reached the plan")
-    listed = Counts(listed=sum(file["listed"] for file in source)) + Counts.of_dropped(dropped)
+        dropped[LIMIT] = read.sent[SIDE_SOURCE] - arrived[SIDE_SOURCE]
+    for side, name in ((SIDE_SOURCE, "source"), (SIDE_TARGET, "target")):
+        is_sampled = side == SIDE_SOURCE and job.limit is not None
+        if read.sent[side] != arrived[side] and not is_sampled:
+            raise InvariantBroken(
+                f"{read.sent[side]} rows were read of the {name}'s listing but {arrived[side]} reached the plan"
+            )
+    listed = Counts(listed=read.listed[SIDE_SOURCE]) + Counts.of_dropped(dropped)
     plan = Plan(
         source_bucket=job.source_bucket,
         target_bucket=job.target_bucket,

@@ -1,12 +1,9 @@
-"""The reading half of planning: from inventory files and listing segments to candidate rows, in the workers.
+"""The reading half of planning: from inventory files and listing segments to portions of candidates, in the workers.
 
-Each source (a file) is read by one task, filtered and mapped in Arrow, and ends with a row that carries its counts:
-counts that travel with the rows are exact, whatever Spark repeats, because a shuffle takes each task's rows once (C3).
+Each source (a file) is read by one task, filtered and mapped in Arrow.
 """
 
-import json
 import tempfile
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,11 +17,14 @@ from s3sync.aws.store import open_store
 from s3sync.config.model import AccessConfig
 from s3sync.inventory.datafile import read_data_file
 from s3sync.inventory.manifest import DataFile, FileFormat, Manifest
-from s3sync.model.candidates import CANDIDATES, SIDE_COUNTS, SIDE_SOURCE
+from s3sync.model.candidates import CANDIDATES, SIDE_SOURCE
 from s3sync.model.tables import LISTING
 from s3sync.planning.filters import Filters
 from s3sync.planning.findings_plan import as_listing
+from s3sync.planning.key_hashes import key_hashes
 from s3sync.planning.mapping import KeyMapping
+from s3sync.planning.portions import Portion, ReadCounts, divided, pieces
+from s3sync.planning.sampling import smallest_hashes
 from s3sync.runs.folder import RunFolder
 from s3sync.runs.outcome_log import read_parquet
 
@@ -70,33 +70,61 @@ class ReadJob:
     run_id: str
 
 
-def reader(job: ReadJob) -> Callable[[Iterable[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
-    """For `mapInArrow`: indices of `job.sources` (column `id`) come in, candidate rows and count rows go out."""
+def portion_reader(
+    job: ReadJob, partitions: int, limit: int | None = None
+) -> Callable[[Iterable[int]], Iterator[Portion]]:
+    """For `mapPartitions`: places in `job.sources` come in; portions of the schema CANDIDATES go out, and at last the
+    counts. With `limit`, only the rows of these sources that a sample of so many can hold."""
 
-    def read(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        for batch in batches:
-            for index in batch.column("id").to_pylist():
-                yield from _rows(job, job.sources[index])
+    def read(places: Iterable[int]) -> Iterator[Portion]:
+        counts = ReadCounts()
+        rows = (batch for place in places for batch in _rows(job, job.sources[place], counts))
+        yield from _portions(rows, partitions, limit)
+        yield 0, counts
 
     return read
 
 
-def _rows(job: ReadJob, source: Source) -> Iterator[pa.RecordBatch]:
-    listed = eligible = 0
-    dropped: Counter[str] = Counter()
+def sampler(limit: int, partitions: int) -> Callable[[Iterable[Portion]], Iterator[Portion]]:
+    """For `mapPartitions`: all portions come in; those of the sample go out, and the counts as they are."""
+
+    def sample(portions: Iterable[Portion]) -> Iterator[Portion]:
+        counts = ReadCounts()
+
+        def rows() -> Iterator[pa.RecordBatch]:
+            for _, portion in portions:
+                if isinstance(portion, ReadCounts):
+                    counts.add(portion)
+                else:
+                    yield pa.ipc.read_record_batch(pa.py_buffer(portion), CANDIDATES)
+
+        yield from _portions(rows(), partitions, limit)
+        yield 0, counts
+
+    return sample
+
+
+def _portions(rows: Iterable[pa.RecordBatch], partitions: int, limit: int | None) -> Iterator[Portion]:
+    if limit is not None:
+        sample = smallest_hashes(rows, limit)
+        rows = sample.to_batches() if sample is not None else []
+    for piece in pieces(rows, partitions):
+        yield from divided(piece, key_hashes(piece.column("target_key")), partitions)
+
+
+def _rows(job: ReadJob, source: Source, counts: ReadCounts) -> Iterator[pa.RecordBatch]:
+    """The source's candidates; counts what they are."""
+    counts.files += 1
     side = source.side
     for batch in listing(job, source):
-        listed += batch.num_rows
+        counts.listed[side] += batch.num_rows
+        kept = batch
         if side == SIDE_SOURCE:
-            kept, reasons = job.filters.split(batch)
-            dropped.update({str(reason): count for reason, count in reasons.items()})
-        else:
-            kept = batch
-        eligible += kept.num_rows
+            kept, dropped = job.filters.split(batch)
+            counts.dropped_source.update({str(reason): count for reason, count in dropped.items()})
+        counts.sent[side] += kept.num_rows
         if kept.num_rows:
             yield _candidates(kept, side, job.mapping)
-    counts = {"side": side, "listed": listed, "eligible": eligible, "dropped": dropped}
-    yield _count_row(json.dumps(counts))
 
 
 def listing(job: ReadJob, source: Source, columns: list[str] | None = None) -> Iterator[pa.RecordBatch]:
@@ -135,8 +163,3 @@ def _candidates(batch: pa.RecordBatch, side: int, mapping: KeyMapping) -> pa.Rec
         for f in CANDIDATES
     ]
     return pa.record_batch(columns, schema=CANDIDATES)
-
-
-def _count_row(counts: str) -> pa.RecordBatch:
-    values = {"target_key": "", "side": SIDE_COUNTS, "source_key": counts}
-    return pa.record_batch([pa.array([values.get(f.name)], f.type) for f in CANDIDATES], schema=CANDIDATES)

@@ -15,7 +15,7 @@ from s3sync.spark.java import provide_java
 REQUIRED = {
     "spark.speculation": "false",  # a copy is an effect: it must not run twice at the same time (C3)
     "spark.sql.session.timeZone": "UTC",
-    "spark.sql.execution.arrow.maxRecordsPerBatch": "20000",
+    "spark.python.worker.memory": "128m",  # above it, a worker hands on what it collects for others (C11)
     "spark.ui.showConsoleProgress": "false",
     "spark.python.worker.reuse": "true",  # clients and connections live in the worker process
 }

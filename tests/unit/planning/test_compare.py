@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from s3sync.model.candidates import COMPARED, SIDE_COPIED, SIDE_LEFT_OUT, SIDE_SOURCE, SIDE_TARGET
 from s3sync.model.tables import FINDINGS
-from s3sync.planning.compare import compare, key_hashes
+from s3sync.planning.compare import compare
 from s3sync.planning.decision import Seen
+from s3sync.planning.key_hashes import key_hashes
 from s3sync.planning.mapping import KeyMapping
 from s3sync.planning.verdicts import RULINGS, Compared, Moments, rule
 

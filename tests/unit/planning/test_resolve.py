@@ -4,19 +4,20 @@ from datetime import UTC, datetime, timedelta
 from itertools import groupby
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from s3sync.config.model import Config, CopyConfig, PlanConfig
+from s3sync.config.model import Config, CopyConfig, PlanConfig, SourceConfig, TargetConfig
 from s3sync.errors import MappingError
 from s3sync.model.candidates import CANDIDATES
 from s3sync.model.limits import COPY_OBJECT_MAX_BYTES
 from s3sync.model.tables import PLAN
-from s3sync.model.task import Overwrite
+from s3sync.model.task import Overwrite, task_id
 from s3sync.planning.decision import Seen, decide
 from s3sync.planning.mapping import Collision
-from s3sync.planning.resolve import ResolveOptions, resolve
+from s3sync.planning.resolve import ORDER, ResolveOptions, resolve
 
 OLD = datetime(2024, 1, 1, tzinfo=UTC)
 PLAIN, OTHER, PARTS = "a" * 32, "b" * 32, "a" * 32 + "-2"
@@ -24,7 +25,7 @@ LOOKED = ResolveOptions(looked=True, overwrite=Overwrite.CHANGED)
 
 
 def row(target_key="k", side=0, source_key=None, time=0, **values) -> dict:
-    """A candidate; `time` is in seconds after OLD. The id of a source row names its key and time."""
+    """A candidate; `time` is in seconds after OLD."""
     source_key = (source_key or target_key) if side == 0 else None
     found = {
         "target_key": target_key,
@@ -33,7 +34,6 @@ def row(target_key="k", side=0, source_key=None, time=0, **values) -> dict:
         "size": 1,
         "etag": PLAIN,
         "last_modified": OLD + timedelta(seconds=time),
-        "task_id": f"{source_key}@{time}" if side == 0 else None,
     }
     return found | values
 
@@ -44,16 +44,24 @@ def candidates(*rows: dict) -> pa.Table:
 
 
 def planned(rows, options=LOOKED) -> list[tuple]:
-    plan = resolve(candidates(*rows), options).plan
-    return [(r["task_id"], r["action"], r["reason"]) for r in plan.to_pylist()]
+    return named(resolve(candidates(*rows), options).plan)
+
+
+def named(plan: pa.Table) -> list[tuple]:
+    """The planned rows by source key and time, with what is done."""
+    times = [(r["last_modified"] - OLD) // timedelta(seconds=1) for r in plan.to_pylist()]
+    rows = zip(plan.to_pylist(), times, strict=True)
+    return [(f"{r['source_key']}@{time}", r["action"], r["reason"]) for r, time in rows]
 
 
 def test_source_only_is_copied_without_a_look_and_every_column_is_kept():
     given_row = row("t/k", source_key="k", version_id="v", storage_class="GLACIER", encryption="SSE-S3")
-    plan = resolve(candidates(given_row), ResolveOptions()).plan
+    plan = resolve(candidates(given_row), ResolveOptions("source", "target")).plan
     assert plan.schema == PLAN
+    made = {"action": "copy", "reason": "not_looked", "method": "copy_object"}
+    made["task_id"] = task_id("source", "k", "v", "target", "t/k")
     wanted = {name: given_row.get(name) for name in PLAN.names}
-    assert plan.to_pylist() == [wanted | {"action": "copy", "reason": "not_looked", "method": "copy_object"}]
+    assert plan.to_pylist() == [wanted | made]
 
 
 def test_nothing_gives_an_empty_plan():
@@ -65,7 +73,7 @@ def test_duplicates_are_counted_and_the_newest_is_planned():
     """C1: duplicates + planned = source rows."""
     rows = [row("a", time=1), row("a", time=3), row("a", time=2), row("b")]
     found = resolve(candidates(*rows), ResolveOptions())
-    assert found.plan["task_id"].to_pylist() == ["a@3", "b@0"]
+    assert [name for name, _, _ in named(found.plan)] == ["a@3", "b@0"]
     assert found.duplicates == 2
 
 
@@ -126,16 +134,18 @@ def test_method(options, size, etag, method):
 
 def test_options_come_from_the_configuration():
     config = Config(
+        source=SourceConfig(bucket="source"),
+        target=TargetConfig(bucket="target"),
         plan=PlanConfig(verify=True, overwrite=Overwrite.NEVER),
         copy=CopyConfig(preserve_etags=True, multipart_threshold_bytes=7),
     )
-    wanted = ResolveOptions(True, Overwrite.NEVER, True, 7, True, is_relayed=True)
+    wanted = ResolveOptions("source", "target", True, Overwrite.NEVER, True, 7, True, is_relayed=True)
     assert ResolveOptions.of(config, target_hides_md5=True, is_relayed=True) == wanted
 
 
 def test_a_source_row_without_an_id_is_a_defect():
-    with pytest.raises(ValueError, match="task_id"):
-        resolve(candidates(row(task_id=None)), ResolveOptions())
+    with pytest.raises(ValueError, match="source_key"):
+        resolve(candidates(row() | {"source_key": None}), ResolveOptions())
 
 
 def test_a_table_in_pieces_with_another_name_of_utc_is_as_good():
@@ -174,11 +184,22 @@ def test_a_plain_model_says_the_same(rows, overwrite, looked):
             continue
         target = seen(targets[0]) if targets else None
         reason = decide(seen(sources[0]), target, overwrite, looked=looked)
-        wanted.append((sources[0]["task_id"], str(reason.action), str(reason)))
+        time = (sources[0]["last_modified"] - OLD) // timedelta(seconds=1)
+        wanted.append((f"{sources[0]['source_key']}@{time}", str(reason.action), str(reason)))
         duplicates += sum(r["source_key"] == sources[0]["source_key"] for r in sources[1:])
         if len(found := {r["source_key"] for r in sources}) > 1:
             collisions.append(Collision(key, tuple(sorted(found))))
     got = resolve(table, ResolveOptions(looked=looked, overwrite=overwrite))
-    assert [(r["task_id"], r["action"], r["reason"]) for r in got.plan.to_pylist()] == wanted
+    assert named(got.plan) == wanted
     assert (got.duplicates, got.only_on_target) == (duplicates, lone)
     assert (got.faults.collision_count, list(got.faults.collisions)) == (len(collisions), collisions)
+
+
+@given(st.lists(ROWS, max_size=12), st.randoms(use_true_random=False))
+def test_the_order_in_which_rows_came_changes_nothing(rows, random):
+    """Portions of a partition come in any order, and the plan is the same."""
+    shuffled = list(rows)
+    random.shuffle(shuffled)
+    one, other = (pa.Table.from_pylist(given_rows, schema=CANDIDATES) for given_rows in (rows, shuffled))
+    plans = [resolve(table.take(pc.sort_indices(table, ORDER)), LOOKED).plan for table in (one, other)]
+    assert plans[0] == plans[1]
