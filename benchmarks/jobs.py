@@ -19,7 +19,7 @@ from benchmarks.suites import MILLION, SMALL_OBJECT_BYTES
 from benchmarks.trials import Trial, Turn, all_copied_once, row_of, run_of, run_trial
 from benchmarks.usage import Failed, run_measured
 from s3sync.demo.run import QUIET_LOG4J, spark_submit
-from s3sync.spark.java import provide_java
+from s3sync.spark.java import SHORT_JAVA, provide_java
 
 Measurement: TypeAlias = tuple[str, Callable[[], Row]]
 PLAN_START_ROWS = 10_000
@@ -59,9 +59,9 @@ def run_job(act: str, objects: int, transport: str) -> Run:
         options = ServerOptions(objects, object_bytes=SMALL_OBJECT_BYTES, folder=folder / "files")
         manifest = write_report(options, folder / "files")
         with S3Server(options) as server:
-            command = _command(act, manifest, folder, transport)
+            command = submitted(act, manifest, folder, transport)
             before = Moment.now(server.pid)
-            usage = run_measured(command, _environment(server), cwd=folder)
+            usage = run_measured(command, environment(server), cwd=folder)
             after = Moment.now(server.pid)
             stats = server.stats()
         if act == "migrate":
@@ -91,11 +91,12 @@ def quiet_spark_submit(folder: Path) -> list[str]:
     """spark-submit on two cores, without the chatter."""
     log4j = folder / "log4j2.properties"
     log4j.write_text(QUIET_LOG4J)
-    options = f"-Dlog4j2.configurationFile={log4j}"
+    options = f"-Dlog4j2.configurationFile={log4j} {SHORT_JAVA}"
     return [str(spark_submit()), "--master", "local[2]", "--driver-java-options", options]
 
 
-def _command(act: str, manifest: str, folder: Path, transport: str) -> list[str]:
+def submitted(act: str, manifest: str, folder: Path, transport: str) -> list[str]:
+    """The command that plans or migrates from an inventory, with its tables in `folder`."""
     start = quiet_spark_submit(folder)
     script = (
         [str(CHECKOUT / "jobs" / "migrate.py")] if act == "migrate" else [str(CHECKOUT / "s3sync/__main__.py"), act]
@@ -106,7 +107,8 @@ def _command(act: str, manifest: str, folder: Path, transport: str) -> list[str]
     return [*start, *script, *options]
 
 
-def _environment(server: S3Server) -> dict[str, str]:
+def environment(server: S3Server) -> dict[str, str]:
+    """What makes a job use this server for all."""
     environ = {"PYTHONPATH": str(CHECKOUT), "PYSPARK_PYTHON": tools.PYTHON, "PYSPARK_DRIVER_PYTHON": tools.PYTHON}
     provide_java(environ)
     for side in ("INVENTORY", "COPY"):

@@ -22,7 +22,7 @@ from s3sync.demo.inventory_writer import write_inventory
 from s3sync.demo.server import REGION, EmbeddedServer
 from s3sync.errors import EXIT_DONE, UserError
 from s3sync.inventory.manifest import FileFormat
-from s3sync.spark.java import provide_java
+from s3sync.spark.java import SHORT_JAVA, provide_java
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -106,7 +106,7 @@ def _command(job: str, arguments: list[str]) -> list[str]:
     log4j.write_text(QUIET_LOG4J)
     checkout = PACKAGE.parent / "jobs" / f"{job}.py"
     program = [str(checkout)] if checkout.exists() else [str(PACKAGE / "__main__.py"), job]
-    java_options = f"-Dlog4j2.configurationFile={log4j.resolve()}"
+    java_options = f"-Dlog4j2.configurationFile={log4j.resolve()} {SHORT_JAVA}"
     return [str(spark_submit()), "--driver-java-options", java_options, *program, *arguments]
 
 

@@ -17,9 +17,9 @@ from s3sync.planning.key_hashes import Hashes
 
 READ_ROWS = 200_000  # for a task that reads to be worth its start
 PORTION_ROWS = 500  # for a portion to be worth its own message
-HELD_BYTES = 16 * MIB  # of portions that partitionBy holds back in a worker before it hands them on
+HELD_BYTES = 8 * MIB  # of portions that partitionBy holds back in a worker before it hands them on
 HELD_PORTIONS_MAX = 1_000  # it holds ten a partition, and looks at the worker's memory after each thousand
-PIECE_BYTES = (8 * MIB, 64 * MIB)  # at least and at most, of rows that are divided at a time
+PIECE_BYTES = (4 * MIB, 64 * MIB)  # at least and at most, of rows that are divided at a time
 PIECE_BYTES_A_PARTITION = 8 * KIB
 
 

@@ -9,12 +9,11 @@ from pyspark import SparkConf, SparkContext
 from pyspark.sql import SparkSession
 
 from s3sync.planning.rounds import may_grow_to
-from s3sync.spark.java import provide_java
+from s3sync.spark.java import SHORT_JAVA, provide_java
 
 # Each line is something that correctness or memory relies on; what only tunes is in conf/spark-defaults.conf.
 REQUIRED = {
     "spark.speculation": "false",  # a copy is an effect: it must not run twice at the same time (C3)
-    "spark.sql.session.timeZone": "UTC",
     "spark.python.worker.memory": "128m",  # above it, a worker hands on what it collects for others (C11)
     "spark.ui.showConsoleProgress": "false",
     "spark.python.worker.reuse": "true",  # clients and connections live in the worker process
@@ -23,6 +22,7 @@ LOCAL = {
     "spark.driver.host": "127.0.0.1",
     "spark.driver.bindAddress": "127.0.0.1",
     "spark.ui.enabled": "false",
+    "spark.driver.extraJavaOptions": SHORT_JAVA,  # heard only where Java is started now, not by spark-submit before
 }
 LOCAL_TASK_ATTEMPTS = 4
 
@@ -41,19 +41,16 @@ def local_master(master: str | None) -> str | None:
 def open_session(app_name: str) -> SparkSession:
     provide_java()
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
-    given = _submitted()
-    master = given.get("spark.master", None) or os.environ.get("MASTER")
-    builder = SparkSession.builder.appName(app_name)
-    for name, value in REQUIRED.items():
-        builder = builder.config(name, value)
+    conf = _submitted().setAppName(app_name).setAll(list(REQUIRED.items()))
+    master = conf.get("spark.master", None) or os.environ.get("MASTER")
     local = local_master(master)
     if local is not None:
-        builder = builder.master(local)
+        conf.setMaster(local)
     if local is not None or (master or "").startswith("local"):
         for name, value in LOCAL.items():
-            if not given.contains(name):
-                builder = builder.config(name, value)
-    session = builder.getOrCreate()
+            conf.setIfMissing(name, value)
+    # Not by its builder, which would start Spark SQL in Java: half a second of CPU, and nothing here uses it.
+    session = SparkSession(SparkContext.getOrCreate(conf))
     session.sparkContext.setLogLevel("ERROR")
     _let_java_ignore_interrupts(session)
     return session

@@ -51,6 +51,18 @@ def adds_up(counts: dict[str, Any]) -> bool:
 
 
 @pytest.mark.parametrize("file_format", FileFormat)
+def test_c1_many_rows_of_many_files_are_as_many_tasks(plan_of: PlanOf, file_format: FileFormat) -> None:
+    """Several portions and batches; `python -m benchmarks.plan_formats` does the same with a million rows."""
+    rows = [obj(f"día={n % 7}/a b+{n * 7919 % 30_000:06d}%", size=n, etag=f"{n:032x}") for n in range(30_000)]
+    ended = plan_of(rows, "--batch-objects", "4000", file_format=file_format, files=5)
+    planned = ended.planned()
+    assert {key: (row["size"], row["etag"]) for key, row in planned.items()} == {o.key: (o.size, o.etag) for o in rows}
+    assert len({row["task_id"] for row in planned.values()}) == len(rows)
+    assert [batch[2] for batch in ended.plan["batches"] if batch[2] > 4_000] == []
+    assert adds_up(ended.counts)
+
+
+@pytest.mark.parametrize("file_format", FileFormat)
 def test_c1_a_report_of_versions_becomes_the_current_objects(plan_of: PlanOf, file_format: FileFormat) -> None:
     rows = [
         version("kept", 1, etag="a" * 32),
