@@ -24,6 +24,7 @@ from s3sync.spark.java import SHORT_JAVA, provide_java
 Measurement: TypeAlias = tuple[str, Callable[[], Row]]
 PLAN_START_ROWS = 10_000
 IN_FLIGHT = 64
+PLAN_SECONDS_MAX = 3600
 
 
 def plan_measurements(turn: Turn) -> Iterator[Measurement]:
@@ -56,7 +57,10 @@ def run_job(act: str, objects: int, transport: str) -> Run:
     """One job over an inventory of its own. Raises Failed where it does not end well or its counts are not right."""
     with tempfile.TemporaryDirectory(prefix="s3sync-bench-") as scratch:
         folder = Path(scratch)
-        options = ServerOptions(objects, object_bytes=SMALL_OBJECT_BYTES, folder=folder / "files")
+        # A large plan asks nothing of the server for minutes while its rows are brought together.
+        options = ServerOptions(
+            objects, object_bytes=SMALL_OBJECT_BYTES, folder=folder / "files", idle_seconds=PLAN_SECONDS_MAX
+        )
         manifest = write_report(options, folder / "files")
         with S3Server(options) as server:
             command = submitted(act, manifest, folder, transport)
