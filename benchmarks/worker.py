@@ -66,7 +66,6 @@ def context(spec: WorkerSpec) -> CopyContext:
         epoch=1,
         engine=EngineOptions(Transport(spec.transport), spec.in_flight),
         circuit_after=2_000,
-        progress_seconds=1.0,
         hub=NO_HUB,
     )
 

@@ -181,7 +181,7 @@ class RunConfig:
     work_uri: str = "s3sync-work"
     run_id: str | None = None
     tmp_dir: str | None = None
-    progress_seconds: float = 1.0
+    progress_seconds: float = 5.0
     lock_timeout_seconds: float = 60.0
     if_locked: IfLocked = IfLocked.FAIL
     submission_id: str | None = None

@@ -197,7 +197,7 @@ _RUN = (
     one(
         "run.progress_interval",
         duration(0.1, 3600),
-        "time between two signs of progress",
+        "time between two lines of progress in a log",
         "--progress-interval",
         field="run.progress_seconds",
     ),

@@ -52,14 +52,24 @@ def _duration(seconds: float) -> str:
 
 
 class ProgressView:
-    """Shows the standings that it is given. Use as a context manager; `show` may be called as often as one likes."""
+    """Shows the standings that it is given; in a log at most one line in `line_seconds`.
 
-    def __init__(self, console: Console, title: str, clock: Callable[[], float] = time.monotonic) -> None:
+    Use as a context manager; `show` may be called as often as one likes.
+    """
+
+    def __init__(
+        self,
+        console: Console,
+        title: str,
+        line_seconds: float = LINE_SECONDS,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._console = console
         self._title = title
         self._clock = clock
         self._began: tuple[float, Standing] | None = None
-        self._last_line = -LINE_SECONDS
+        self._line_seconds = line_seconds
+        self._last_line = -line_seconds
         self._unprinted: str | None = None
         self._bar: Progress | None = None
         if console.is_terminal:
@@ -91,7 +101,7 @@ class ProgressView:
         text = line(standing, self._began[1], now - self._began[0])
         if self._bar is not None:
             self._bar.update(self._task, total=standing.total, completed=standing.settled, text=text)
-        elif now - self._last_line >= LINE_SECONDS:
+        elif now - self._last_line >= self._line_seconds:
             self._last_line = now
             self._unprinted = None
             self._print(text)

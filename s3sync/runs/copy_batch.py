@@ -55,7 +55,6 @@ class CopyContext:
     epoch: int
     engine: EngineOptions
     circuit_after: int
-    progress_seconds: float
     hub: HubAddress
     is_late: bool = False
     failures: FailureQueues = field(default_factory=FailureQueues)

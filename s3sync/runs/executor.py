@@ -1,7 +1,6 @@
 """One process that takes messages and carries them out, for a container: the drain of `retry` without Spark."""
 
 import threading
-import time
 from datetime import UTC, datetime, timedelta
 
 from rich.console import Console
@@ -36,8 +35,8 @@ def execute(config: Config, console: Console) -> int:
         console.print(text, highlight=False, markup=False, soft_wrap=True)
 
     say(f"Taking from {', '.join(queue.name for queue in context.take[:20])}")
-    with ProgressView(console, "Executing") as view, interruptible(stop_cleanly, say):
-        told = Drain(context, "executor", stop.is_set, _Watch(view, config.run.progress_seconds).look).run()
+    with ProgressView(console, "Executing", config.run.progress_seconds) as view, interruptible(stop_cleanly, say):
+        told = Drain(context, "executor", stop.is_set, _Watch(view).look).run()
     store = open_store(config.run.work_uri, config.access.work)
     summaries = finish_drained(store, context.drain_id, began) if _is_last(context) else []
     say_drained(console, told, summaries)
@@ -47,15 +46,13 @@ def execute(config: Config, console: Console) -> int:
 class _Watch:
     """Shows how far the drain is, where it moved."""
 
-    def __init__(self, view: ProgressView, interval_seconds: float) -> None:
+    def __init__(self, view: ProgressView) -> None:
         self._view = view
-        self._interval_seconds = interval_seconds
-        self._looked_at, self._tasks = 0.0, 0
+        self._tasks = 0
 
     def look(self, told: DrainTally, size_bytes: int) -> None:
-        now = time.monotonic()
-        if told.tasks != self._tasks and now - self._looked_at >= self._interval_seconds:
-            self._looked_at, self._tasks = now, told.tasks
+        if told.tasks != self._tasks:
+            self._tasks = told.tasks
             self._view.show(Standing(None, told.tasks, size_bytes, told.failed, 0))
 
 

@@ -55,7 +55,7 @@ def _carried_out(
         engine = EngineOptions.of(run.prepared.config.copy, workers(run.spark, len(left)))
         hub = stack.enter_context(Hub(listening_host(run.spark), advertised_host(run.spark), shares_of(engine)))
         hub.settled_before([Report(each.batch_id, each.attempt, each.objects) for each in done.values()])
-        view = stack.enter_context(ProgressView(console, _DOING[stage]))
+        view = stack.enter_context(ProgressView(console, _DOING[stage], run.prepared.config.run.progress_seconds))
         circuit = Circuit(run.prepared.config.copy.circuit_after)  # each batch has its own; nothing is told to this one
         total = sum(each.batch.tasks for each in work)
         watch = CopyWatch(hub, circuit, view, total, run.spark.sparkContext.cancelAllJobs, lambda: False)

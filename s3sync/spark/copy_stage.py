@@ -41,7 +41,7 @@ def copy(run: RunContext, plan: Plan, console: Console, is_lock_lost: Callable[[
         options = EngineOptions.of(run.config.copy, workers(run.spark, tasks_of(batches)))
         hub = stack.enter_context(Hub(listening_host(run.spark), advertised_host(run.spark), shares_of(options)))
         hub.settled_before([report_of(batch) for batch in done.values()])
-        view = stack.enter_context(ProgressView(console, "Copying"))
+        view = stack.enter_context(ProgressView(console, "Copying", run.config.run.progress_seconds))
         total = sum(batch.tasks for batch in plan.batches)
         watch = CopyWatch(hub, circuit, view, total, run.cancel, is_lock_lost)
         hub.on_settled = watch.observe
@@ -69,7 +69,6 @@ def _copy_context(run: RunContext, plan: Plan, hub: Hub, options: EngineOptions)
         epoch=run.epoch,
         engine=options,
         circuit_after=config.copy.circuit_after,
-        progress_seconds=config.run.progress_seconds,
         hub=hub.address,
         is_late=run.epoch > 1 and run.prepared.target.server_time - plan.planned_at > LATE_AFTER,
         failures=failures,

@@ -62,7 +62,7 @@ def list_bucket(config: Config, console: Console) -> int:
         stopping.set()
         return True
 
-    with ProgressView(console, "Listing") as view, interruptible(stop, say):
+    with ProgressView(console, "Listing", config.run.progress_seconds) as view, interruptible(stop, say):
         context = _context(config, spark.sparkContext.defaultParallelism)
         listing = ListingStage(spark, place, context, prefixes, epoch, view, hints, stopping).run()
     manifest = listing.to_json(bucket, prefixes)

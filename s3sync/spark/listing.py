@@ -32,6 +32,7 @@ class ListingJob:
     store_uri: str
     run_id: str
     epoch: int
+    progress_seconds: float
     engine: EngineOptions = field(default_factory=lambda: EngineOptions(in_flight=LIST_IN_FLIGHT))
     hints: Hints = field(default_factory=Hints)
 
@@ -57,7 +58,7 @@ def list_side(spark: SparkSession, folder: RunFolder, job: ListingJob) -> None:
     place = ListingPlace(job.store_uri, job.work_access, base, f"{job.stage}/", f"{base}{job.stage}/")
     context = ListContext(replace(first, prefix=""), job.access, job.engine, parquet_segments)
     hints = job.hints if job.hints.marks else remembered(folder.store, first.bucket, endpoint_url)
-    with ProgressView(console_for(sys.stderr), "Listing") as view:
+    with ProgressView(console_for(sys.stderr), "Listing", job.progress_seconds) as view:
         listing = ListingStage(spark, place, context, prefixes, job.epoch, view, hints).run()
     manifest = listing.to_json(first.bucket, prefixes)
     remember(folder.store, first.bucket, endpoint_url, manifest["ranges"])

@@ -28,6 +28,7 @@ from s3sync.runs.redo import RedoContext, recipe_or_refuse, redo_file, write_tas
 from s3sync.runs.retry import Drain
 from s3sync.runs.unfinished import unfinished_tasks
 from s3sync.spark.attempts import this_attempt
+from s3sync.spark.copying import WATCH_SECONDS
 from s3sync.spark.failures import workers_errors
 from s3sync.spark.session import advertised_host, listening_host, open_session
 
@@ -69,9 +70,9 @@ class _Crew:
         return total
 
     def _watch(self, ended: threading.Event) -> None:
-        with ProgressView(self.console, "Retrying") as view:
+        with ProgressView(self.console, "Retrying", self.progress_seconds) as view:
             before = 0
-            while not ended.wait(self.progress_seconds):
+            while not ended.wait(WATCH_SECONDS):
                 now = self.hub.progress()
                 if now.settled != before:
                     before = now.settled

@@ -113,7 +113,17 @@ def _listed(
     stage = "listing-source" if side == SIDE_SOURCE else "listing-target"
     workers = spark.sparkContext.defaultParallelism
     engine = replace(EngineOptions.of(config.copy, workers), in_flight=config.listing.in_flight)
-    job = ListingJob(stage, options, access, config.access.work, config.run.work_uri, folder.run_id, epoch, engine)
+    job = ListingJob(
+        stage,
+        options,
+        access,
+        config.access.work,
+        config.run.work_uri,
+        folder.run_id,
+        epoch,
+        config.run.progress_seconds,
+        engine,
+    )
     if side == SIDE_SOURCE:
         job = replace(job, hints=given_hints(config))
     list_side(spark, folder, job)

@@ -91,7 +91,6 @@ class QueuedRun:
             epoch=1,
             engine=self.context.engine,
             circuit_after=10**6,
-            progress_seconds=1,
             hub=NO_HUB,
             failures=failures,
         )

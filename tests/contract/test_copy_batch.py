@@ -36,7 +36,6 @@ def test_c6_each_batch_counts_its_own_requests(server, s3, bucket_factory, tmp_p
         epoch=1,
         engine=EngineOptions(in_flight=4, max_attempts=3),
         circuit_after=2_000,
-        progress_seconds=1.0,
         hub=HubAddress("127.0.0.1", 1, ""),
     )
     counted = []

@@ -44,7 +44,6 @@ class Worker:
             epoch=1,
             engine=EngineOptions(**{**given, "transport": Transport(given.get("transport", "curl"))}),
             circuit_after=2_000,
-            progress_seconds=1.0,
             hub=NO_HUB,
         )
         return cls(context, LocalStore(folder))
