@@ -23,7 +23,7 @@ _are(
 _are(
     ErrorClass.TRANSIENT,
     """InternalError InternalFailure InternalServerError RequestTimeout RequestTimeoutException IncompleteBody
-    OperationAborted ConditionalRequestConflict ExpiredToken ExpiredTokenException TokenRefreshRequired
+    OperationAborted ConditionalRequestConflict ExpiredToken ExpiredTokenException TokenRefreshRequired 400
     ConnectionError Timeout Truncated CredentialRetrievalError KMS.KMSInternalException KMS.DependencyTimeoutException
     KMS.KeyUnavailableException""",
 )
@@ -71,6 +71,7 @@ _STATUSES = {
 # | RequestTimeTooSkewed (the worker's clock is wrong), NotImplemented| any                | invalid      |
 # | BadDigest, ETagMismatch                                           | any                | corrupt      |
 # | KMS.* that stands in no line above (denied, disabled, no such key)| any                | denied       |
+# | 400: an answer without a body, as a HEAD gets for ExpiredToken    | any                | transient    |
 # | other                                                             | 401, 403           | denied       |
 # | other                                                             | 404, 410           | not_found    |
 # | other                                                             | 412                | precondition |

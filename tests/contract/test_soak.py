@@ -1,6 +1,6 @@
 """Very many objects through the worker, from a server that checks every signature and breaks requests at random.
 
-S3SYNC_SOAK_OBJECTS=100000 pytest tests/contract/test_soak.py
+S3SYNC_SOAK_OBJECTS=100000 pytest tests/contract/test_soak.py -k right -s -o timeout=1800
 """
 
 import json

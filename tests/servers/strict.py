@@ -17,6 +17,7 @@ import random
 import socket
 import struct
 import sys
+import time
 from base64 import b64encode
 from collections import Counter
 from dataclasses import dataclass, field
@@ -38,7 +39,7 @@ FAULTS = {
     "expired_token": 0.002,
 }
 STALL_SECONDS = 0.5
-BURST_EVERY, BURST_REQUESTS = 20_000, 300  # and all requests of a burst are told to slow down
+BURST_EVERY, BURST_SECONDS = 20_000, 1.0  # after so many requests all are told to slow down, for so long
 
 DENIED, GONE, CHANGED, FINE = "denied", "gone", "changed", "fine"
 
@@ -98,6 +99,7 @@ class Held:
     target: dict[str, bytes] = field(default_factory=dict)
     writes: Counter[str] = field(default_factory=Counter)
     seen: Counter[str] = field(default_factory=Counter)
+    burst_until: float = 0.0
     began: str = field(default_factory=lambda: formatdate(usegmt=True))
 
     @classmethod
@@ -110,7 +112,9 @@ class Held:
 
     def trouble(self) -> str:
         self.seen["requests"] += 1
-        if self.seen["requests"] % BURST_EVERY < BURST_REQUESTS and self.seen["requests"] >= BURST_EVERY:
+        if self.seen["requests"] % BURST_EVERY == 0:
+            self.burst_until = time.monotonic() + BURST_SECONDS
+        if time.monotonic() < self.burst_until:
             return "slow_down"
         draw = self.chance.random()
         for name, share in FAULTS.items():

@@ -26,6 +26,7 @@ ROWS = {
         (409, "OperationAborted"),
         (409, "ConditionalRequestConflict"),
         (400, "ExpiredToken"),
+        (400, "400"),
         (403, "ExpiredTokenException"),
         (0, "ConnectionError"),
         (0, "Timeout"),
@@ -53,7 +54,6 @@ ROWS = {
     ErrorClass.INVALID: [
         (403, "RequestTimeTooSkewed"),
         (400, "InvalidRequest"),
-        (400, "400"),
         (405, "MethodNotAllowed"),
         (409, "BucketNotEmpty"),
         (416, "InvalidRange"),
