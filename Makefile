@@ -27,6 +27,10 @@ endif
 # Two workers, a whole file to one of them: a Spark session is made once a file and not once a test.
 IN_PARALLEL := -n 2 --dist loadfile
 
+# Tests of whole clusters and of killed processes take minutes: `make test-processes` has them. `MARKS=` lets the targets
+# for the other server and the other Spark take them as well.
+MARKS ?= not processes
+
 # `$(call on,SERVER)`: a test may be skipped for what the server lacks by tests/servers/capabilities.py, whose entries
 # are tested themselves, and for nothing else.
 LACKS := from tests.servers.capabilities import FLAGS, TABLE; import sys; name = sys.argv[1]; \
@@ -37,7 +41,7 @@ QUEUE_TESTS := $(addprefix tests/contract/test_,queues.py queue_troubles.py exec
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-unit test-radosgw contract-localstack test-failures test-browser test-spark40 bench bench-smoke lint format lock clean
+.PHONY: help demo test test-unit test-processes test-radosgw contract-localstack test-failures test-browser test-spark40 bench bench-smoke lint format lock clean
 
 help: ## This list
 	@echo "make TARGET [SPARK=3.5|4.0] [PYTHON=python3.11] [ARGS=...]"
@@ -48,14 +52,17 @@ demo: $(VENV)/.installed ## A whole migration on this machine, with a server of 
 
 test: $(VENV)/.installed ## The default tests, on the embedded server; under ten minutes
 	@$(PYTEST) tests/unit --forbid-skips $(ARGS)
-	@$(PYTEST) $(IN_PARALLEL) tests --ignore=tests/unit --ignore=tests/browser $(call on,embedded) $(ARGS)
+	@$(PYTEST) $(IN_PARALLEL) tests -m "$(MARKS)" --ignore=tests/unit --ignore=tests/browser $(call on,embedded) $(ARGS)
 
 test-unit: $(VENV)/.installed ## Only the unit tests: no server, no Spark, seconds
 	@$(PYTEST) tests/unit --forbid-skips $(ARGS)
 
+test-processes: $(VENV)/.installed ## Clusters, killed drivers and workers, a million keys listed, on the embedded server
+	@$(PYTEST) $(IN_PARALLEL) tests/e2e -m processes $(call on,embedded) $(ARGS)
+
 test-radosgw: $(VENV)/.installed ## The contract and e2e tests on a radosgw, which is started for them (Debian, Ubuntu)
 	@$(PY) -m tests.servers.radosgw -- \
-		$(PY) -m pytest $(IN_PARALLEL) tests/contract tests/e2e $(call on,radosgw) $(ARGS)
+		$(PY) -m pytest $(IN_PARALLEL) tests/contract tests/e2e -m "$(MARKS)" $(call on,radosgw) $(ARGS)
 
 contract-localstack: $(VENV)/.installed ## The tests of the queues on LocalStack, which is installed for them; needs Python 3.12 or later
 	@$(PY) -m tests.servers.localstack -- \
@@ -74,7 +81,8 @@ test-spark40: ## The spark and e2e tests on Spark 4.0, on the embedded server
 
 .PHONY: test-on-spark
 test-on-spark: $(VENV)/.installed
-	@$(PYTEST) $(IN_PARALLEL) tests/spark tests/e2e $(call on,embedded) $(ARGS)
+	@$(PYTEST) $(IN_PARALLEL) tests/spark tests/e2e -m "$(MARKS)" $(call on,embedded) $(ARGS)
+	@$(PYTEST) tests/e2e/test_cluster.py $(call on,embedded) $(ARGS)
 
 bench: $(VENV)/.benches ## All benchmarks, beside other tools, into docs/performance.md; half an hour on two idle cores
 	@$(PY) -m benchmarks.run --fresh $(ARGS)

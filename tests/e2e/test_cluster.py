@@ -18,6 +18,8 @@ from tests.e2e.cluster import Cluster, Shipped, ship
 from tests.e2e.planting import KEPT, holding, plant
 from tests.servers import Server
 
+pytestmark = pytest.mark.processes
+
 Fill = Callable[[str, int], dict[str, bytes]]
 
 # A server outside this process is filled object by object, so it gets fewer, and copies them too fast for a kill in the

@@ -18,6 +18,8 @@ from tests.e2e.jobs import Job
 from tests.e2e.queues import Wired
 from tests.servers.faults import Action, Fault, Faults
 
+pytestmark = pytest.mark.processes
+
 Listed = Callable[[str], dict[str, dict[str, Any]]]
 Fill = Callable[[str, int], dict[str, bytes]]
 

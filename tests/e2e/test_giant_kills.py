@@ -13,6 +13,8 @@ from tests.e2e.jobs import Job, Running
 from tests.e2e.test_kills import driver
 from tests.servers import Server
 
+pytestmark = pytest.mark.processes
+
 PARTS = 24
 OPTIONS = (
     *("--giant-threshold", "50MiB", "--multipart-threshold", "6MiB", "--part-size", "5MiB"),

@@ -9,6 +9,8 @@ import pytest
 
 from tests.e2e.jobs import Job, Running
 
+pytestmark = pytest.mark.processes
+
 Listed = Callable[[str], dict[str, dict[str, Any]]]
 Fill = Callable[[str, int], dict[str, bytes]]
 

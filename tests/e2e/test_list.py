@@ -16,6 +16,8 @@ from benchmarks.s3_server import ACCESS_KEY, REGION, SECRET_KEY, SOURCE_BUCKET, 
 from s3sync.runs.segments import SEGMENT_OBJECTS
 from tests.e2e.jobs import Ended, Job, Running
 
+pytestmark = pytest.mark.processes
+
 KEYS = 1_000_000
 PAGES = KEYS // 1000
 WORKERS = 2

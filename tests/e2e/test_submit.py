@@ -20,6 +20,8 @@ from tests.e2e.jobs import CHECKOUT
 from tests.servers import Server
 from tests.servers.faults import Action, Fault, Faults
 
+pytestmark = pytest.mark.processes
+
 OBJECTS = 60
 
 
