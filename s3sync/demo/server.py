@@ -16,7 +16,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from io import BytesIO
 from typing import Any, Self
 
@@ -33,11 +33,15 @@ try:
     from moto.s3.exceptions import MissingBucket
     from moto.utilities.utils import get_partition
     from werkzeug.serving import BaseWSGIServer, make_server
+
+    from s3sync.demo.upload_times import keep_upload_times
 except ImportError as missing:
     raise UserError("the embedded server needs moto: pip install 's3sync-spark[local]'") from missing
 
 HOST = "127.0.0.1"
 REGION = "us-east-1"
+
+keep_upload_times()
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,17 +83,6 @@ def seed(bucket: str, objects: Iterable[SeedObject]) -> int:
             stored.last_modified = item.last_modified.replace(tzinfo=None)
         stored.etag  # noqa: B018 (computed on first use, which must not be in two requests at once)
     return count
-
-
-class _TimedUpload(s3_models.FakeMultipart):
-    """Moto's own knows no time, and shows one of 2010 for each upload."""
-
-    def __init__(self, *args: Any, **more: Any) -> None:
-        super().__init__(*args, **more)
-        self.initiated = datetime.now(UTC)
-
-
-s3_models.FakeMultipart = _TimedUpload  # type: ignore[misc]
 
 
 class _Stored:
