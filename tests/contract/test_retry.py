@@ -26,6 +26,7 @@ from s3sync.runs.retry import UNKNOWN_RUN, Drain
 from s3sync.runs.unfinished import unfinished_tasks
 from tests.contract.queueing import RUN_ID, QueuedRun, access_to, queued_run
 from tests.servers import Server
+from tests.servers.capabilities import require
 from tests.servers.faults import Action, Fault, Faults
 
 
@@ -210,10 +211,9 @@ def test_messages_of_a_run_that_is_elsewhere_stay(
 
 
 def test_c4_a_source_that_changed_is_pinned_anew(make: Callable[..., QueuedRun], server: Server) -> None:
+    require(server, "copy_source_if_match")
     run = make(3)
     run.s3.put_object(Bucket=run.settings.source_bucket, Key="k/00001 +%", Body=b"another content")
-    if not server.capabilities.copy_source_if_match:
-        pytest.skip("the server ignores conditions")
     first = run.copy()
     assert first.counts.settled["changed"].objects == 1
 
