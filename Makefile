@@ -51,11 +51,11 @@ demo: $(VENV)/.installed ## A whole migration on this machine, with a server of 
 	@$(VENV)/bin/s3sync demo $(ARGS)
 
 test: $(VENV)/.installed ## The default tests, on the embedded server; under ten minutes
-	@$(PYTEST) tests/unit --forbid-skips $(ARGS)
+	@$(PYTEST) -n 2 tests/unit --forbid-skips $(ARGS)
 	@$(PYTEST) $(IN_PARALLEL) tests -m "$(MARKS)" --ignore=tests/unit --ignore=tests/browser $(call on,embedded) $(ARGS)
 
 test-unit: $(VENV)/.installed ## Only the unit tests: no server, no Spark, seconds
-	@$(PYTEST) tests/unit --forbid-skips $(ARGS)
+	@$(PYTEST) -n 2 tests/unit --forbid-skips $(ARGS)
 
 test-processes: $(VENV)/.installed ## Clusters, killed drivers and workers, a million keys listed, on the embedded server
 	@$(PYTEST) $(IN_PARALLEL) tests/e2e -m processes $(call on,embedded) $(ARGS)

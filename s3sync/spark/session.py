@@ -15,6 +15,8 @@ from s3sync.spark.java import SHORT_JAVA, provide_java
 REQUIRED = {
     "spark.speculation": "false",  # a copy is an effect: it must not run twice at the same time (C3)
     "spark.python.worker.memory": "128m",  # above it, a worker hands on what it collects for others (C11)
+    # Also the pool of Arrow's C++ code, which `runs.worker_memory` comes too late for (C11).
+    "spark.executorEnv.ARROW_DEFAULT_MEMORY_POOL": "system",
     "spark.ui.showConsoleProgress": "false",
     "spark.python.worker.reuse": "true",  # clients and connections live in the worker process
 }

@@ -15,7 +15,7 @@ from s3sync.config.model import Config
 from s3sync.model.health import Health, Symptom, ok, problem, warning
 from s3sync.spark.session import open_session
 
-PACKAGES = ("boto3", "numpy", "pandas", "pyarrow", "pycurl")
+PACKAGES = ("boto3", "numpy", "pyarrow", "pycurl", "xxhash")
 TASKS_A_CORE = 4
 PYTHON_LEAST = (3, 11)
 SKEW_SECONDS = 30.0

@@ -2,6 +2,11 @@
 
 import subprocess
 import sys
+from pathlib import Path
+
+import s3sync
+
+SPARK = Path(s3sync.__file__).parent / "spark"
 
 SCRIPT = """
 import sys
@@ -25,6 +30,12 @@ def loaded(spared: bool) -> list[str]:
 
 def test_pandas_is_not_loaded_and_can_be_all_the_same() -> None:
     assert loaded(spared=True) == ["False", "system"]
+
+
+def test_no_module_of_a_task_loads_pandas() -> None:
+    modules = sorted(f"s3sync.spark.{path.stem}" for path in SPARK.glob("[a-z]*.py"))
+    script = f"import sys, {', '.join(modules)}; sys.exit('pandas' in sys.modules)"
+    subprocess.run([sys.executable, "-c", script], check=True)
 
 
 def test_pyarrow_loads_pandas_by_itself() -> None:
