@@ -19,7 +19,7 @@ import socket
 import threading
 from collections import Counter
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
@@ -27,6 +27,7 @@ from s3sync.model.hot_prefixes import hottest, merge
 from s3sync.planning.rate import RateShares, TokenBucket
 
 MESSAGE_MAX_BYTES = 64 * 1024
+END_SECONDS = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,12 +87,24 @@ class Hub:
         server = asyncio.run_coroutine_threadsafe(
             asyncio.start_server(self._serve, self._host, 0, limit=MESSAGE_MAX_BYTES), self._loop
         ).result()
+        self._server = server
         self._port = server.sockets[0].getsockname()[1]
         return self
 
     def __exit__(self, *_: object) -> None:
+        with suppress(TimeoutError):
+            asyncio.run_coroutine_threadsafe(self._hang_up(), self._loop).result(END_SECONDS)
         self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(5)
+        self._thread.join(END_SECONDS)
+        if not self._thread.is_alive():
+            self._loop.close()
+
+    async def _hang_up(self) -> None:
+        self._server.close()
+        lines = asyncio.all_tasks() - {asyncio.current_task()}
+        for line in lines:
+            line.cancel()
+        await asyncio.gather(*lines, return_exceptions=True)
 
     @property
     def address(self) -> HubAddress:
@@ -124,8 +137,8 @@ class Hub:
         )
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        told = self._moved
-        with suppress(ConnectionError, ValueError, KeyError, TypeError, asyncio.IncompleteReadError):
+        with closing(writer), suppress(ConnectionError, ValueError, KeyError, TypeError, asyncio.IncompleteReadError):
+            told = self._moved
             while line := await reader.readline():
                 message = json.loads(line)
                 if not secrets.compare_digest(str(message.pop("token")), self._token):
@@ -136,7 +149,6 @@ class Hub:
                 answer = {"stop": self._stop.is_set(), "moves": moves, "share": share}
                 writer.write(json.dumps(answer).encode() + b"\n")
                 await writer.drain()
-        writer.close()
 
     def _share(self, rate: dict[str, Any] | None) -> float | None:
         if rate is None or self._shares is None:

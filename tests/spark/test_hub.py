@@ -1,8 +1,11 @@
 """Workers report to the driver and hear whether to go on; a hub that is gone stops nobody."""
 
+import socket
 import time
 from collections import Counter
 from dataclasses import replace
+
+import pytest
 
 from s3sync.planning.rate import RateShares, TokenBucket
 from s3sync.runs.hub import Hub, HubClient, Progress, Report
@@ -58,6 +61,8 @@ def test_a_hub_that_is_gone_stops_nobody_and_one_that_comes_back_is_found() -> N
         assert not client.report(Report("b1", "a", settled=2))
         assert hub.progress().settled == 2
     assert not HubClient(hub.address, timeout_seconds=0.5).report(Report("b1", "a", settled=3))
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection((hub.address.host, hub.address.port), timeout=5)
 
 
 def test_the_token_is_not_shown() -> None:
