@@ -17,12 +17,14 @@ from s3sync.model.limits import (
     COPY_OBJECT_MAX_BYTES,
     LIST_PAGE_KEYS,
     MIB,
+    OBJECT_MAX_BYTES,
     PART_MAX_BYTES,
     PART_MIN_BYTES,
     PARTS_MAX,
 )
 from s3sync.model.task import Action, Method
 from s3sync.planning.filters import STANDARD
+from s3sync.planning.giants import GiantRule
 from s3sync.planning.parts import RELAY_PART_BYTES
 
 WRITES = frozenset(
@@ -33,16 +35,20 @@ WRITES = frozenset(
         "UploadPart",
         "UploadPartCopy",
         "CompleteMultipartUpload",
+        "ListMultipartUploads",
         "ListObjectsV2",
     }
 )
+
+NO_GIANTS = GiantRule(OBJECT_MAX_BYTES + 1)
 
 Counts = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
 class CostOptions:
-    """What the number of requests depends on. `target_storage_class` None: each copy keeps the source's."""
+    """What the number of requests depends on. `target_storage_class` None: each copy keeps the source's. `giants`: see
+    `planning.giants`."""
 
     part_size_bytes: int = 512 * MIB
     multipart_threshold_bytes: int = COPY_OBJECT_MAX_BYTES
@@ -50,9 +56,10 @@ class CostOptions:
     tags: bool = True
     looks_first: bool = False
     target_storage_class: str | None = None
+    giants: GiantRule = NO_GIANTS
 
     @classmethod
-    def of(cls, config: Config) -> "CostOptions":
+    def of(cls, config: Config, giants: GiantRule) -> "CostOptions":
         copy = config.copy
         return cls(
             copy.part_size_bytes,
@@ -60,6 +67,7 @@ class CostOptions:
             copy.preserve_etags,
             copy.tags,
             target_storage_class=config.target.storage_class,
+            giants=giants,
         )
 
 
@@ -102,18 +110,19 @@ def estimate(plan: pa.Table, options: CostOptions) -> Estimate:
     | copy_object    |                                            | CopyObject                                      |
     | multipart_copy | HeadObject, GetObjectTagging (with tags)   | CreateMultipartUpload, UploadPartCopy a part,   |
     |                |                                            | CompleteMultipartUpload                         |
-    | , boundaries   | HeadObject for the first part's size       |                                                 |
-    | kept           |                                            |                                                 |
+    | , of parts     | HeadObject for the first part's size       |                                                 |
     | relay, small   | GetObject, GetObjectTagging (with tags)    | PutObject                                       |
     | relay, large   | HeadObject, GetObject a part,              | CreateMultipartUpload, UploadPart a part,       |
     |                | GetObjectTagging (with tags)               | CompleteMultipartUpload                         |
     | , no size or   | HeadObject                                 |                                                 |
     | ETag is known  |                                            |                                                 |
+    | a giant, also  | HeadObject of the target                   | ListMultipartUploads                            |
+    | , of parts     | HeadObject a part (with preserve_etags)    |                                                 |
     | any            | HeadObject (with looks_first)              |                                                 |
 
-    A relay is large above a part: `part_size_bytes`, RELAY_PART_BYTES at most. Boundaries are kept with preserve_etags,
-    and by a large relay, where the ETag shows parts, whose number is the ETag's. Where the parts are not alike, which
-    no listing shows, one HeadObject a part comes on top.
+    A relay is large above a part: `part_size_bytes`, RELAY_PART_BYTES at most. What is copied by parts keeps the
+    boundaries of a source whose ETag shows parts: their number is the ETag's. Where they are not alike, which no
+    listing shows, one HeadObject a part comes on top, or parts of our own.
     """
     work = plan.filter(pc.equal(plan["action"], str(Action.COPY)))
     source_class = pc.fill_null(work["storage_class"], STANDARD)
@@ -133,18 +142,21 @@ def estimate(plan: pa.Table, options: CostOptions) -> Estimate:
 def _operations(rows: pa.Table, options: CostOptions) -> Counter[str]:
     method = rows["method"]
     size = pc.fill_null(rows["size"], 0).to_numpy()
-    is_relay = _mask(method, Method.RELAY)
-    relay_part_bytes = min(options.part_size_bytes, RELAY_PART_BYTES)
-    keeps_parts = _parts_shown(rows["etag"]) if options.preserve_etags or is_relay.any() else np.zeros_like(size)
-    is_large = is_relay & (size > relay_part_bytes)
-    shown = np.where(is_large | options.preserve_etags, keeps_parts, 0)
-    own_parts = np.where(is_relay, part_counts(size, relay_part_bytes), part_counts(size, options.part_size_bytes))
+    is_relay, by_parts = _mask(method, Method.RELAY), _mask(method, Method.MULTIPART_COPY)
+    part_bytes = min(options.part_size_bytes, RELAY_PART_BYTES)
+    by_parts |= is_relay & (size > part_bytes)
+    may_keep = by_parts | (is_relay & options.preserve_etags)
+    shown = np.where(may_keep, _parts_shown(rows["etag"]), 0) if may_keep.any() else np.zeros_like(size)
+    in_parts = by_parts | (shown > 0)
+    own_parts = np.where(is_relay, part_counts(size, part_bytes), part_counts(size, options.part_size_bytes))
     parts = np.where(shown > 0, shown, own_parts)
-    in_parts = _mask(method, Method.MULTIPART_COPY) | is_large | (is_relay & (shown > 0))
     relayed, copied = in_parts & is_relay, in_parts & ~is_relay
     small = is_relay & ~in_parts
     unknown = small & (pc.is_null(rows["size"]).to_numpy() | pc.is_null(rows["etag"]).to_numpy())
-    heads = in_parts.sum() + (in_parts & (shown > 1)).sum() + unknown.sum()
+    giant: npt.NDArray[np.bool_] = options.giants.mask(rows).to_numpy()
+    heads = in_parts.sum() + (in_parts & (shown > 1)).sum() + unknown.sum() + giant.sum()
+    if options.preserve_etags:
+        heads += shown[giant & (shown > 1)].sum()
     return Counter(
         CopyObject=int(_mask(method, Method.COPY_OBJECT).sum()),
         HeadObject=int(heads + options.looks_first * rows.num_rows),
@@ -155,6 +167,7 @@ def _operations(rows: pa.Table, options: CostOptions) -> Counter[str]:
         UploadPart=int(parts[relayed].sum()),
         PutObject=int(small.sum()),
         CompleteMultipartUpload=int(in_parts.sum()),
+        ListMultipartUploads=int(giant.sum()),
     )
 
 

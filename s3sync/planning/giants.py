@@ -49,14 +49,19 @@ class GiantRule:
         """Where there are very many, the smaller ones are left to ordinary batches: half of all tasks may be giants."""
         return cls(max(copy.giant_threshold_bytes, -(-2 * estimated_bytes // TASKS_MAX)), copy.preserve_etags)
 
-    def separate(self, plan: pa.Table) -> tuple[pa.Table, pa.Table]:
-        """The giants, and the other rows (schema `model.tables.PLAN`)."""
+    def mask(self, plan: pa.Table) -> pa.ChunkedArray:
+        """Which rows are giants (schema `model.tables.PLAN`)."""
         by_parts = pc.is_in(plan["method"], pa.array([str(Method.MULTIPART_COPY), str(Method.RELAY)]))
         is_giant = pc.and_(by_parts, pc.fill_null(pc.greater_equal(plan["size"], self.threshold_bytes), False))
         if self.preserve_etags:
             is_plain = pc.fill_null(pc.match_substring_regex(plan["etag"], _PLAIN), False)
             keeps = pc.and_(is_plain, pc.fill_null(pc.less_equal(plan["size"], COPY_OBJECT_MAX_BYTES), False))
             is_giant = pc.and_(is_giant, pc.invert(keeps))
+        return is_giant
+
+    def separate(self, plan: pa.Table) -> tuple[pa.Table, pa.Table]:
+        """The giants, and the other rows."""
+        is_giant = self.mask(plan)
         if not pc.any(is_giant).as_py():
             return plan.slice(0, 0), plan
         return plan.filter(is_giant), plan.filter(pc.invert(is_giant))

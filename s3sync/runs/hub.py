@@ -137,7 +137,9 @@ class Hub:
         )
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with closing(writer), suppress(ConnectionError, ValueError, KeyError, TypeError, asyncio.IncompleteReadError):
+        # A cancelled task of a stream is shown as a fault (until Python 3.12); this one just ends.
+        ends = (asyncio.CancelledError, asyncio.IncompleteReadError, ConnectionError, ValueError, KeyError, TypeError)
+        with closing(writer), suppress(*ends):
             told = self._moved
             while line := await reader.readline():
                 message = json.loads(line)

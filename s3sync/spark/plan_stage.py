@@ -40,14 +40,15 @@ def _plan_job(run: RunContext, sources: Sources) -> PlanJob:
     config = run.config
     limits = BatchLimits(config.plan.batch_objects, config.plan.batch_size_bytes)
     limits = limits.widened(sources.estimated_rows, sources.estimated_bytes)
+    giants = GiantRule.of(config.copy, sources.estimated_bytes)
     cores = run.spark.sparkContext.defaultParallelism
     return PlanJob(
         read=_read_job(run, sources),
         write=WriteJob(
             resolve=ResolveOptions.of(config, target_hides_md5=_target_hides_md5(run), is_relayed=run.is_relayed),
             limits=limits,
-            giants=GiantRule.of(config.copy, sources.estimated_bytes),
-            cost=CostOptions.of(config),
+            giants=giants,
+            cost=CostOptions.of(config, giants),
             work_access=config.access.work,
             store_uri=config.run.work_uri,
             run_id=run.folder.run_id,

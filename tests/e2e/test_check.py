@@ -72,8 +72,9 @@ def wait_a_second() -> None:
         pass
 
 
-def test_mode_check_of_migrate_fills_the_dead_letter_queue_and_retry_empties_it(
-    job: Job, wired: Wired, s3: Any, bucket_factory: Factory, listed: Listed
+@pytest.mark.parametrize(("script", "asked"), [("migrate.py", ["--mode", "check"]), ("check.py", ["--requeue"])])
+def test_a_check_fills_the_dead_letter_queue_and_retry_empties_it(
+    job: Job, wired: Wired, s3: Any, bucket_factory: Factory, listed: Listed, script: str, asked: list[str]
 ) -> None:
     """C8."""
     pair = Pair(s3, bucket_factory(), bucket_factory())
@@ -81,7 +82,7 @@ def test_mode_check_of_migrate_fills_the_dead_letter_queue_and_retry_empties_it(
         pair.put(f"{n:02d} +%", b"body %d" % n, *((pair.source,) if n < 20 else ()))
     pair.put("extra", b"x", pair.target)
 
-    checked = check(job, "-s", pair.source, "-t", pair.target, "--mode", "check", *wired.options, script="migrate.py")
+    checked = check(job, "-s", pair.source, "-t", pair.target, *asked, *wired.options, script=script)
 
     assert checked.code == 4, checked.output
     assert "Sent 20 findings to" in checked.output

@@ -25,6 +25,7 @@ from tests.conftest import drop_bucket
 from tests.inventories import put_inventory
 from tests.servers import Server
 from tests.servers.faults import Action, Fault, Faults
+from tests.spark.workplace import Workplace
 
 FORMATS = ("parquet", "csv", "jsonl")
 
@@ -255,18 +256,21 @@ def test_what_cannot_be_listed_is_refused_in_plain_words(lists: Lists, place: st
 
 
 def test_a_hint_may_be_wrong_and_costs_only_time(
-    lists: Lists, s3: Any, home: str, odd: str, many: tuple[str, list[str]]
+    lists: Lists, workplace: Workplace, s3: Any, home: str, odd: str, many: tuple[str, list[str]]
 ) -> None:
-    """A previous listing, one of another bucket, an old inventory, and what the last listing left by itself."""
+    """A previous listing, one of another bucket, a run that listed, an old inventory, and what the last listing left by
+    itself."""
     bucket, keys = many
+    planned = workplace.plan("-s", bucket, "-t", home)
+    assert planned.folder is not None, planned.error
     first = lists.run(f"s3://{bucket}")
     assert lists.run(f"s3://{odd}", to="odd").code == EXIT_DONE
     long_ago = datetime(2020, 1, 1, tzinfo=UTC)
     rows = [InventoryObject(key.replace("hot", "hit"), 1, "0" * 32, long_ago) for key in keys]
     inventory = put_inventory(s3, rows, bucket, home)
-    hints = [(), ("--hint", str(first.folder)), ("--hint", str(lists.home / "odd")), ("--hint", inventory)]
+    hints = [None, first.folder, lists.home / "odd", planned.folder, planned.folder / "listing-source", inventory]
     for number, hint in enumerate(hints):
-        ended = lists.run(f"s3://{bucket}", *hint, to=f"hinted-{number}")
+        ended = lists.run(f"s3://{bucket}", *(("--hint", str(hint)) if hint else ()), to=f"hinted-{number}")
         assert ended.code == EXIT_DONE, ended.error
         assert ended.keys() == keys
         ended.assert_proved(len(keys))

@@ -1,6 +1,7 @@
 """Requests by kind for each way of copying (C6), and what they cost by a table of prices."""
 
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from s3sync.errors import ConfigError
 from s3sync.model.limits import GIB, MIB, OBJECT_MAX_BYTES
 from s3sync.model.tables import PLAN
 from s3sync.planning.cost import CostOptions, Estimate, estimate, listing, part_counts
+from s3sync.planning.giants import GiantRule
 from s3sync.planning.parts import layout
 from s3sync.planning.prices import ClassPrices, Prices, bill, load_prices
 
@@ -31,6 +33,7 @@ def plan_of(*rows: dict) -> pa.Table:
 
 PARTS_COPY = {"method": "multipart_copy", "size": 950 * MIB}
 RELAY = {"method": "relay", "size": 950 * MIB}
+GIANT = CostOptions(100 * MIB, tags=False, giants=GiantRule(950 * MIB))
 OPENED = {"CreateMultipartUpload": 1, "CompleteMultipartUpload": 1}
 
 
@@ -50,7 +53,7 @@ OPENED = {"CreateMultipartUpload": 1, "CompleteMultipartUpload": 1}
         (
             PARTS_COPY | {"etag": THREE},
             CostOptions(100 * MIB),
-            {"HeadObject": 1, "GetObjectTagging": 1, "UploadPartCopy": 10} | OPENED,
+            {"HeadObject": 2, "GetObjectTagging": 1, "UploadPartCopy": 3} | OPENED,
         ),
         (
             PARTS_COPY | {"size": 20_000 * 100 * MIB},
@@ -76,6 +79,17 @@ OPENED = {"CreateMultipartUpload": 1, "CompleteMultipartUpload": 1}
         ),
         (RELAY | {"size": None}, CostOptions(tags=False), {"HeadObject": 1, "GetObject": 1, "PutObject": 1}),
         (RELAY | {"size": 5, "etag": None}, CostOptions(tags=False), {"HeadObject": 1, "GetObject": 1, "PutObject": 1}),
+        (PARTS_COPY, GIANT, {"HeadObject": 2, "ListMultipartUploads": 1, "UploadPartCopy": 10} | OPENED),
+        (
+            PARTS_COPY | {"etag": THREE},
+            GIANT,
+            {"HeadObject": 3, "ListMultipartUploads": 1, "UploadPartCopy": 3} | OPENED,
+        ),
+        (
+            RELAY | {"etag": THREE},
+            replace(GIANT, preserve_etags=True),
+            {"HeadObject": 6, "ListMultipartUploads": 1, "GetObject": 3, "UploadPart": 3} | OPENED,
+        ),
         ({}, CostOptions(looks_first=True), {"CopyObject": 1, "HeadObject": 1}),
     ],
 )
@@ -116,7 +130,8 @@ def test_listing_pages(keys, pages):
 
 def test_options_come_from_the_configuration():
     config = Config(target=TargetConfig(storage_class="GLACIER_IR"), copy=CopyConfig(tags=False, part_size_bytes=7))
-    assert CostOptions.of(config) == CostOptions(7, tags=False, target_storage_class="GLACIER_IR")
+    wanted = CostOptions(7, tags=False, target_storage_class="GLACIER_IR", giants=GiantRule(9))
+    assert CostOptions.of(config, GiantRule(9)) == wanted
 
 
 def test_the_bill():
