@@ -16,7 +16,7 @@ from s3sync.model.limits import KIB, MIB
 from s3sync.planning.key_hashes import Hashes
 
 READ_ROWS = 200_000  # for a task that reads to be worth its start
-PORTION_ROWS = 500  # for a portion to be worth its own message
+BLOCK_ROWS = 8_000  # from one reader to one partition, for a block of the shuffle to be worth its keep
 HELD_BYTES = 8 * MIB  # of portions that partitionBy holds back in a worker before it hands them on
 HELD_PORTIONS_MAX = 1_000  # it holds ten a partition, and looks at the worker's memory after each thousand
 PIECE_BYTES = (4 * MIB, 64 * MIB)  # at least and at most, of rows that are divided at a time
@@ -44,8 +44,9 @@ Portion: TypeAlias = tuple[int, bytes | ReadCounts]
 
 
 def read_tasks(files: int, estimated_rows: int, partitions: int, parallelism: int) -> int:
-    """How many tasks read so many files: few enough that each has work worth its start and its portions' messages."""
-    worth = -(-estimated_rows // max(READ_ROWS, partitions * PORTION_ROWS))
+    """How many tasks read so many files: few enough that each is worth its start, and each of the blocks that it makes,
+    one a partition, is worth its keep. Blocks of some hundred rows took Spark a fifth of a check of 10 million keys."""
+    worth = -(-estimated_rows // max(READ_ROWS, partitions * BLOCK_ROWS))
     return max(1, min(files, max(worth, 2 * parallelism)))
 
 

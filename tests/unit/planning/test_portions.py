@@ -77,10 +77,12 @@ def test_c11_pieces_keep_all_rows_and_are_bounded(sizes):
     [
         (0, 0, 1, 2, 1),
         (1, 10_000_000, 222, 2, 1),
-        (20, 10_000_000, 222, 2, 20),  # files of half a million rows: one a task
+        (20, 10_000_000, 22, 2, 20),  # files of half a million rows: one a task
+        (20, 10_000_000, 222, 2, 6),  # ... but not for ten times as many partitions
         (1_000, 1_000_000, 22, 2, 5),  # small files together, to be worth a task
         (1_000, 1_000_000, 22, 64, 128),  # but enough for all cores
-        (100_000, 10**10, 50_000, 100, 400),  # portions of 500 rows at least
+        (100_000, 10**10, 50_000, 2, 25),  # blocks of 8,000 rows at least
+        (100_000, 10**10, 50_000, 100, 200),
     ],
 )
 def test_read_tasks(files, rows, partitions, parallelism, tasks):
