@@ -4,6 +4,7 @@ The server is the benchmarks' own: it has a million keys in a second, and answer
 """
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -45,7 +46,7 @@ def lists(tmp_path: Path, big: S3Server) -> Job:
 
 
 def arguments(job: Job) -> list[str]:
-    return ["list", f"s3://{SOURCE_BUCKET}", "-o", str(job.folder / "listing")]
+    return ["list", f"s3://{SOURCE_BUCKET}", "-o", str(job.folder / "listing"), "--progress-interval", "1s"]
 
 
 def segments(job: Job) -> list[Path]:
@@ -71,6 +72,11 @@ def assert_whole(job: Job, ended: Ended) -> dict[str, Any]:
     assert sorted(found.to_pylist()) == list(keys_of(OPTIONS))
     assert f"{KEYS:,} objects" in ended.output
     return manifest
+
+
+def shown(ended: Ended) -> list[int]:
+    """The numbers of objects that were shown while it ran."""
+    return [int(each.replace(",", "")) for each in re.findall(r"^Listing: ([0-9,]+) objects, ", ended.output, re.M)]
 
 
 def calls(big: S3Server) -> int:
@@ -111,4 +117,5 @@ def test_c5_a_killed_worker_costs_one_task_and_no_key(lists: Job, big: S3Server)
         running.kill(running.copying_worker())
         ended = running.wait()
     assert_whole(lists, ended)
+    assert len({count for count in shown(ended) if 0 < count < KEYS}) >= 3
     assert calls(big) <= 1.1 * PAGES + 3 * SEGMENT_OBJECTS / 1000 + 64
