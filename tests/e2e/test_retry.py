@@ -4,9 +4,12 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+from s3sync.model import etag as etags
 from tests.e2e.jobs import Job
 from tests.e2e.queues import Wired
 from tests.servers.faults import Action, Fault, Faults
+from tests.spark.test_copying import put_in_parts
+from tests.spark.test_giants import SIZES, SMALL
 
 Listed = Callable[[str], dict[str, dict[str, Any]]]
 Fill = Callable[[str, int], dict[str, bytes]]
@@ -17,15 +20,19 @@ def denied(times: int) -> Fault:
 
 
 def test_c1_migrate_then_retry(
-    job: Job, wired: Wired, faults: Faults, bucket_factory: Callable[..., str], fill: Fill, listed: Listed
+    job: Job, s3: Any, wired: Wired, faults: Faults, bucket_factory: Callable[..., str], fill: Fill, listed: Listed
 ) -> None:
+    """One of them a giant: many tasks failed to copy it, one copies it again."""
     source, target = bucket_factory(), bucket_factory()
-    bodies = fill(source, 400)
-    faults.add(denied(150))
-    first = job.run("-s", source, "-t", target, "-b", "20", *wired.options)
+    bodies = {**fill(source, 399), "giant": b""}
+    etag = put_in_parts(s3, source, "giant", SIZES)
+    faults.add(denied(149))
+    faults.add(Fault(Action.DENIED, operation="UploadPartCopy", times=1))
+    first = job.run("-s", source, "-t", target, "-b", "20", *SMALL, *wired.options)
     assert first.code == 3, first.output
     assert "Sent to the queues: 150" in first.output, first.output
     assert job.summary()["statuses"]["failed"]["objects"] == 150
+    assert list(job.run_folder().glob("uploads/*"))
 
     second = job.run(*wired.options, "--visibility", "10s", script="retry.py")
 
@@ -34,6 +41,8 @@ def test_c1_migrate_then_retry(
     summary = job.summary()
     assert (summary["state"], summary["exit_code"]) == ("complete", 0)
     assert summary["statuses"]["copied"]["objects"] == 400
+    assert etags.bare(listed(target)["giant"]["ETag"]) == etag
+    assert not s3.list_multipart_uploads(Bucket=target).get("Uploads")
     assert wired.left == 0
 
 
