@@ -1,7 +1,6 @@
 """libcurl's handles: what one is set up for, what goes through it, and those of a kind that are free."""
 
 import os
-from collections.abc import Callable
 from dataclasses import dataclass
 from io import BytesIO
 from typing import BinaryIO
@@ -40,7 +39,7 @@ class Lane:
 class Exchange:
     """A handle and what goes through it."""
 
-    __slots__ = ("began", "body", "handle", "headers", "lane", "request", "whole")
+    __slots__ = ("began", "body", "handle", "headers", "lane", "request", "stream", "whole")
 
     def __init__(self) -> None:
         self.handle = pycurl.Curl()
@@ -48,6 +47,7 @@ class Exchange:
         self.headers: list[bytes] = []
         self.body: list[bytes] = []
         self.whole: BytesIO | None = None
+        self.stream: BinaryIO | None = None
         self.lane: Lane
         self.request: Request
         self.began = 0.0
@@ -61,9 +61,7 @@ class Exchange:
         self.handle.setopt(pycurl.WRITEFUNCTION, self.whole.write)
 
     def give_body(self, body: bytes | BinaryIO) -> None:
-        stream, size_bytes = _stream(body)
-        self.handle.setopt(pycurl.READFUNCTION, stream.read)
-        self.handle.setopt(pycurl.SEEKFUNCTION, _rewinder(stream))
+        self.stream, size_bytes = _stream(body)
         self.handle.setopt(pycurl.INFILESIZE_LARGE, size_bytes)
 
     def end(self) -> tuple[bytes, bytes]:
@@ -74,11 +72,19 @@ class Exchange:
         if self.whole is not None:
             body, self.whole = self.whole.getvalue(), None
             self.handle.setopt(pycurl.WRITEFUNCTION, self.body.append)
-        if self.lane.shape.has_body:
-            self.handle.setopt(pycurl.READFUNCTION, _nothing)
-            self.handle.setopt(pycurl.SEEKFUNCTION, _nowhere)
+        self.stream = None
         del self.request
         return headers, body
+
+    def _read(self, most: int) -> bytes:
+        return b"" if self.stream is None else self.stream.read(most)
+
+    def _seek(self, offset: int, whence: int) -> int:
+        """For libcurl, which begins anew where a kept connection turns out to be dead."""
+        if self.stream is None:
+            return int(pycurl.SEEKFUNC_FAIL)
+        self.stream.seek(offset, whence)
+        return int(pycurl.SEEKFUNC_OK)
 
     def _set_up(self, shape: Shape) -> None:
         handle = self.handle
@@ -100,6 +106,8 @@ class Exchange:
             handle.setopt(pycurl.NOBODY, 1)
         elif shape.has_body:
             handle.setopt(pycurl.UPLOAD, 1)
+            handle.setopt(pycurl.READFUNCTION, self._read)
+            handle.setopt(pycurl.SEEKFUNCTION, self._seek)
             handle.setopt(pycurl.CUSTOMREQUEST, shape.method)
         elif shape.method != "GET":
             handle.setopt(pycurl.CUSTOMREQUEST, shape.method)
@@ -112,21 +120,3 @@ def _stream(body: bytes | BinaryIO) -> tuple[BinaryIO, int]:
     size_bytes = body.seek(0, os.SEEK_END)
     body.seek(0)
     return body, size_bytes
-
-
-def _nothing(_most: int) -> bytes:
-    return b""
-
-
-def _nowhere(_offset: int, _whence: int) -> int:
-    return int(pycurl.SEEKFUNC_FAIL)
-
-
-def _rewinder(stream: BinaryIO) -> Callable[[int, int], int]:
-    """For libcurl, which begins anew where a kept connection turns out to be dead."""
-
-    def seek(offset: int, whence: int) -> int:
-        stream.seek(offset, whence)
-        return int(pycurl.SEEKFUNC_OK)
-
-    return seek

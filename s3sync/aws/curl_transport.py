@@ -10,17 +10,18 @@ from collections.abc import Sequence
 import pycurl
 from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, PartialCredentialsError
 
-from s3sync.aws.copy_form import CopyForm
 from s3sync.aws.curl_handles import Exchange, Lane, Shape
 from s3sync.aws.endpoints import Endpoint, Endpoints
 from s3sync.aws.http_text import MalformedRequest
 from s3sync.aws.messages import one_line
 from s3sync.aws.pumps import pump_for
+from s3sync.aws.quick_form import QUICK, QuickForm
 from s3sync.aws.sigv4 import EMPTY_SHA256, UNSIGNED, Signer
 from s3sync.aws.transport import Reply, Request, Side
 from s3sync.aws.wire import reply_of, wire_of
 from s3sync.config.model import Access
 from s3sync.errors import S3SyncError
+from s3sync.model.limits import KIB
 
 # No timeout cuts a request that is merely large (C9): what is watched is silence, and S3 is silent while it copies.
 SILENCE_SECONDS = 60
@@ -32,8 +33,9 @@ _ONCE = frozenset({"CreateMultipartUpload"})
 # A handle that is set up for another shape costs as much as a small request: so a relay, which reads as often as it
 # writes, has handles for both.
 HANDLES_A_REQUEST = 2
-# A body is put together as it comes: a list of pieces that is joined in the end needs its memory twice.
+# A large body is put together as it comes: a list of pieces that is joined in the end needs its memory twice.
 _BODIES = frozenset({"GetObject"})
+SMALL_BODY_BYTES = 16 * KIB
 
 _OWN_CODES = {pycurl.E_OPERATION_TIMEDOUT: "Timeout", pycurl.E_PARTIAL_FILE: "Truncated"}
 
@@ -56,7 +58,7 @@ class CurlTransport:
         self._pump = pump_for(capacity)
         self._lanes: dict[Shape, Lane] = {}
         self._lane_of: dict[tuple[Side, str, str, bool], Lane] = {}
-        self._copies: dict[tuple[str, ...], tuple[CopyForm, Lane] | None] = {}
+        self._quick: dict[tuple[str, ...], tuple[QuickForm, Lane] | None] = {}
         self._made = 0
         self._refused: list[Reply] = []
 
@@ -66,7 +68,7 @@ class CurlTransport:
 
     def submit(self, request: Request) -> None:
         try:
-            if request.operation != "CopyObject" or not self._submit_copy(request):
+            if request.operation not in QUICK or not self._submit_quick(request):
                 self._submit_any(request)
         except MalformedRequest as error:
             self._refuse(request, "InvalidParameters", error)
@@ -80,25 +82,28 @@ class CurlTransport:
     def _refuse(self, request: Request, code: str, error: Exception) -> None:
         self._refused.append(Reply(request, 0, code, one_line(str(error))))
 
-    def _submit_copy(self, request: Request) -> bool:
-        """True where the quick way was open; see `copy_form`."""
-        params = request.params
-        kind = (request.side, params["Bucket"], *params)
-        if kind not in self._copies:
-            self._copies[kind] = self._copy_form(request)
-        quick = self._copies[kind]
+    def _submit_quick(self, request: Request) -> bool:
+        """True where the quick way was open; see `quick_form`."""
+        params, operation = request.params, request.operation
+        kind = (request.side, operation, params["Bucket"], *params)
+        if kind not in self._quick:
+            self._quick[kind] = self._quick_form(request)
+        quick = self._quick[kind]
         filled = quick[0].fill(params) if quick is not None else None
         if quick is None or filled is None:
             return False
         exchange = self._exchange(quick[1])
         exchange.request = request
+        if _is_large_body(request):
+            exchange.take_body()
         self._send(exchange, quick[0].endpoint.origin + filled[0], filled[1])
         return True
 
-    def _copy_form(self, request: Request) -> tuple[CopyForm, Lane] | None:
+    def _quick_form(self, request: Request) -> tuple[QuickForm, Lane] | None:
         endpoint = self._endpoints[request.side].of(request.params["Bucket"])
-        form = CopyForm.of(list(request.params), endpoint, self._signer(request.side, endpoint))
-        return (form, self._lane(request, "PUT", has_body=False)) if form is not None else None
+        signer = self._signer(request.side, endpoint)
+        form = QuickForm.of(request.operation, list(request.params), endpoint, signer)
+        return (form, self._lane(request, form.method, has_body=False)) if form is not None else None
 
     def _submit_any(self, request: Request) -> None:
         wire = wire_of(request)
@@ -110,7 +115,7 @@ class CurlTransport:
         signed = signer.sign(wire.method, path, wire.query, headers, UNSIGNED if wire.body else EMPTY_SHA256)
         exchange = self._exchange(lane)
         exchange.request = request
-        if request.operation in _BODIES:
+        if _is_large_body(request):
             exchange.take_body()
         if wire.body is not None:
             exchange.give_body(wire.body)
@@ -177,4 +182,8 @@ class CurlTransport:
         self._pump.close()
         self._lanes.clear()
         self._lane_of.clear()
-        self._copies.clear()
+        self._quick.clear()
+
+
+def _is_large_body(request: Request) -> bool:
+    return request.operation in _BODIES and not 0 < request.memory_bytes <= SMALL_BODY_BYTES

@@ -93,7 +93,9 @@ class Signer:
         if second.token:
             every.append(("x-amz-security-token", second.token))
         every.sort()
-        lines = "\n".join([f"{name}:{_trimmed(value)}" for name, value in every])
+        lines = "\n".join([f"{name}:{value}" for name, value in every])
+        if ": " in lines or "  " in lines or " \n" in lines or lines[-1:] == " ":
+            lines = "\n".join([f"{name}:{_trimmed(value)}" for name, value in every])
         names = ";".join([name for name, _ in every])
         canonical = f"{method}\n{path}\n{query}\n{lines}\n\n{names}\n{payload_sha256}"
         sent = [f"{name}: {value}" for name, value in every]

@@ -1,6 +1,6 @@
 """From a request's parameters to what goes over the wire, and from the answer back to boto3's names.
 
-CopyObject (see `copy_form` too), a page of a listing and the bodies of a relay are written out here, as they come by
+CopyObject (see `quick_form` too), a page of a listing and the bodies of a relay are written out here, as they come by
 the million. All other operations go through botocore's own serializer and parser, so that names and formats are boto3's
 by construction.
 """
@@ -18,10 +18,10 @@ from botocore.model import OperationModel
 from botocore.parsers import ResponseParserError, create_parser
 from botocore.serialize import create_serializer
 
-from s3sync.aws import copy_form, object_wire
-from s3sync.aws.copy_form import copy_source
+from s3sync.aws import object_wire, quick_form
 from s3sync.aws.http_text import MalformedRequest, Wire, header_map, header_value
 from s3sync.aws.messages import one_line
+from s3sync.aws.quick_form import copy_source
 from s3sync.aws.retry_after import retry_after_seconds
 from s3sync.aws.transport import Reply, Request
 from s3sync.model import keys
@@ -50,12 +50,12 @@ def wire_of(request: Request) -> Wire:
 def _copy_object(params: Mapping[str, Any]) -> Wire:
     headers = [("x-amz-copy-source", copy_source(params["CopySource"]))]
     for name, value in params.items():
-        header = copy_form.HEADERS.get(name)
+        header = quick_form.COPY_HEADERS.get(name)
         if header is not None:
             headers.append((header, header_value(name, value)))
         elif name == "BucketKeyEnabled":
             headers.append(("x-amz-server-side-encryption-bucket-key-enabled", "true" if value else "false"))
-        elif name not in copy_form.NOT_HEADERS:
+        elif name not in quick_form.NOT_HEADERS:
             return _modelled("CopyObject", params)
     return Wire("PUT", f"/{keys.to_path(params['Key'])}", "", headers)
 

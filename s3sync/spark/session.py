@@ -17,6 +17,8 @@ REQUIRED = {
     "spark.python.worker.memory": "128m",  # above it, a worker hands on what it collects for others (C11)
     # Also the pool of Arrow's C++ code, which `runs.worker_memory` comes too late for (C11).
     "spark.executorEnv.ARROW_DEFAULT_MEMORY_POOL": "system",
+    # Nothing multiplies matrices; a thread a core would wait for it, and spin, in each worker.
+    "spark.executorEnv.OPENBLAS_NUM_THREADS": "1",
     "spark.ui.showConsoleProgress": "false",
     "spark.python.worker.reuse": "true",  # clients and connections live in the worker process
 }

@@ -1,13 +1,15 @@
-"""CopyObject as it goes over the wire, laid out once for all requests that give the same parameters.
+"""The operations that come by the million as they go over the wire, laid out once for all requests that give the same
+parameters.
 
-A copy comes by the million, and its requests differ in two keys, an ETag and sometimes a storage class. What they share
-is put together once a second, with the time that is signed; a request fills in the rest:
+The copies of a run differ in two keys, an ETag and sometimes a storage class; what a relay reads differs in a key and
+an ETag. What requests share is put together once a second, with the time that is signed; each fills in the rest:
 
     canonical request    PUT %s ... x-amz-copy-source:%s x-amz-copy-source-if-match:%s ... names, hash of nothing
     lines sent           host: ..., x-amz-date: ...      + one for each value + authorization
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from operator import itemgetter
 from typing import Any
 
@@ -15,22 +17,41 @@ from s3sync.aws.endpoints import Endpoint
 from s3sync.aws.sigv4 import EMPTY_SHA256, Second, Signer
 from s3sync.model import keys
 
+_SOURCE = "x-amz-copy-source"
+_OF_ALL = {"ExpectedBucketOwner": "x-amz-expected-bucket-owner", "RequestPayer": "x-amz-request-payer"}
+
 # The headers of CopyObject by boto3's names, those whose values are texts. `Metadata` and dates are not among them: a
 # copy carries the source's.
-HEADERS = {
+COPY_HEADERS = {
+    **_OF_ALL,
     "ACL": "x-amz-acl",
     "CopySourceIfMatch": "x-amz-copy-source-if-match",
-    "ExpectedBucketOwner": "x-amz-expected-bucket-owner",
     "ExpectedSourceBucketOwner": "x-amz-source-expected-bucket-owner",
     "IfNoneMatch": "if-none-match",
-    "RequestPayer": "x-amz-request-payer",
     "SSEKMSKeyId": "x-amz-server-side-encryption-aws-kms-key-id",
     "ServerSideEncryption": "x-amz-server-side-encryption",
     "StorageClass": "x-amz-storage-class",
     "TaggingDirective": "x-amz-tagging-directive",
 }
 NOT_HEADERS = frozenset({"Bucket", "Key", "CopySource"})
-_SOURCE = "x-amz-copy-source"
+
+
+@dataclass(frozen=True, slots=True)
+class _Shape:
+    """`query` is encoded; `headers` are by boto3's names; `sent` are lines that are sent and not signed."""
+
+    method: str
+    query: str
+    headers: Mapping[str, str]
+    sent: tuple[str, ...] = ()
+
+
+_SHAPES = {
+    "CopyObject": _Shape("PUT", "", {"CopySource": _SOURCE, **COPY_HEADERS}, ("Content-Length: 0",)),
+    "GetObject": _Shape("GET", "", {**_OF_ALL, "IfMatch": "if-match", "Range": "range"}),
+    "GetObjectTagging": _Shape("GET", "tagging=", _OF_ALL),
+}
+QUICK = frozenset(_SHAPES)
 
 
 def copy_source(source: Mapping[str, str] | str, known: str = "", known_encoded: str = "") -> str:
@@ -43,18 +64,21 @@ def copy_source(source: Mapping[str, str] | str, known: str = "", known_encoded:
     return f"{encoded}?versionId={version_id}" if version_id else encoded
 
 
-class CopyForm:
-    """For the requests to one bucket that give the parameters of these names."""
+class QuickForm:
+    """For the requests of one operation to one bucket that give the parameters of these names."""
 
-    def __init__(self, names: list[str], endpoint: Endpoint, signer: Signer) -> None:
+    def __init__(self, shape: _Shape, names: list[str], endpoint: Endpoint, signer: Signer) -> None:
+        self.method = shape.method
         self.endpoint = endpoint
+        self._shape = shape
         self._signer = signer
         self._base = f"{endpoint.path}/"
+        self._behind = f"?{shape.query}" if shape.query else ""
         self._second: Second | None = None
-        given = sorted([(_SOURCE, "CopySource"), *((HEADERS[name], name) for name in names if name in HEADERS)])
+        given = sorted((shape.headers[name], name) for name in names if name in shape.headers)
         self._headers = [header for header, _ in given]
-        self._source_at = self._headers.index(_SOURCE)
-        self._values = itemgetter(*(name for _, name in given), "Key")
+        self._source_at = self._headers.index(_SOURCE) if _SOURCE in self._headers else None
+        self._values = itemgetter("Bucket", *(name for _, name in given), "Key")  # two at least, so always a tuple
         self._canonical = ""
         self._newlines = 0
         self._fixed: list[str] = []
@@ -62,27 +86,30 @@ class CopyForm:
         self._authorization = ""
 
     @classmethod
-    def of(cls, names: list[str], endpoint: Endpoint, signer: Signer) -> "CopyForm | None":
-        """None where a parameter is not one of the quick ones."""
-        is_quick = all(name in HEADERS or name in NOT_HEADERS for name in names)
-        return cls(names, endpoint, signer) if is_quick else None
+    def of(cls, operation: str, names: list[str], endpoint: Endpoint, signer: Signer) -> "QuickForm | None":
+        """None where the operation, or a parameter, is not one of the quick ones."""
+        shape = _SHAPES.get(operation)
+        if shape is None or not all(name in shape.headers or name in NOT_HEADERS for name in names):
+            return None
+        return cls(shape, names, endpoint, signer)
 
     def fill(self, params: Mapping[str, Any]) -> tuple[str, list[str]] | None:
-        """The path and the lines of the headers, signed. None where a value is not as it is signed: a space, a line
-        break or what is not ASCII has rules of its own."""
+        """The path with its query, and the lines of the headers, signed. None where a value is not as it is signed: a
+        space, a line break or what is not ASCII has rules of its own."""
         second = self._signer.now()
         if second is not self._second:
             self._lay_out(second)
-        *values, key = self._values(params)
+        _, *values, key = self._values(params)
         encoded = keys.to_path(key)
         path = self._base + encoded
-        values[self._source_at] = copy_source(values[self._source_at], key, encoded)
+        if self._source_at is not None:
+            values[self._source_at] = copy_source(values[self._source_at], key, encoded)
         canonical = self._canonical % (path, *values)
         if " " in canonical or canonical.count("\n") != self._newlines or not canonical.isascii():
             return None
         lines = [*self._fixed, *map(str.__add__, self._starts, values)]
         lines.append(self._authorization + second.signature(canonical))
-        return path, lines
+        return path + self._behind, lines
 
     def _lay_out(self, second: Second) -> None:
         fixed = [("host", self.endpoint.host), ("x-amz-content-sha256", EMPTY_SHA256), ("x-amz-date", second.amz_date)]
@@ -91,9 +118,9 @@ class CopyForm:
         every = sorted([*((n, value.replace("%", "%%")) for n, value in fixed), *((n, "%s") for n in self._headers)])
         names = ";".join(name for name, _ in every)
         lines = "\n".join(f"{name}:{value}" for name, value in every)
-        self._canonical = f"PUT\n%s\n\n{lines}\n\n{names}\n{EMPTY_SHA256}"
+        self._canonical = f"{self.method}\n%s\n{self._shape.query}\n{lines}\n\n{names}\n{EMPTY_SHA256}"
         self._newlines = self._canonical.count("\n")
-        self._fixed = [*(f"{name}: {value}" for name, value in fixed), "Content-Length: 0"]
+        self._fixed = [*(f"{name}: {value}" for name, value in fixed), *self._shape.sent]
         self._starts = [f"{name}: " for name in self._headers]
         self._authorization = f"{second.authorization}{names}, Signature="
         self._second = second

@@ -1,12 +1,12 @@
-"""A copy that is written the quick way is the copy that the slow way writes, header by header."""
+"""A request that is written the quick way is the one that the slow way writes, header by header."""
 
 import pytest
 from botocore.credentials import ReadOnlyCredentials
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from s3sync.aws.copy_form import CopyForm
 from s3sync.aws.endpoints import Endpoint
+from s3sync.aws.quick_form import QuickForm
 from s3sync.aws.sigv4 import Signer
 from s3sync.aws.transport import Request, Side
 from s3sync.aws.wire import wire_of
@@ -32,10 +32,11 @@ OPTIONAL = st.fixed_dictionaries(
 )
 
 
-def slow(params: dict, endpoint: Endpoint, signer: Signer) -> tuple[str, list[str]]:
-    wire = wire_of(Request("CopyObject", Side.TARGET, params))
+def slow(params: dict, endpoint: Endpoint, signer: Signer, operation: str = "CopyObject") -> tuple[str, list[str]]:
+    wire = wire_of(Request(operation, Side.TARGET, params))
     path = endpoint.path + wire.path
-    return path, [*signer.sign(wire.method, path, "", [("host", endpoint.host), *wire.headers]), "Content-Length: 0"]
+    lines = signer.sign(wire.method, path, wire.query, [("host", endpoint.host), *wire.headers])
+    return f"{path}?{wire.query}" if wire.query else path, lines + ["Content-Length: 0"] * (wire.method == "PUT")
 
 
 @settings(max_examples=1_000, deadline=None)
@@ -51,7 +52,7 @@ def test_both_ways_are_the_same(source_key, target_key, version_id, optional, en
     source = {"Bucket": "from", "Key": source_key} | ({"VersionId": version_id} if version_id else {})
     params = {"Bucket": "into", "Key": target_key or source_key, "CopySource": source, **optional}
     signer = Signer(lambda: ReadOnlyCredentials("AKIA", "secret", token), endpoint.region, clock=lambda: 1.7e9)
-    form = CopyForm.of(list(params), endpoint, signer)
+    form = QuickForm.of("CopyObject", list(params), endpoint, signer)
     found = form.fill(params)
     has_space = any(" " in optional.get(name, "") for name in ("SSEKMSKeyId", "StorageClass"))
     assert (found is None) is has_space
@@ -61,10 +62,38 @@ def test_both_ways_are_the_same(source_key, target_key, version_id, optional, en
         assert sorted(found[1]) == sorted(lines)
 
 
+@settings(max_examples=500, deadline=None)
+@given(
+    KEYS,
+    st.sampled_from(["GetObject", "GetObjectTagging"]),
+    st.fixed_dictionaries({}, optional={"IfMatch": TEXTS, "Range": st.just("bytes=0-99")}),
+    st.fixed_dictionaries(
+        {}, optional={"ExpectedBucketOwner": st.just("111122223333"), "RequestPayer": st.just("requester")}
+    ),
+    st.sampled_from([PATH_STYLE, VIRTUAL]),
+    st.none() | st.just("a/token+with=100%"),
+)
+def test_what_a_relay_reads_is_asked_for_alike(key, operation, of_object, of_all, endpoint, token):
+    params = {"Bucket": "into", "Key": key, **(of_object if operation == "GetObject" else {}), **of_all}
+    signer = Signer(lambda: ReadOnlyCredentials("AKIA", "secret", token), endpoint.region, clock=lambda: 1.7e9)
+    found = QuickForm.of(operation, list(params), endpoint, signer).fill(params)
+    assert (found is None) is (" " in params.get("IfMatch", ""))
+    if found is not None:
+        path, lines = slow(params, endpoint, signer, operation)
+        assert found[0] == path
+        assert sorted(found[1]) == sorted(lines)
+
+
+@pytest.mark.parametrize("operation", ["GetObject", "GetObjectTagging", "HeadObject"])
+def test_a_version_and_any_other_operation_are_left_to_the_slow_way(operation):
+    signer = Signer(lambda: ReadOnlyCredentials("AKIA", "secret", None), "us-east-1", clock=lambda: 1.7e9)
+    assert QuickForm.of(operation, ["Bucket", "Key", "VersionId"], PATH_STYLE, signer) is None
+
+
 def test_what_has_rules_of_its_own_is_left_to_the_slow_way():
     signer = Signer(lambda: ReadOnlyCredentials("AKIA", "secret", None), "us-east-1", clock=lambda: 1.7e9)
-    assert CopyForm.of(["Bucket", "Key", "CopySource", "Metadata"], PATH_STYLE, signer) is None
-    form = CopyForm.of(["Bucket", "Key", "CopySource", "StorageClass"], PATH_STYLE, signer)
+    assert QuickForm.of("CopyObject", ["Bucket", "Key", "CopySource", "Metadata"], PATH_STYLE, signer) is None
+    form = QuickForm.of("CopyObject", ["Bucket", "Key", "CopySource", "StorageClass"], PATH_STYLE, signer)
     for value in ("two  spaces", "line\nbreak", "größe"):
         assert form.fill({"Bucket": "into", "Key": "k", "CopySource": "from/k", "StorageClass": value}) is None
     assert form.fill({"Bucket": "into", "Key": "k", "CopySource": "from/k", "StorageClass": "GLACIER_IR"}) is not None
@@ -74,7 +103,7 @@ def test_each_second_is_signed_with_the_credentials_and_the_time_of_it():
     now, current = [1.7e9], [ReadOnlyCredentials("AKIAOLD", "a", None)]
     signer = Signer(lambda: current[0], "us-east-1", clock=lambda: now[0])
     params = {"Bucket": "into", "Key": "k", "CopySource": "from/k"}
-    form = CopyForm.of(list(params), PATH_STYLE, signer)
+    form = QuickForm.of("CopyObject", list(params), PATH_STYLE, signer)
     assert "AKIAOLD" in form.fill(params)[1][-1]
     current[0] = ReadOnlyCredentials("AKIANEW", "b", "token")
     now[0] += 1
