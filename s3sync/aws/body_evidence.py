@@ -9,8 +9,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from hashlib import md5
 
-from s3sync.aws.engine import Operation
 from s3sync.aws.evidence import Looked, with_metadata
+from s3sync.aws.flights import Operation
 from s3sync.aws.pair_look import Concluded, LookSettings, PairLook
 from s3sync.aws.source_look import Head
 from s3sync.aws.transport import Reply, Request, Side

@@ -1,7 +1,7 @@
 """Whether the copy of one object is on the target: two HEADs, nothing written."""
 
 from s3sync.aws.copy_job import CopyJob
-from s3sync.aws.engine import Operation
+from s3sync.aws.flights import Operation
 from s3sync.aws.source_look import Head, look_at_source, look_at_target, what_differs
 from s3sync.model import etag as etags
 from s3sync.model.outcome import Outcome

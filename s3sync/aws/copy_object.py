@@ -4,7 +4,7 @@ from typing import Any
 
 from s3sync.aws.copy_job import CopyJob
 from s3sync.aws.copy_settings import whole_second
-from s3sync.aws.engine import Operation
+from s3sync.aws.flights import Operation
 from s3sync.aws.multipart_copy import multipart_copy
 from s3sync.aws.source_look import (
     NOT_FOUND_STATUS,

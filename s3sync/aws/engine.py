@@ -12,25 +12,23 @@ often as the policy allows. What it returns is its result.
 import heapq
 import random
 import time
-from collections import Counter, deque
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
 from itertools import chain
-from typing import Any, Protocol, TypeAlias, TypeVar
+from typing import Any, TypeVar
 
 from s3sync.aws.body_memory import BodyMemory
 from s3sync.aws.classify import classify
+from s3sync.aws.flights import EngineCounts, FixedPace, Flight, Live, Operation, Pace
 from s3sync.aws.retries import RetryPolicy
 from s3sync.aws.transport import Reply, Request, Transport
-from s3sync.model import hot_prefixes
 from s3sync.model.limits import MIB
 from s3sync.model.outcome import ErrorClass
 from s3sync.planning.rate import TokenBucket
 
 Tag = TypeVar("Tag")
 Result = TypeVar("Result")
-Operation: TypeAlias = Generator[Sequence[Request], Sequence[Reply], Result]
 
 TICK_SECONDS = 1.0
 WIND_DOWN_SECONDS = 30.0
@@ -39,77 +37,6 @@ MEMORY_BYTES = 64 * MIB
 
 class StopOperation(Exception):
     """Thrown into an operation that is not to go on. It may still hand over what tidies up, and must then end."""
-
-
-class Pace(Protocol):
-    """How many requests may be in flight: `limit`, at least 1, is read again and again; each reply is shown."""
-
-    @property
-    def limit(self) -> int: ...
-
-    def on_reply(self, reply: Reply) -> None: ...
-
-
-@dataclass(frozen=True, slots=True)
-class FixedPace:
-    limit: int
-
-    def on_reply(self, reply: Reply) -> None:
-        pass
-
-
-@dataclass(slots=True)
-class EngineCounts:
-    """Requests sent, by S3 operation and retries included (C6); `throttled` counts replies, not objects, and
-    `throttled_by_prefix` the same ones by what they were sent for (`model.hot_prefixes`)."""
-
-    requests: Counter[str] = field(default_factory=Counter)
-    retries: int = 0
-    throttled: int = 0
-    throttled_by_prefix: Counter[str] = field(default_factory=Counter)
-
-    def copy(self) -> "EngineCounts":
-        return EngineCounts(self.requests.copy(), self.retries, self.throttled, self.throttled_by_prefix.copy())
-
-    def since(self, earlier: "EngineCounts") -> "EngineCounts":
-        return EngineCounts(
-            self.requests - earlier.requests,
-            self.retries - earlier.retries,
-            self.throttled - earlier.throttled,
-            self.throttled_by_prefix - earlier.throttled_by_prefix,
-        )
-
-    def count_throttled(self, request: Request) -> None:
-        self.throttled += 1
-        params = request.params
-        hot_prefixes.count(self.throttled_by_prefix, params.get("Bucket", ""), params.get("Key") or "")
-
-
-class _Live:
-    """An operation that has begun. `missing` replies are still to come; `is_cut`: some of them never will."""
-
-    __slots__ = ("is_closing", "is_cut", "missing", "operation", "replies", "tag")
-
-    def __init__(self, tag: Any, operation: Operation[Any]) -> None:
-        self.tag = tag
-        self.operation = operation
-        self.replies: list[Any] = []
-        self.missing = 0
-        self.is_cut = False
-        self.is_closing = False
-
-
-class _Flight:
-    """A request of a live operation, noted on the request itself: its place among the operation's replies."""
-
-    __slots__ = ("attempts", "earlier_seconds", "live", "place", "request")
-
-    def __init__(self, live: _Live, place: int, request: Request) -> None:
-        self.live = live
-        self.place = place
-        self.request = request
-        self.attempts = 0
-        self.earlier_seconds = 0.0
 
 
 class Engine:
@@ -141,10 +68,10 @@ class Engine:
         self._clock = clock
         self._sleep = sleep
         self._chance = chance or random.Random()
-        self._memory: BodyMemory[_Live, list[_Flight]] = BodyMemory(memory_bytes)
-        self._live: set[_Live] = set()
-        self._ready: deque[_Flight] = deque()
-        self._paused: list[tuple[float, int, _Flight]] = []  # a heap by the time when the pause is over
+        self._memory: BodyMemory[Live, list[Flight]] = BodyMemory(memory_bytes)
+        self._live: set[Live] = set()
+        self._ready: deque[Flight] = deque()
+        self._paused: list[tuple[float, int, Flight]] = []  # a heap by the time when the pause is over
         self._in_flight = 0
         self._pauses = 0
         self._is_stopping = False
@@ -223,13 +150,13 @@ class Engine:
                 if begun is None:
                     is_exhausted = True
                     break
-                self._advance(_Live(*begun), done)
+                self._advance(Live(*begun), done)
         if rate is not None:
             rate.take(self._in_flight - before)
             self._is_held = limit <= self._in_flight < window
         return is_exhausted
 
-    def _submit(self, flight: _Flight) -> None:
+    def _submit(self, flight: Flight) -> None:
         flight.attempts += 1
         self._in_flight += 1
         self.counts.requests[flight.request.operation] += 1
@@ -255,7 +182,7 @@ class Engine:
     def _take(self, reply: Reply, done: list[tuple[Any, Any]]) -> None:
         self._in_flight -= 1
         self._pace.on_reply(reply)
-        flight: _Flight = reply.request.note
+        flight: Flight = reply.request.note
         live = flight.live
         if live not in self._live:
             return  # given up by an earlier run
@@ -278,7 +205,7 @@ class Engine:
         if not live.missing:
             self._advance(live, done)
 
-    def _pause_after(self, flight: _Flight, reply: Reply) -> float | None:
+    def _pause_after(self, flight: Flight, reply: Reply) -> float | None:
         error_class = classify(reply.status, reply.code or "")
         if error_class is ErrorClass.THROTTLED:
             self.counts.count_throttled(reply.request)
@@ -290,13 +217,13 @@ class Engine:
             retry_after_seconds=reply.retry_after_seconds,
         )
 
-    def _send_later(self, flight: _Flight, seconds: float, pause: float) -> None:
+    def _send_later(self, flight: Flight, seconds: float, pause: float) -> None:
         self.counts.retries += 1
         self._pauses += 1  # the second key keeps the heap from comparing flights
         flight.earlier_seconds += seconds + pause
         heapq.heappush(self._paused, (self._clock() + pause, self._pauses, flight))
 
-    def _advance(self, live: _Live, done: list[tuple[Any, Any]]) -> None:
+    def _advance(self, live: Live, done: list[tuple[Any, Any]]) -> None:
         """Begin an operation, or go on with it now that its replies are there."""
         operation, is_new = live.operation, not live.replies
         self._live.add(live)
@@ -318,11 +245,11 @@ class Engine:
             raise
         self._hand_over(live, requests)
 
-    def _hand_over(self, live: _Live, requests: Sequence[Request]) -> None:
+    def _hand_over(self, live: Live, requests: Sequence[Request]) -> None:
         live.missing = len(requests)
         if live.missing == 1 and not requests[0].memory_bytes:  # a small object's only request
             live.replies = [None]
-            flight = requests[0].note = _Flight(live, 0, requests[0])
+            flight = requests[0].note = Flight(live, 0, requests[0])
             self._ready.append(flight)
             return
         if not live.missing:
@@ -331,7 +258,7 @@ class Engine:
         memory_bytes = 0
         flights = []
         for place, request in enumerate(requests):
-            flight = request.note = _Flight(live, place, request)
+            flight = request.note = Flight(live, place, request)
             flights.append(flight)
             memory_bytes += request.memory_bytes
         if not memory_bytes or self._memory.is_holding(live):
@@ -339,12 +266,12 @@ class Engine:
         else:
             self._go_on(self._memory.ask(live, memory_bytes, flights))
 
-    def _end(self, live: _Live) -> None:
+    def _end(self, live: Live) -> None:
         self._live.discard(live)
         if self._memory.is_holding(live):
             self._go_on(self._memory.give_back(live))
 
-    def _go_on(self, admitted: list[list[_Flight]]) -> None:
+    def _go_on(self, admitted: list[list[Flight]]) -> None:
         for flights in admitted:
             self._ready.extend(flights)
 

@@ -9,7 +9,7 @@ Sources: "Checking object integrity" (full-object and composite checksums), "Hea
 from dataclasses import dataclass, replace
 from typing import Any
 
-from s3sync.aws.engine import Operation
+from s3sync.aws.flights import Operation
 from s3sync.aws.metadata_evidence import compare_metadata
 from s3sync.aws.pair_look import Concluded, LookSettings, PairLook
 from s3sync.aws.part_evidence import differ_by_parts

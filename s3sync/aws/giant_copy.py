@@ -14,7 +14,7 @@ from itertools import groupby
 from typing import Any
 
 from s3sync.aws.copy_job import EXISTS, FOUND_ON_TARGET, CopyJob, Settled
-from s3sync.aws.engine import Operation
+from s3sync.aws.flights import Operation
 from s3sync.aws.lost_uploads import abort_lost, abort_strays, is_gone
 from s3sync.aws.multipart_copy import BY_S3, Way, description, read_source
 from s3sync.aws.multipart_upload import PartedUpload

@@ -19,7 +19,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from s3sync.aws.engine import Engine, Operation
+from s3sync.aws.engine import Engine
+from s3sync.aws.flights import Operation
 from s3sync.aws.list_page import Page, PageReader, PageRefused
 from s3sync.aws.transport import Request, Side
 from s3sync.errors import ServiceError

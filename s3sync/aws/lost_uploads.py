@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from s3sync.aws.copy_job import CopyJob
-from s3sync.aws.engine import Operation
+from s3sync.aws.flights import Operation
 from s3sync.aws.transport import Reply
 
 SLACK = timedelta(seconds=2)  # `Initiated` may be cut to the second

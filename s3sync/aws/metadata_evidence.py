@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 
-from s3sync.aws.engine import Operation
+from s3sync.aws.flights import Operation
 from s3sync.aws.pair_look import Concluded, PairLook
 from s3sync.aws.source_look import Head
 from s3sync.model.keys import printable

@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 from s3sync.aws.copy_job import CopyJob, Settled
-from s3sync.aws.engine import Operation
+from s3sync.aws.flights import Operation
 from s3sync.aws.lost_uploads import abort_lost
 from s3sync.aws.multipart_upload import PartedUpload, WrongGuess
 from s3sync.aws.part_layouts import Boundaries, Cut, choose_cut, measured_cut, own_cut

@@ -6,7 +6,7 @@ from typing import Any
 
 from s3sync.aws.classify import classify
 from s3sync.aws.copy_job import EXISTS, PART_LAYOUT_UNKNOWN, CopyJob, Settled
-from s3sync.aws.engine import Operation
+from s3sync.aws.flights import Operation
 from s3sync.aws.part_layouts import Boundaries, Cut, portions
 from s3sync.aws.source_look import PRECONDITION_STATUS, Head, after_refusal, look_at_target
 from s3sync.aws.transport import Reply, Request

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from s3sync.aws.engine import Operation
+from s3sync.aws.flights import Operation
 from s3sync.aws.pair_look import PairLook
 from s3sync.aws.part_layouts import portions
 from s3sync.aws.source_look import Head

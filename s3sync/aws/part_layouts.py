@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import TypeVar
 
 from s3sync.aws.copy_job import CopyJob, Settled
-from s3sync.aws.engine import Operation
+from s3sync.aws.flights import Operation
 from s3sync.aws.source_look import Head, after_refusal
 from s3sync.model import etag as etags
 from s3sync.model.limits import PART_MAX_BYTES

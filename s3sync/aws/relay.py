@@ -14,7 +14,7 @@ from base64 import b64encode
 from hashlib import md5
 
 from s3sync.aws.copy_job import CopyJob, Settled
-from s3sync.aws.engine import Operation
+from s3sync.aws.flights import Operation
 from s3sync.aws.multipart_copy import accepted, carry_over, description, read_source, tagging_of
 from s3sync.aws.relay_parts import BY_WORKER, put_from_file
 from s3sync.aws.source_look import PRECONDITION_STATUS, Head, after_refusal, look_at_target

@@ -14,7 +14,7 @@ from tempfile import TemporaryFile
 from typing import IO, Any
 
 from s3sync.aws.copy_job import CopyJob, Settled
-from s3sync.aws.engine import Operation
+from s3sync.aws.flights import Operation
 from s3sync.aws.multipart_copy import Way
 from s3sync.aws.multipart_upload import PartedUpload
 from s3sync.aws.part_layouts import Boundaries, Cut, own_cut

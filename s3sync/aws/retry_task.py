@@ -6,7 +6,7 @@ from datetime import datetime
 from s3sync.aws.check_task import check_task
 from s3sync.aws.copy_job import EXISTS, CopyJob
 from s3sync.aws.copy_settings import CopySettings
-from s3sync.aws.engine import Operation
+from s3sync.aws.flights import Operation
 from s3sync.aws.operations import copy_task
 from s3sync.aws.source_look import Head, look_at_source, look_at_target
 from s3sync.config.model import Mode

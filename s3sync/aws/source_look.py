@@ -7,7 +7,7 @@ from typing import Any
 
 from s3sync.aws.copy_job import CopyJob
 from s3sync.aws.copy_settings import whole_second
-from s3sync.aws.engine import Operation
+from s3sync.aws.flights import Operation
 from s3sync.aws.transport import Reply, Side
 from s3sync.model import etag as etags
 from s3sync.model.outcome import Outcome

@@ -88,6 +88,18 @@ def divided(rows: pa.RecordBatch, hashes: Hashes, partitions: int) -> Iterator[P
         start = end
 
 
+def received(portions: Iterable[Portion]) -> tuple[list[bytes], ReadCounts]:
+    """What came to one partition: the messages, and the readers' counts, added up."""
+    bodies: list[bytes] = []
+    counts = ReadCounts()
+    for _, portion in portions:
+        if isinstance(portion, ReadCounts):
+            counts.add(portion)
+        else:
+            bodies.append(portion)
+    return bodies, counts
+
+
 def table_of(bodies: Iterable[bytes], schema: pa.Schema) -> pa.Table:
     """The rows of some portions, whose batches had this schema, as one table."""
     batches = [pa.ipc.read_record_batch(pa.py_buffer(body), schema) for body in bodies]

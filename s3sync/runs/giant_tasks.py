@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from s3sync.aws.copy_job import CopyJob
-from s3sync.aws.engine import Operation
+from s3sync.aws.flights import Operation
 from s3sync.aws.giant_copy import OpenUpload, carry_part, finish_giant, open_giant
 from s3sync.aws.store import Store
 from s3sync.aws.workers import engine_for, rate_for

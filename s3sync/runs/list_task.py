@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 
 import pyarrow.compute as pc
 
-from s3sync.aws.engine import Operation
+from s3sync.aws.flights import Operation
 from s3sync.aws.list_page import PageReader
 from s3sync.aws.listing import ListOptions, Pager, Progress, RangeFailed, list_pages
 from s3sync.aws.workers import EngineOptions, engine_for

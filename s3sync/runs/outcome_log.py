@@ -17,7 +17,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from s3sync.aws.engine import EngineCounts
+from s3sync.aws.flights import EngineCounts
 from s3sync.model.outcome import Outcome
 from s3sync.model.tables import OUTCOMES
 from s3sync.report.tally import Tally, tally, with_engine_counts

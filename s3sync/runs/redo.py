@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from s3sync.aws.copy_settings import CopySettings
-from s3sync.aws.engine import Operation
+from s3sync.aws.flights import Operation
 from s3sync.aws.retry_task import RetryHow, retry_task
 from s3sync.aws.store import open_store
 from s3sync.aws.workers import EngineOptions, engine_for

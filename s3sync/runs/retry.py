@@ -14,7 +14,8 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from s3sync.aws.copy_settings import CopySettings
-from s3sync.aws.engine import Engine, Operation
+from s3sync.aws.engine import Engine
+from s3sync.aws.flights import Operation
 from s3sync.aws.queue_traffic import DELAY_MOST_SECONDS, Received, delete, hold, send
 from s3sync.aws.queues import sqs_client
 from s3sync.aws.retry_task import retry_task

@@ -18,7 +18,7 @@ from s3sync.planning.check_cost import part_heads
 from s3sync.planning.compare import Comparison, compare
 from s3sync.planning.decision import Bools
 from s3sync.planning.mapping import KeyMapping
-from s3sync.planning.portions import Portion, ReadCounts, table_of
+from s3sync.planning.portions import Portion, ReadCounts, received, table_of
 from s3sync.planning.verdicts import Compared
 from s3sync.report.check_tally import CheckTally
 from s3sync.runs.folder import RunFolder
@@ -62,13 +62,8 @@ def judge(job: JudgeJob) -> Callable[[Iterable[Portion]], Iterator[JudgeReport]]
     """For `mapPartitions`: a partition's portions come in; its report goes out, and its files are written."""
 
     def run(portions: Iterable[Portion]) -> Iterator[JudgeReport]:
-        report = JudgeReport()
-        bodies: list[bytes] = []
-        for _, portion in portions:
-            if isinstance(portion, ReadCounts):
-                report.read.add(portion)
-            else:
-                bodies.append(portion)
+        bodies, counts = received(portions)
+        report = JudgeReport(read=counts)
         if bodies:
             _judge(job, report, bodies)
         yield report

@@ -10,11 +10,8 @@ from dataclasses import dataclass
 
 from pyspark.sql import SparkSession
 
-from s3sync.aws.buckets import own_owner_id
-from s3sync.config.model import Owner
 from s3sync.errors import InvariantBroken
 from s3sync.model.candidates import SIDE_SOURCE, SIDE_TARGET
-from s3sync.planning.filters import Filters
 from s3sync.planning.mapping import KeyMapping
 from s3sync.planning.portions import ReadCounts, read_tasks
 from s3sync.report.check_summary import CheckCounts, verify_verdicts
@@ -70,7 +67,7 @@ def compare_listings(run: CheckRun, sources: Sources) -> Judged:
     """Judge what is committed of both sides. Writes files, and commits nothing."""
     sc = run.spark.sparkContext
     partitions = max(1, min(PARTITIONS_MAX, max(sc.defaultParallelism, -(-sources.estimated_rows // PARTITION_ROWS))))
-    read = CheckRead(_read_job(run, sources), run.prepared.copied, partitions)
+    read = CheckRead(ReadJob.of(run.prepared.config, sources.files, run.folder.run_id), run.prepared.copied, partitions)
     files = len(read.sources)
     tasks = read_tasks(files, sources.estimated_rows, partitions, sc.defaultParallelism)
     portions = sc.parallelize(range(files), tasks).mapPartitions(portion_reader(read))
@@ -79,21 +76,6 @@ def compare_listings(run: CheckRun, sources: Sources) -> Judged:
             brought_together(portions, partitions).mapPartitions(judge(_judge_job(run))).collect()
         )
     return _account(reports, files, run, sources.pages)
-
-
-def _read_job(run: CheckRun, sources: Sources) -> ReadJob:
-    config = run.prepared.config
-    owner_id = own_owner_id(config.access.source) if config.filters.owner is not Owner.ANY else None
-    return ReadJob(
-        sources=sources.files,
-        filters=Filters.of(config.source, config.filters, owner_id),
-        mapping=KeyMapping.of(config.target),
-        access=config.access,
-        verify_files=config.inventory.verify_files,
-        tmp_dir=config.run.tmp_dir,
-        store_uri=config.run.work_uri,
-        run_id=run.folder.run_id,
-    )
 
 
 def _judge_job(run: CheckRun) -> JudgeJob:

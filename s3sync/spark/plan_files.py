@@ -18,7 +18,7 @@ from s3sync.planning.batches import BatchLimits, cut, separate
 from s3sync.planning.cost import CostOptions, Estimate, estimate
 from s3sync.planning.giants import GiantRule
 from s3sync.planning.mapping import MappingFaults
-from s3sync.planning.portions import Portion, ReadCounts, table_of
+from s3sync.planning.portions import Portion, ReadCounts, received, table_of
 from s3sync.planning.resolve import ORDER, Resolved, ResolveOptions, resolve
 from s3sync.report.accounting import Counts
 from s3sync.report.tally import counted
@@ -70,13 +70,8 @@ def writer(job: WriteJob) -> Callable[[Iterable[Portion]], Iterator[PartitionRep
     """For `mapPartitions`: a partition's portions come in; its report goes out, and its files are written."""
 
     def write(portions: Iterable[Portion]) -> Iterator[PartitionReport]:
-        report = PartitionReport()
-        bodies: list[bytes] = []
-        for _, portion in portions:
-            if isinstance(portion, ReadCounts):
-                report.read.add(portion)
-            else:
-                bodies.append(portion)
+        bodies, counts = received(portions)
+        report = PartitionReport(read=counts)
         if bodies:
             _PartitionFiles(job, report).write(table_of(bodies, CANDIDATES))
         yield report

@@ -1,14 +1,10 @@
 """The plan of a run: the one it has, or a new one from the sources that the configuration names."""
 
-from s3sync.aws.buckets import own_owner_id
 from s3sync.config.files import conf_file
-from s3sync.config.model import Owner
 from s3sync.model import etag
 from s3sync.planning.batches import BatchLimits, partition_count
 from s3sync.planning.cost import CostOptions
-from s3sync.planning.filters import Filters
 from s3sync.planning.giants import GiantRule
-from s3sync.planning.mapping import KeyMapping
 from s3sync.planning.prices import bill, load_prices
 from s3sync.planning.resolve import ResolveOptions
 from s3sync.report.console import PlanFigures
@@ -43,7 +39,7 @@ def _plan_job(run: RunContext, sources: Sources) -> PlanJob:
     giants = GiantRule.of(config.copy, sources.estimated_bytes)
     cores = run.spark.sparkContext.defaultParallelism
     return PlanJob(
-        read=_read_job(run, sources),
+        read=ReadJob.of(config, sources.files, run.folder.run_id),
         write=WriteJob(
             resolve=ResolveOptions.of(config, target_hides_md5=_target_hides_md5(run), is_relayed=run.is_relayed),
             limits=limits,
@@ -67,21 +63,6 @@ def _plan_job(run: RunContext, sources: Sources) -> PlanJob:
 def _target_hides_md5(run: RunContext) -> bool:
     """True where copies get ETags that are no MD5s, by the bucket's default or by what this run asks for."""
     return run.prepared.target.hides_md5 or etag.hides_md5(run.config.target.encryption)
-
-
-def _read_job(run: RunContext, sources: Sources) -> ReadJob:
-    config = run.config
-    owner_id = own_owner_id(config.access.source) if config.filters.owner is not Owner.ANY else None
-    return ReadJob(
-        sources=sources.files,
-        filters=Filters.of(config.source, config.filters, owner_id),
-        mapping=KeyMapping.of(config.target),
-        access=config.access,
-        verify_files=config.inventory.verify_files,
-        tmp_dir=config.run.tmp_dir,
-        store_uri=config.run.work_uri,
-        run_id=run.folder.run_id,
-    )
 
 
 def figures(run: RunContext, plan: Plan) -> PlanFigures:

@@ -11,10 +11,11 @@ from typing import TypeAlias
 
 import pyarrow as pa
 
+from s3sync.aws.buckets import own_owner_id
 from s3sync.aws.clients import client
 from s3sync.aws.inventory_source import fetch_data_file
 from s3sync.aws.store import open_store
-from s3sync.config.model import AccessConfig
+from s3sync.config.model import AccessConfig, Config, Owner
 from s3sync.inventory.datafile import read_data_file
 from s3sync.inventory.manifest import DataFile, FileFormat, Manifest
 from s3sync.model.candidates import CANDIDATES, SIDE_SOURCE
@@ -68,6 +69,21 @@ class ReadJob:
     tmp_dir: str | None
     store_uri: str
     run_id: str
+
+    @classmethod
+    def of(cls, config: Config, sources: tuple[Source, ...], run_id: str) -> "ReadJob":
+        """Asks who owns the source where rows are filtered by owner."""
+        owner_id = own_owner_id(config.access.source) if config.filters.owner is not Owner.ANY else None
+        return cls(
+            sources=sources,
+            filters=Filters.of(config.source, config.filters, owner_id),
+            mapping=KeyMapping.of(config.target),
+            access=config.access,
+            verify_files=config.inventory.verify_files,
+            tmp_dir=config.run.tmp_dir,
+            store_uri=config.run.work_uri,
+            run_id=run_id,
+        )
 
 
 def portion_reader(

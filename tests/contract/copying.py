@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from s3sync.aws.engine import Engine, Operation
+from s3sync.aws.engine import Engine
+from s3sync.aws.flights import Operation
 from s3sync.aws.operations import CopySettings, copy_task
 from s3sync.aws.retries import RetryPolicy
 from s3sync.aws.transport import Transport

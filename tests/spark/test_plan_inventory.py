@@ -12,7 +12,7 @@ import pytest
 from s3sync.demo.inventory_writer import ALL_FIELDS, InventoryObject, OptionalField
 from s3sync.inventory.manifest import FileFormat
 from s3sync.planning.mapping import KeyMapping
-from s3sync.spark import plan_stage
+from s3sync.spark import rows
 from tests.inventories import put_inventory
 from tests.spark.workplace import Ended, Workplace
 
@@ -217,7 +217,7 @@ class Folding(KeyMapping):
 def test_two_source_keys_on_one_target_key_are_found_in_the_plan(
     plan_of: PlanOf, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(plan_stage, "KeyMapping", Folding)
+    monkeypatch.setattr(rows, "KeyMapping", Folding)
     ended = plan_of([obj("photos/A"), obj("photos/a"), obj("photos/b")])
     assert ended.code == 2
     assert ended.error == (

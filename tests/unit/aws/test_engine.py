@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from s3sync.aws.engine import WIND_DOWN_SECONDS, Engine, EngineCounts, FixedPace, StopOperation
+from s3sync.aws.engine import WIND_DOWN_SECONDS, Engine, StopOperation
+from s3sync.aws.flights import EngineCounts, FixedPace
 from s3sync.aws.retries import NO_HEADWAY_SECONDS, RetryPolicy
 from s3sync.aws.transport import Reply, Request, Side
 from s3sync.planning.rate import TokenBucket

@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from s3sync.aws.engine import EngineCounts
+from s3sync.aws.flights import EngineCounts
 from s3sync.aws.store import LocalStore
 from s3sync.model.outcome import Status
 from s3sync.report.tally import Tally
