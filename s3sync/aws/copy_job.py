@@ -9,10 +9,11 @@ from s3sync.aws.copy_settings import CopySettings
 from s3sync.aws.messages import one_line
 from s3sync.aws.transport import Reply, Request, Side
 from s3sync.model.outcome import ErrorClass, Outcome, Pinned, Status, Verified
-from s3sync.model.task import Task
+from s3sync.model.task import Overwrite, Task
 
 EXISTS = "exists"
 FOUND_ON_TARGET = "found_on_target"
+NOT_IMPLEMENTED_STATUS = 501
 PART_LAYOUT_UNKNOWN = "part_layout_unknown"
 
 Asking = Generator[Sequence[Request], Sequence[Reply], Sequence[Reply]]
@@ -35,7 +36,7 @@ class CopyJob:
     an outcome is the one it was planned for, but where the copying found a better one: EXISTS, FOUND_ON_TARGET,
     PART_LAYOUT_UNKNOWN. `is_repeat`: an earlier attempt may have begun the task, and died in the middle of it.
     `part_size_bytes` is that of parts of our own; `memory_bytes` what of bodies is held at a time; `proved` what is
-    known of the copy beyond what its ETags tell.
+    known of the copy beyond what its ETags tell. `is_absent`: the target was looked at, and nothing was there.
     """
 
     task: Task
@@ -49,10 +50,17 @@ class CopyJob:
     part_size_bytes: int = 0
     memory_bytes: int = 0
     proved: Verified | None = None
+    is_absent: bool = False
 
     def __post_init__(self) -> None:
         self.size = self.task.size
         self.part_size_bytes = self.settings.part_size_bytes
+
+    @property
+    def must_be_free(self) -> bool:
+        """True where the target is written only if nothing is there (If-None-Match): asked for, or because nothing was
+        there at the look, so that of two attempts at one moment only one writes."""
+        return self.is_absent or self.settings.overwrite is Overwrite.NEVER
 
     def spend(self, replies: Sequence[Reply]) -> None:
         self.requests += sum(reply.attempts for reply in replies)
@@ -67,6 +75,20 @@ class CopyJob:
         replies = yield (request,)
         self.spend(replies)
         return replies[0]
+
+    def write(self, request: Request) -> AskingOne:
+        """Send a write; again without its If-None-Match where a server does not know that (501), unless the user asked
+        for it."""
+        reply = yield from self.ask_one(request)
+        if reply.status == NOT_IMPLEMENTED_STATUS and "IfNoneMatch" in request.params and self.gives_up_condition():
+            del request.params["IfNoneMatch"]
+            reply = yield from self.ask_one(request)
+        return reply
+
+    def gives_up_condition(self) -> bool:
+        """True where a condition that only guards against another attempt was set; it is not set any more."""
+        was_set, self.is_absent = self.is_absent, False
+        return was_set and self.settings.overwrite is not Overwrite.NEVER
 
     def on_source(self, operation: str, **params: Any) -> Request:
         return Request(operation, Side.SOURCE, {**self.settings.source_object(self.task), **params})

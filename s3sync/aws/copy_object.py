@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from s3sync.aws.copy_job import CopyJob
+from s3sync.aws.copy_job import NOT_IMPLEMENTED_STATUS, CopyJob
 from s3sync.aws.copy_settings import whole_second
 from s3sync.aws.flights import Operation
 from s3sync.aws.multipart_copy import multipart_copy
@@ -19,7 +19,6 @@ from s3sync.aws.target_look import judge_kept
 from s3sync.aws.transport import Reply, Request, Side
 from s3sync.model import etag as etags
 from s3sync.model.outcome import Outcome, Pinned, Verified
-from s3sync.model.task import Overwrite
 
 
 def copy_object(job: CopyJob) -> Operation[Outcome]:
@@ -52,7 +51,7 @@ def _request(job: CopyJob) -> Request:
         params["StorageClass"] = storage_class
     if settings.source_expected_owner is not None:
         params["ExpectedSourceBucketOwner"] = settings.source_expected_owner
-    if settings.overwrite is Overwrite.NEVER:
+    if job.must_be_free:
         params["IfNoneMatch"] = "*"
     if not settings.tags:
         params["TaggingDirective"] = "REPLACE"  # by none
@@ -110,9 +109,11 @@ def _unequal(job: CopyJob, target_etag: str | None) -> Operation[Outcome]:
 
 def _refused(job: CopyJob, reply: Reply) -> Operation[Outcome]:
     """A source of unknown size that is too large for one request is copied by parts; see `after_refusal` else."""
+    if reply.status == NOT_IMPLEMENTED_STATUS and job.gives_up_condition():
+        return (yield from copy_object(job))
     if is_too_large(reply) and job.task.size is None:
         return (yield from multipart_copy(job))
-    if reply.status == PRECONDITION_STATUS and job.settings.overwrite is Overwrite.NEVER:
+    if reply.status == PRECONDITION_STATUS and job.must_be_free:
         return (yield from _kept_or_changed(job, reply))
     return (yield from after_refusal(job, reply))
 
@@ -120,9 +121,7 @@ def _refused(job: CopyJob, reply: Reply) -> Operation[Outcome]:
 # | target                          | request sent  | then                                                  |
 # |---------------------------------|---------------|-------------------------------------------------------|
 # | absent                          | any           | it was the source's condition: see `after_refusal`    |
-# | there                           | once          | skipped: exists                                       |
-# | there, newer, the planned copy  | again         | copied: the first answer was lost                     |
-# | there, else                     | again         | skipped: exists                                       |
+# | there                           | any           | see `judge_kept`                                      |
 # | can't be looked at              | any           | failed                                                |
 def _kept_or_changed(job: CopyJob, reply: Reply) -> Operation[Outcome]:
     """A 412 where two conditions were set: the source's pin, and that the target is free."""

@@ -186,6 +186,7 @@ def _settled(upload: PartedUpload, etags: list[str] | None, failure: Outcome | N
     target = yield from look_at_target(job)
     if isinstance(target, Outcome):
         return target
+    job.is_absent = target is None and job.settings.preconditions
     if target is not None and target.last_modified > job.settings.planned_at:
         found = yield from upload.completed_before(target, etags or [])
         return found if found is not None else (yield from judge_newer(job, target))

@@ -5,14 +5,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from s3sync.aws.classify import classify
-from s3sync.aws.copy_job import EXISTS, PART_LAYOUT_UNKNOWN, CopyJob, Settled
+from s3sync.aws.copy_job import PART_LAYOUT_UNKNOWN, CopyJob, Settled
 from s3sync.aws.flights import Operation
 from s3sync.aws.part_layouts import Boundaries, Cut, portions
 from s3sync.aws.source_look import PRECONDITION_STATUS, Head, after_refusal, look_at_target
+from s3sync.aws.target_look import judge_kept
 from s3sync.aws.transport import Reply, Request
 from s3sync.model import etag as etags
 from s3sync.model.outcome import Outcome, Verified
-from s3sync.model.task import Overwrite
 from s3sync.planning.parts import Part
 
 _NO_SUCH_UPLOAD = "NoSuchUpload"
@@ -96,17 +96,16 @@ class PartedUpload:
     # |----------------------------------------|----------------------------------------------|------------------|
     # | done                                   | not looked at                                | see `_finished`  |
     # | 412, NoSuchUpload, transient to the end| yes                                          | see `_finished`  |
-    # | 412, NoSuchUpload; overwrite never     | no, but there is one                         | skipped: exists  |
+    # | 412, NoSuchUpload; must be free        | no, but there is one                         | see `judge_kept` |
     # | NoSuchUpload, transient to the end     | no                                           | failed           |
     # | any other                              | not looked at                                | failed           |
     def complete(self, part_etags: Sequence[str], verified: Verified) -> Operation[Outcome]:
         """Make the parts an object. An answer that was lost may have been a success, so the target is looked at."""
         parts = [{"PartNumber": number, "ETag": f'"{etag}"'} for number, etag in enumerate(part_etags, start=1)]
         params: dict[str, Any] = {"UploadId": self.upload_id, "MultipartUpload": {"Parts": parts}}
-        never = self.job.settings.overwrite is Overwrite.NEVER
-        if never:
+        if self.job.must_be_free:
             params["IfNoneMatch"] = "*"
-        reply = yield from self.job.ask_one(self.job.on_target("CompleteMultipartUpload", **params))
+        reply = yield from self.job.write(self.job.on_target("CompleteMultipartUpload", **params))
         if reply.ok:
             return (yield from self._finished(etags.bare(reply.values.get("ETag")), part_etags, verified))
         is_refused = reply.status == PRECONDITION_STATUS or reply.code == _NO_SUCH_UPLOAD
@@ -115,8 +114,8 @@ class PartedUpload:
             if isinstance(target, Head):
                 if self._is_ours(target, part_etags):
                     return (yield from self._finished(target.etag, part_etags, verified))
-                if is_refused and never:
-                    raise Settled(self.job.skipped(EXISTS, target.etag))
+                if is_refused and self.job.must_be_free:
+                    raise Settled((yield from judge_kept(self.job, target, was_sent_again=False)))
         raise Settled(self.job.failed(reply))
 
     def completed_before(self, target: Head, part_etags: Sequence[str]) -> Operation[Outcome | None]:

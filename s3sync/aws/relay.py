@@ -23,7 +23,6 @@ from s3sync.aws.transport import Reply, Request
 from s3sync.model import etag as etags
 from s3sync.model.limits import COPY_OBJECT_MAX_BYTES
 from s3sync.model.outcome import Outcome, Verified
-from s3sync.model.task import Overwrite
 
 READS_MAX = 2
 
@@ -93,7 +92,7 @@ def _put_whole(job: CopyJob, etag: str | None, tagging: str | None) -> Operation
     put = _put(job, source, tagging_of(others) if tagging is None else tagging)
     put.params["Body"] = body
     put.params["ContentMD5"] = b64encode(digest.digest()).decode()
-    reply = yield from job.ask_one(put)
+    reply = yield from job.write(put)
     return (yield from _finished(job, source, digest.hexdigest(), reply))
 
 
@@ -108,14 +107,14 @@ def _get(job: CopyJob, etag: str | None) -> Request:
 def _put(job: CopyJob, source: Head, tagging: str) -> Request:
     """All but the body."""
     request = job.on_new_target("PutObject", **description(job, source, tagging))
-    if job.settings.overwrite is Overwrite.NEVER:
+    if job.must_be_free:
         request.params["IfNoneMatch"] = "*"
     return request
 
 
 # | PutObject            | target's ETag     | body's MD5 | source's ETag   | then                            |
 # |----------------------|-------------------|------------|-----------------|---------------------------------|
-# | 412, overwrite never |                   |            |                 | see `_kept`                     |
+# | 412, must be free    |                   |            |                 | see `_kept`                     |
 # | failed otherwise     |                   |            |                 | failed                          |
 # | done                 | absent            |            |                 | one HEAD of the target has it   |
 # | done                 | plain, MD5 shown  | differs    |                 | failed: ETagMismatch            |
@@ -124,7 +123,7 @@ def _put(job: CopyJob, source: Head, tagging: str) -> Request:
 # | done                 | any               |            | not to compare  | copied: not_comparable          |
 def _finished(job: CopyJob, source: Head, md5_hex: str, reply: Reply) -> Operation[Outcome]:
     if not reply.ok:
-        if reply.status == PRECONDITION_STATUS and job.settings.overwrite is Overwrite.NEVER:
+        if reply.status == PRECONDITION_STATUS and job.must_be_free:
             return (yield from _kept(job, reply))
         return job.failed(reply)
     target_etag = etags.bare(reply.values.get("ETag"))

@@ -137,7 +137,7 @@ def _by_file(
                 whole.judge()
             put.params["Body"] = file
             put.params["ContentMD5"] = b64encode(digest.digest()).decode()
-            reply = yield from job.ask_one(put)
+            reply = yield from job.write(put)
             return digest.hexdigest(), reply
     except OSError as error:
         message = f"{job.settings.tmp_dir}: a temporary file can't be written: {error.strerror}"

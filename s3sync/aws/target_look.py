@@ -12,7 +12,7 @@ TARGET_IS_NEWER = "TargetIsNewer"
 
 # | target                     | overwrite       | then                                         |
 # |----------------------------|-----------------|----------------------------------------------|
-# | absent                     | any             | copy                                         |
+# | absent                     | any             | copy, where it still is absent               |
 # | not newer than the plan    | always, changed | copy                                         |
 # | not newer than the plan    | never           | skipped: exists                              |
 # | newer than the plan        | any             | copied or failed, see `judge_newer`          |
@@ -21,6 +21,7 @@ def before_repeat(job: CopyJob) -> Operation[Outcome | None]:
     """What became of the task already; None where the copy is to be made."""
     target = yield from look_at_target(job)
     if not isinstance(target, Head):
+        job.is_absent = target is None and job.settings.preconditions
         return target
     if target.last_modified > job.settings.planned_at:
         return (yield from judge_newer(job, target))
@@ -55,8 +56,19 @@ def judge_newer(job: CopyJob, target: Head) -> Operation[Outcome]:
     return _judge(job, source, target)
 
 
+# | overwrite | newer than the plan | the write was sent | the planned object | then                              |
+# |-----------|---------------------|--------------------|--------------------|-----------------------------------|
+# | never     | no                  | any                |                    | skipped: exists                   |
+# | never     | yes                 | once               |                    | skipped: exists                   |
+# | never     | yes                 | again              | no                 | skipped: exists                   |
+# | never     | yes                 | again              | yes                | copied                            |
+# | any other | any                 | any                | any                | it came since the look: as in     |
+# |           |                     |                    |                    | `judge_newer`                     |
 def judge_kept(job: CopyJob, target: Head, *, was_sent_again: bool) -> Operation[Outcome]:
-    """A target that kept a write with If-None-Match out: there before, or ours, where a first answer was lost."""
+    """A target that kept a write with If-None-Match out: there before, or ours, where a first answer was lost, or
+    another attempt's."""
+    if job.settings.overwrite is not Overwrite.NEVER:
+        return (yield from judge_newer(job, target))
     if was_sent_again and target.last_modified > job.settings.planned_at:
         found = yield from judge_newer(job, target)
         if found.status is Status.COPIED:

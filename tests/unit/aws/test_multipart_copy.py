@@ -32,6 +32,7 @@ from tests.unit.aws.scripted import (
 )
 
 HEAD, TAGS, CREATE, PART = "HeadObject", "GetObjectTagging", "CreateMultipartUpload", "UploadPartCopy"
+UPLOADS = "ListMultipartUploads"
 COMPLETE, ABORT = "CompleteMultipartUpload", "AbortMultipartUpload"
 GONE = error(404, "404")
 KMS = {"ServerSideEncryption": "aws:kms"}
@@ -367,6 +368,34 @@ def test_an_empty_object_of_one_part_is_kept() -> None:
 def test_never_asks_for_a_free_target() -> None:
     _, sent = run({}, NEVER, *BEGUN, *PARTS, done())
     assert sent[-1].params["IfNoneMatch"] == "*"
+
+
+@pytest.mark.parametrize(
+    ("found", "wanted"),
+    [
+        ([head(KEPT, SIZE, AFTER)], ("copied", None)),  # completed by the answer that was lost, or by another attempt
+        ([head(OTHER, SIZE - 1, AFTER)], ("failed", "TargetIsNewer")),
+    ],
+)
+def test_c2_what_came_since_the_look_is_not_overwritten(found: list[Answer], wanted: tuple[str, str | None]) -> None:
+    task = a_task(method=Method.MULTIPART_COPY, etag=KEPT, size=SIZE)
+    refused = (COMPLETE, error(412, "PreconditionFailed"))
+    looks = [(HEAD, answer) for answer in found]
+    aborted = [ABORTED] if wanted[0] == "failed" else []
+    script = [(HEAD, GONE), *BEGUN, (UPLOADS, ok(Uploads=[])), *PARTS, refused, *looks, *aborted]
+    outcome, sent = drive(copy_task(task, some_settings(), 2, look_first=True), *script)
+    assert (outcome.status, outcome.error_code) == wanted
+    complete = next(request for request in sent if request.operation == COMPLETE)
+    assert complete.params["IfNoneMatch"] == "*"
+
+
+def test_a_server_that_does_not_know_the_condition_is_asked_without_it() -> None:
+    task = a_task(method=Method.MULTIPART_COPY, etag=KEPT, size=SIZE)
+    refused = (COMPLETE, error(501, "NotImplemented"))
+    script = [(HEAD, GONE), *BEGUN, (UPLOADS, ok(Uploads=[])), *PARTS, refused, done()]
+    outcome, sent = drive(copy_task(task, some_settings(), 2, look_first=True), *script)
+    assert outcome.status == "copied"
+    assert "IfNoneMatch" not in sent[-1].params
 
 
 def test_an_abort_that_fails_is_told() -> None:

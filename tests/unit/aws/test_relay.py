@@ -147,6 +147,24 @@ def test_what_is_asked_for():
     assert (get.side, asked.side, written.side) == ("source", "source", "target")
 
 
+def test_c2_what_came_since_the_look_is_not_overwritten():
+    task = a_task(method=Method.RELAY, etag=MD5, size=len(BODY))
+    refused = (PUT, error(412, "PreconditionFailed"))
+    script = [(HEAD, error(404, "404")), got(), NO_TAGS, refused, (HEAD, head(MD5, len(BODY), AFTER))]
+    outcome, sent = drive(copy_task(task, some_settings(), 2, look_first=True), *script)
+    assert (outcome.status, outcome.reason) == ("copied", "found_on_target")
+    assert sent[-2].params["IfNoneMatch"] == "*"
+
+
+def test_a_server_that_does_not_know_the_condition_is_asked_without_it():
+    task = a_task(method=Method.RELAY, etag=MD5, size=len(BODY))
+    refused = (PUT, error(501, "NotImplemented"))
+    script = [(HEAD, error(404, "404")), got(), NO_TAGS, refused, put()]
+    outcome, sent = drive(copy_task(task, some_settings(), 2, look_first=True), *script)
+    assert (outcome.status, outcome.requests) == ("copied", 5)
+    assert "IfNoneMatch" not in sent[-1].params
+
+
 # By parts: the source has 20 MiB in two.
 HALF = 10 * MIB
 BODIES = [b"a" * HALF, b"b" * HALF]

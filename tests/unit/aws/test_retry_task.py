@@ -69,7 +69,9 @@ def test_verify_that_may_not_look_fails() -> None:
     assert (outcome.status, outcome.error_code) == (Status.FAILED, "403")
 
 
-CHANGED = [("CopyObject", error(412, "PreconditionFailed")), (HEAD, head(OTHER, 7, AFTER))]
+REFUSED = ("CopyObject", error(412, "PreconditionFailed"))
+# The condition that did not hold is the source's, or that the target is free: the target is looked at first.
+CHANGED = [REFUSED, (HEAD, GONE), (HEAD, head(OTHER, 7, AFTER))]
 
 
 def test_c4_a_source_that_changed_is_pinned_to_what_the_look_shows() -> None:
@@ -89,7 +91,8 @@ def test_c4_a_source_that_changes_again_stays_changed() -> None:
         *CHANGED,
         (HEAD, head(OTHER, 7, AFTER)),
         (HEAD, GONE),
-        ("CopyObject", error(412, "PreconditionFailed")),
+        REFUSED,
+        (HEAD, GONE),
         (HEAD, head(again, 8, AFTER)),
     )
     assert (outcome.status, outcome.reason) == (Status.CHANGED, "pinned_anew")
@@ -105,7 +108,7 @@ def test_a_source_that_grew_too_large_for_one_request_is_copied_by_parts() -> No
     large = head(f"{OTHER}-9", COPY_OBJECT_MAX_BYTES + 1, AFTER)
     operation = retry_task(a_task(), settings(), 3, RetryHow(), look_first=False)
     requests = next(operation)
-    for name, answer in [CHANGED[0], (HEAD, large), (HEAD, large), (HEAD, GONE)]:
+    for name, answer in [REFUSED, (HEAD, large), (HEAD, large), (HEAD, GONE)]:
         assert [request.operation for request in requests] == [name]
         requests = operation.send([answer.to(requests[0])])
     assert "CopyObject" not in [request.operation for request in requests]

@@ -101,3 +101,47 @@ def test_never_looks_first_where_the_server_ignores_conditions() -> None:
     operation = copy_task(a_task(), settings(**NEVER, preconditions=False), 1, look_first=False)
     outcome, _ = drive(operation, ("HeadObject", head(OTHER)))
     assert (outcome.status, outcome.reason) == (Status.SKIPPED, "exists")
+
+
+PRECONDITION = error(412, "PreconditionFailed")
+
+
+# what the look after the refusal finds, then status, reason, code
+@pytest.mark.parametrize(
+    ("found", "wanted"),
+    [
+        ([newer()], ("copied", "found_on_target", None)),  # another attempt's
+        ([newer(PLAIN, 101)], ("failed", "missing", "TargetIsNewer")),
+        ([newer(OTHER), head()], ("failed", "missing", "TargetIsNewer")),
+        ([GONE, head(OTHER)], ("changed", "missing", None)),  # the source's condition
+        ([GONE, GONE], ("vanished", "missing", None)),
+        ([error(403, "403")], ("failed", "missing", "403")),
+    ],
+)
+def test_c2_what_came_since_the_look_is_not_overwritten(found: list[Answer], wanted: tuple[Any, ...]) -> None:
+    """Two attempts at one moment make one copy, and one version."""
+    script = [("HeadObject", GONE), ("CopyObject", PRECONDITION), *(("HeadObject", answer) for answer in found)]
+    outcome, sent = drive(copy_task(a_task(), settings(), 2, look_first=True), *script)
+    assert sent[1].params["IfNoneMatch"] == "*"
+    assert (outcome.status, outcome.reason, outcome.error_code) == wanted
+    assert outcome.requests == len(sent)
+
+
+def test_what_was_there_at_the_look_is_overwritten_without_a_condition() -> None:
+    _, sent = drive(copy_task(a_task(), settings(), 2, look_first=True), ("HeadObject", head(OTHER)), COPY)
+    assert "IfNoneMatch" not in sent[1].params
+
+
+def test_where_conditions_are_ignored_none_is_set() -> None:
+    operation = copy_task(a_task(), settings(preconditions=False), 2, look_first=True)
+    _, sent = drive(operation, ("HeadObject", GONE), COPY)
+    assert "IfNoneMatch" not in sent[1].params
+
+
+def test_a_server_that_does_not_know_the_condition_is_asked_without_it() -> None:
+    refused = ("CopyObject", error(501, "NotImplemented"))
+    outcome, sent = drive(copy_task(a_task(), settings(), 2, look_first=True), ("HeadObject", GONE), refused, COPY)
+    assert (outcome.status, outcome.requests) == (Status.COPIED, 3)
+    assert "IfNoneMatch" not in sent[-1].params
+    outcome, _ = drive(copy_task(a_task(), settings(**NEVER), 2, look_first=True), ("HeadObject", GONE), refused)
+    assert (outcome.status, outcome.error_code) == (Status.FAILED, "NotImplemented")  # asked for: never without it
