@@ -29,7 +29,7 @@ from urllib3.exceptions import IncompleteRead, InvalidChunkLength
 from s3sync.aws.clients import error_text
 from s3sync.aws.messages import one_line
 from s3sync.aws.retry_after import retry_after_seconds
-from s3sync.aws.transport import Reply, Request, Side
+from s3sync.aws.transport import Reply, Request, Side, checked
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -126,7 +126,8 @@ class BotoTransport:
             message = error_text(error)[1] if isinstance(error, BotoCoreError) else one_line(str(error))
             return Reply(request, 0, _own_code(error), message, seconds=time.monotonic() - began)
         status = values.pop("ResponseMetadata")["HTTPStatusCode"]
-        return Reply(request, status, values=values, seconds=time.monotonic() - began)
+        reply = Reply(request, status, values=values, seconds=time.monotonic() - began)
+        return reply if request.is_raw else checked(reply)
 
 
 def _refused(request: Request, error: ClientError, seconds: float) -> Reply:

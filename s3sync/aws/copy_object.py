@@ -13,6 +13,7 @@ from s3sync.aws.source_look import (
     after_refusal,
     is_too_large,
     look_at_target,
+    look_at_written,
     what_differs,
 )
 from s3sync.aws.target_look import judge_kept
@@ -61,7 +62,7 @@ def _request(job: CopyJob) -> Request:
 # | copy's ETag | target's encryption | planned ETag        | then                                            |
 # |-------------|---------------------|---------------------|-------------------------------------------------|
 # | plain       | any                 | the same            | copied: etag_equal                              |
-# | absent      | any                 | any                 | one HEAD of the target has it; absent: failed   |
+# | absent      | any                 | any                 | see `look_at_written`                           |
 # | any         | hides MD5s          | any                 | copied: not_comparable                          |
 # | any         | shows MD5s          | of parts or unknown | copied: not_comparable                          |
 # | of parts    | shows MD5s          | any                 | copied: not_comparable                          |
@@ -70,11 +71,9 @@ def _compare(job: CopyJob, target_etag: str | None, target_hides_md5: bool) -> O
     """What the answer proves (C13)."""
     planned = job.task.etag
     if target_etag is None:
-        target = yield from look_at_target(job)
+        target = yield from look_at_written(job, job.task.size)
         if isinstance(target, Outcome):
             return target
-        if target is None:
-            return job.failed_with("ETagMismatch", "CopyObject was answered as done, and the target is not there")
         target_etag, target_hides_md5 = target.etag, target.hides_md5
     if etags.is_plain(target_etag) and target_etag == planned:
         return job.copied(target_etag, Verified.ETAG_EQUAL)

@@ -22,7 +22,8 @@ Uploads = list[dict[str, Any]]
 # | begun before                              | the first try of the Create | the plan                    | kept  |
 # | begun since then, up to the one in use    |                             |                             | abort |
 def abort_lost(job: CopyJob, created: Reply) -> Operation[None]:
-    """Abort the uploads that earlier attempts left. The run holds the lock of its target, so nobody else's fit.
+    """Abort the uploads that earlier attempts left. The run holds the lock of its target, so nobody else's fit; a task
+    of a queue, which two workers may have at once, is no repeat, and only what its own Create left is aborted.
 
     Where they can't be listed, they stay: the copy goes on.
     """

@@ -8,7 +8,7 @@ from s3sync.aws.classify import classify
 from s3sync.aws.copy_job import PART_LAYOUT_UNKNOWN, CopyJob, Settled
 from s3sync.aws.flights import Operation
 from s3sync.aws.part_layouts import Boundaries, Cut, portions
-from s3sync.aws.source_look import PRECONDITION_STATUS, Head, after_refusal, look_at_target
+from s3sync.aws.source_look import PRECONDITION_STATUS, Head, after_refusal, look_at_target, look_at_written
 from s3sync.aws.target_look import judge_kept
 from s3sync.aws.transport import Reply, Request
 from s3sync.model import etag as etags
@@ -83,6 +83,8 @@ class PartedUpload:
         if self.cut.boundaries in (Boundaries.NONE, Boundaries.UNKNOWN) or self.hides_md5:
             return Verified.NOT_COMPARABLE
         computed = _computed(part_etags)
+        if computed is None:
+            return Verified.NOT_COMPARABLE
         if computed == self.source.etag:
             return Verified.ETAG_EQUAL
         if self.cut.boundaries is Boundaries.EXACT:
@@ -130,18 +132,19 @@ class PartedUpload:
 
     # | answered ETag | MD5s   | computed from the parts | then                                   |
     # |---------------|--------|-------------------------|----------------------------------------|
-    # | absent        |        |                         | one HEAD of the target has it          |
+    # | absent        |        |                         | see `look_at_written`                  |
     # | any           | hidden |                         | copied: not_comparable                 |
+    # | any           | shown  | parts' ETags are no MD5 | copied: not_comparable                 |
     # | any           | shown  | equal                   | copied, as the parts proved            |
     # | any           | shown  | differs                 | failed: ETagMismatch                   |
     def _finished(self, target_etag: str | None, part_etags: Sequence[str], verified: Verified) -> Operation[Outcome]:
         if target_etag is None:  # radosgw 16 completes with an empty ETag
-            target = yield from look_at_target(self.job)
+            target = yield from look_at_written(self.job, self.source.size_bytes)
             if isinstance(target, Outcome):
                 return target
-            target_etag = target.etag if target else None
+            target_etag = target.etag
         computed = _computed(part_etags)
-        if not self.hides_md5 and target_etag != computed:
+        if not self.hides_md5 and computed is not None and target_etag != computed:
             message = f"the upload's ETag is {target_etag}, its parts make {computed}"
             return self.job.failed_with("ETagMismatch", message, target_etag)
         is_cut_elsewhere = verified is Verified.NOT_COMPARABLE and etags.part_count(self.source.etag) > 0

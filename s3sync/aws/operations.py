@@ -20,9 +20,13 @@ _METHODS = {Method.COPY_OBJECT: copy_object, Method.MULTIPART_COPY: multipart_co
 # | yes        | any       | any           | yes: the copy may have been made already             |
 # | no         | never     | ignored       | yes: the server would not heed If-None-Match         |
 # | no         | any other | any           | no                                                   |
-def copy_task(task: Task, settings: CopySettings, attempt: int, look_first: bool) -> Operation[Outcome]:
-    """The operation for a task. `look_first`: an earlier attempt may have made the copy (a retry, a resumed batch)."""
-    job = CopyJob(task, settings, attempt, is_repeat=look_first)
+def copy_task(
+    task: Task, settings: CopySettings, attempt: int, look_first: bool, *, is_alone: bool = True
+) -> Operation[Outcome]:
+    """The operation for a task. `look_first`: an earlier attempt may have made the copy (a retry, a resumed batch).
+    `is_alone`: nobody else works on this task, as the run holds the lock of its target; a queue can hand a task to two.
+    """
+    job = CopyJob(task, settings, attempt, is_repeat=look_first and is_alone)
     if look_first or (settings.overwrite is Overwrite.NEVER and not settings.preconditions):
         return _after_look(job)
     return _METHODS[task.method](job)

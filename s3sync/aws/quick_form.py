@@ -95,7 +95,7 @@ class QuickForm:
 
     def fill(self, params: Mapping[str, Any]) -> tuple[str, list[str]] | None:
         """The path with its query, and the lines of the headers, signed. None where a value is not as it is signed: a
-        space, a line break or what is not ASCII has rules of its own."""
+        space, a line break, what is not ASCII and nothing at all have rules of their own."""
         second = self._signer.now()
         if second is not self._second:
             self._lay_out(second)
@@ -105,7 +105,7 @@ class QuickForm:
         if self._source_at is not None:
             values[self._source_at] = copy_source(values[self._source_at], key, encoded)
         canonical = self._canonical % (path, *values)
-        if " " in canonical or canonical.count("\n") != self._newlines or not canonical.isascii():
+        if "" in values or " " in canonical or canonical.count("\n") != self._newlines or not canonical.isascii():
             return None
         lines = [*self._fixed, *map(str.__add__, self._starts, values)]
         lines.append(self._authorization + second.signature(canonical))

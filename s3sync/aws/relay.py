@@ -17,7 +17,7 @@ from s3sync.aws.copy_job import CopyJob, Settled
 from s3sync.aws.flights import Operation
 from s3sync.aws.multipart_copy import accepted, carry_over, description, read_source, tagging_of
 from s3sync.aws.relay_parts import BY_WORKER, put_from_file
-from s3sync.aws.source_look import PRECONDITION_STATUS, Head, after_refusal, look_at_target
+from s3sync.aws.source_look import PRECONDITION_STATUS, Head, after_refusal, look_at_target, look_at_written
 from s3sync.aws.target_look import judge_kept
 from s3sync.aws.transport import Reply, Request
 from s3sync.model import etag as etags
@@ -116,7 +116,7 @@ def _put(job: CopyJob, source: Head, tagging: str) -> Request:
 # |----------------------|-------------------|------------|-----------------|---------------------------------|
 # | 412, must be free    |                   |            |                 | see `_kept`                     |
 # | failed otherwise     |                   |            |                 | failed                          |
-# | done                 | absent            |            |                 | one HEAD of the target has it   |
+# | done                 | absent            |            |                 | see `look_at_written`           |
 # | done                 | plain, MD5 shown  | differs    |                 | failed: ETagMismatch            |
 # | done                 | plain, MD5 shown  | equal      | equal           | copied: etag_equal              |
 # | done                 | of another kind   |            | equal to MD5    | copied: md5_equal               |
@@ -129,9 +129,9 @@ def _finished(job: CopyJob, source: Head, md5_hex: str, reply: Reply) -> Operati
     target_etag = etags.bare(reply.values.get("ETag"))
     target_hides_md5 = etags.hides_md5(reply.values.get("ServerSideEncryption"))
     if target_etag is None:
-        target = yield from look_at_target(job)
-        if not isinstance(target, Head):
-            return target or job.failed_with("ETagMismatch", "PutObject was answered as done, and nothing is there")
+        target = yield from look_at_written(job, source.size_bytes)
+        if isinstance(target, Outcome):
+            return target
         target_etag, target_hides_md5 = target.etag, target.hides_md5
     shows_md5 = etags.is_plain(target_etag) and not target_hides_md5
     if shows_md5 and target_etag != md5_hex:

@@ -83,7 +83,7 @@ class Signer:
     def sign(
         self, method: str, path: str, query: str, headers: Iterable[Header], payload_sha256: str = EMPTY_SHA256
     ) -> list[str]:
-        """All headers of the request as lines (`name: value`), the signature's own among them.
+        """All headers of the request as lines for libcurl (`name: value`, `name;`), the signature's own among them.
 
         `path` and `query` are encoded as they are sent, the query sorted and each name with its `=`. `headers` have
         lower-case names and must contain `host`; all of them are signed.
@@ -98,7 +98,8 @@ class Signer:
             lines = "\n".join([f"{name}:{_trimmed(value)}" for name, value in every])
         names = ";".join([name for name, _ in every])
         canonical = f"{method}\n{path}\n{query}\n{lines}\n\n{names}\n{payload_sha256}"
-        sent = [f"{name}: {value}" for name, value in every]
+        # libcurl leaves a line without a value out, unless it ends so; then it sends `name:`.
+        sent = [f"{name}: {value}" if value else f"{name};" for name, value in every]
         sent.append(f"{second.authorization}{names}, Signature={second.signature(canonical)}")
         return sent
 

@@ -123,3 +123,23 @@ def look_at_target(job: CopyJob) -> Operation["Head | Outcome | None"]:
     if look.request.side is Side.TARGET and look.status == NOT_FOUND_STATUS:
         return None
     return job.failed(look)
+
+
+# | target                             | then                                            |
+# |------------------------------------|-------------------------------------------------|
+# | absent                             | failed: ETagMismatch                            |
+# | older than the plan, another size  | failed: ETagMismatch: it was not written by this |
+# | any other                          | the target, whose ETag tells more               |
+# | can't be looked at                 | failed                                          |
+def look_at_written(job: CopyJob, size_bytes: int | None) -> Operation["Head | Outcome"]:
+    """What a write left that was answered as done, without an ETag. `size_bytes` None: not known."""
+    target = yield from look_at_target(job)
+    if isinstance(target, Outcome):
+        return target
+    if target is None:
+        return job.failed_with("ETagMismatch", "the write was answered as done, and nothing is at the target")
+    is_old = target.last_modified < job.settings.planned_at.replace(microsecond=0)
+    if is_old or size_bytes not in (None, target.size_bytes):
+        message = "the write was answered as done, and another object is at the target"
+        return job.failed_with("ETagMismatch", message, target.etag)
+    return target

@@ -32,19 +32,18 @@ def before_repeat(job: CopyJob) -> Operation[Outcome | None]:
 #
 # | sizes, ETags, planned and target                | source, by a HEAD    | then                                  |
 # |-------------------------------------------------|----------------------|---------------------------------------|
-# | sizes differ                                    | not looked at        | failed: TargetIsNewer                 |
 # | sizes equal, ETags equal, the target shows MD5s | not looked at        | copied: etag_equal                    |
 # | any other                                       | gone                 | vanished                              |
 # | any other                                       | another than planned | changed                               |
 # | any other                                       | as planned           | see `_judge`                          |
 #
-# "Shows MD5s": no encryption hides them. A size that is not known is no difference.
+# "Shows MD5s": no encryption hides them. A target of another size may be a copy of what the source is by now, which a
+# retry made: so the source is looked at.
 def judge_newer(job: CopyJob, target: Head) -> Operation[Outcome]:
     """Whether a target object that is newer than the plan is the copy that was to be made."""
     task = job.task
-    if task.size is not None and task.size != target.size_bytes:
-        return _is_foreign(job, target, f"of {target.size_bytes} bytes instead of {task.size}")
-    if task.size is not None and task.etag is not None and task.etag == target.etag and not target.hides_md5:
+    is_size_known = task.size is not None and task.size == target.size_bytes
+    if is_size_known and task.etag is not None and task.etag == target.etag and not target.hides_md5:
         return job.copied(target.etag, Verified.ETAG_EQUAL, FOUND_ON_TARGET)
     source = yield from look_at_source(job)
     if isinstance(source, Outcome):
@@ -97,7 +96,8 @@ def _judge(job: CopyJob, source: Head, target: Head) -> Outcome:
 
 
 def _description(head: Head) -> tuple[dict[str, str], str | None]:
-    return dict(head.user_metadata), head.values.get("ContentType")
+    """Names of headers have no case."""
+    return {name.lower(): value for name, value in head.user_metadata.items()}, head.values.get("ContentType")
 
 
 def _is_foreign(job: CopyJob, target: Head, how: str) -> Outcome:

@@ -9,7 +9,7 @@ interface, which a thread pool can serve just as well. One transport belongs to 
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any, Protocol
 
@@ -70,6 +70,26 @@ class Reply:
     @property
     def ok(self) -> bool:
         return self.code is None
+
+
+# What every answer of an operation has. A body's length is its own where no header tells it.
+_NEEDED = {
+    "HeadObject": ("ContentLength", "LastModified"),
+    "GetObject": ("LastModified",),
+    "GetObjectTagging": ("TagSet",),
+    "CreateMultipartUpload": ("UploadId",),
+}
+
+
+def checked(reply: Reply) -> Reply:
+    """The reply; a failed one, `Truncated`, where a success lacks what it must have."""
+    values = reply.values
+    if "Body" in values:
+        values.setdefault("ContentLength", len(values["Body"]))
+    for name in _NEEDED.get(reply.request.operation, ()):
+        if name not in values:
+            return replace(reply, status=0, code="Truncated", message=f"the answer has no {name}", values={})
+    return reply
 
 
 class Transport(Protocol):

@@ -13,17 +13,19 @@ from urllib.parse import quote
 from xml.sax.saxutils import unescape
 
 import botocore.session
+from botocore.awsrequest import HeadersDict
 from botocore.exceptions import ParamValidationError
 from botocore.model import OperationModel
 from botocore.parsers import ResponseParserError, create_parser
 from botocore.serialize import create_serializer
+from botocore.utils import parse_timestamp
 
 from s3sync.aws import object_wire, quick_form
 from s3sync.aws.http_text import MalformedRequest, Wire, header_map, header_value
 from s3sync.aws.messages import one_line
 from s3sync.aws.quick_form import copy_source
 from s3sync.aws.retry_after import retry_after_seconds
-from s3sync.aws.transport import Reply, Request
+from s3sync.aws.transport import Reply, Request, checked
 from s3sync.model import keys
 
 _ETAG = re.compile(rb"<ETag>([^<]*)</ETag>")
@@ -153,7 +155,7 @@ def reply_of(request: Request, status: int, headers: bytes, body: bytes, seconds
         if operation in object_wire.METHODS:
             reply = object_wire.reply_of_object(request, status, headers, body, seconds)
             if reply is not None:
-                return reply
+                return checked(reply)
         return _parsed(request, status, headers, body, seconds)
     return _refused(request, status, headers, body, seconds)
 
@@ -177,20 +179,32 @@ def _copied(request: Request, status: int, headers: bytes, body: bytes, seconds:
 
 def _parsed(request: Request, status: int, headers: bytes, body: bytes, seconds: float) -> Reply:
     found = header_map(headers)
-    if request.operation in _STREAMED:
-        values = _parser().parse(  # botocore takes bytes for text here, so it gets none
-            {"status_code": status, "headers": found, "body": b""}, _model(request.operation).output_shape
-        )
-        values["Body"] = body
-    else:
-        try:
-            values = _parser().parse(
-                {"status_code": status, "headers": found, "body": body}, _model(request.operation).output_shape
-            )
-        except ResponseParserError as error:
-            return Reply(request, 0, "Truncated", one_line(str(error)), seconds=seconds)
+    expires = _take_wrong_expires(found)
+    is_streamed = request.operation in _STREAMED  # botocore takes bytes for text there, so it gets none
+    answer = {"status_code": status, "headers": found, "body": b"" if is_streamed else body}
+    try:
+        values = _parser().parse(answer, _model(request.operation).output_shape)
+    except (ResponseParserError, ValueError, OverflowError) as error:
+        return Reply(request, 0, "Truncated", one_line(str(error)), seconds=seconds)
     values.pop("ResponseMetadata", None)
-    return Reply(request, status, values=values, seconds=seconds)
+    if is_streamed:
+        values["Body"] = body
+    if expires is not None:
+        values["ExpiresString"] = expires
+    return checked(Reply(request, status, values=values, seconds=seconds))
+
+
+def _take_wrong_expires(headers: HeadersDict) -> str | None:
+    """S3 keeps an `Expires` as it was given, a date or not; as boto3 does, one that is none is told as text."""
+    given = headers.get("Expires")
+    if given is None:
+        return None
+    try:
+        parse_timestamp(given)
+    except (ValueError, RuntimeError, OverflowError):
+        del headers["Expires"]
+        return str(given) or "0"
+    return None
 
 
 def _refused(request: Request, status: int, headers: bytes, body: bytes, seconds: float) -> Reply:

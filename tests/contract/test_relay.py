@@ -57,6 +57,14 @@ def test_a_small_object_is_read_and_written_once(migration):
     assert dict(migration.engine.counts.requests) == {"GetObject": 1, "GetObjectTagging": 1, "PutObject": 1}
 
 
+@pytest.mark.parametrize("body", [b"small", b"x" * (PART + 7)], ids=["whole", "by parts"])
+def test_an_entry_of_metadata_without_a_value_is_carried_over(migration, s3, body):
+    migration.put("a", body, Metadata={"colour": "blue", "empty": ""})
+    assert relayed(migration, "a").status is Status.COPIED
+    source = s3.head_object(Bucket=migration.settings.source_bucket, Key="a")["Metadata"]
+    assert migration.target("a")["Metadata"] == source
+
+
 def test_without_tags(migration):
     migration.put("a", Tagging="team=a")
     migration.settings = replace(migration.settings, tags=False)

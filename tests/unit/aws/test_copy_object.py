@@ -132,8 +132,26 @@ ROWS: list[tuple[dict[str, Any], dict[str, Any], list[tuple[str, Answer]], tuple
     ),
     ({}, {"preconditions": False}, [(COPY, copied(OTHER)), (HEAD, GONE)], ("changed", "missing", None, None, None)),
     # an answer without an ETag is no proof that anything was done
-    ({}, {}, [(COPY, copied(None)), (HEAD, head())], ("copied", "missing", None, None, Verified.ETAG_EQUAL)),
+    (
+        {},
+        {},
+        [(COPY, copied(None)), (HEAD, head(modified=AFTER))],
+        ("copied", "missing", None, None, Verified.ETAG_EQUAL),
+    ),
     ({}, {}, [(COPY, copied(None)), (HEAD, GONE)], ("failed", "missing", "ETagMismatch", "corrupt", None)),
+    # answered as done, and an old object is still there, or another one
+    (
+        {},
+        {},
+        [(COPY, copied(None)), (HEAD, head(ServerSideEncryption="aws:kms"))],
+        ("failed", "missing", "ETagMismatch", "corrupt", None),
+    ),
+    (
+        {},
+        {},
+        [(COPY, copied(None)), (HEAD, head(OTHER, 7, AFTER, ServerSideEncryption="aws:kms"))],
+        ("failed", "missing", "ETagMismatch", "corrupt", None),
+    ),
     # 412: the source's pin
     ({}, {}, [REFUSED, (HEAD, head(OTHER))], ("changed", "missing", None, None, None)),
     ({}, {}, [REFUSED, (HEAD, GONE)], ("vanished", "missing", None, None, None)),

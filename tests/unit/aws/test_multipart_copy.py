@@ -77,7 +77,15 @@ ROWS: list[tuple[dict[str, Any], dict[str, Any], Script, tuple[Any, ...]]] = [
     # boundaries are kept, and the ETag proves the copy
     ({}, {}, [*BEGUN, *PARTS, done()], ("copied", "missing", None, "etag_equal")),
     ({}, KEEP, [*BEGUN, *PARTS, done()], ("copied", "missing", None, "etag_equal")),
-    ({}, {}, [*BEGUN, *PARTS, done(None), (HEAD, head(KEPT))], ("copied", "missing", None, "etag_equal")),
+    ({}, {}, [*BEGUN, *PARTS, done(None), (HEAD, head(KEPT, SIZE, AFTER))], ("copied", "missing", None, "etag_equal")),
+    # answered as done, and what is there is not what was written
+    (
+        {},
+        {},
+        [*BEGUN, *PARTS, done(None), (HEAD, head(KEPT, 7, AFTER, **KMS))],
+        ("failed", "missing", "ETagMismatch", None),
+    ),
+    ({}, {}, [*BEGUN, *PARTS, done(None), (HEAD, head(KEPT, SIZE))], ("failed", "missing", "ETagMismatch", None)),
     ({}, {}, [*BEGUN, *PARTS, done(None), (HEAD, GONE)], ("failed", "missing", "ETagMismatch", None)),
     ({}, {}, [*BEGUN, *PARTS, done(f"{OTHER}-3")], ("failed", "missing", "ETagMismatch", None)),
     # a source that was written in one piece
@@ -374,7 +382,7 @@ def test_never_asks_for_a_free_target() -> None:
     ("found", "wanted"),
     [
         ([head(KEPT, SIZE, AFTER)], ("copied", None)),  # completed by the answer that was lost, or by another attempt
-        ([head(OTHER, SIZE - 1, AFTER)], ("failed", "TargetIsNewer")),
+        ([head(OTHER, SIZE - 1, AFTER), head(KEPT, SIZE)], ("failed", "TargetIsNewer")),
     ],
 )
 def test_c2_what_came_since_the_look_is_not_overwritten(found: list[Answer], wanted: tuple[str, str | None]) -> None:

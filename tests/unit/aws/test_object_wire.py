@@ -135,7 +135,10 @@ def test_an_answer(headers, operation):
     asked = request(operation, Bucket="b", Key="k")
     sent = b"<Error>" if operation == "GetObject" else b""
     found = wire.reply_of(asked, 200, header_bytes(headers), sent, 0.1)
-    by_botocore = wire._parsed(asked, 200, header_bytes(headers), b"", 0.1).values
+    if operation == "GetObject" and "Last-Modified" not in headers:
+        assert (found.code, found.message) == ("Truncated", "the answer has no LastModified")
+        return
+    by_botocore = wire._parsed(asked, 200, header_bytes(headers), sent, 0.1).values
     body = found.values.pop("Body", None)
     by_botocore.pop("Body", None)
     assert (body or b"") == sent
@@ -154,11 +157,18 @@ def test_a_time_that_is_written_otherwise_is_left_to_botocore(modified):
 
 def test_a_checksum_that_was_asked_for_is_left_to_botocore():
     asked = request("GetObject", Bucket="b", Key="k", ChecksumMode="ENABLED")
-    headers = header_bytes({"x-amz-checksum-crc32": "AAAAAA=="})
+    headers = header_bytes({"x-amz-checksum-crc32": "AAAAAA==", "Last-Modified": "Sun, 06 Nov 1994 08:49:37 GMT"})
     assert wire.reply_of(asked, 200, headers, b"", 0).values["ChecksumCRC32"] == "AAAAAA=="
 
 
 TAGS = b"<Tagging><TagSet><Tag><Key>a &amp; b</Key><Value/></Tag></TagSet></Tagging>"
+
+
+@pytest.mark.parametrize("body", [b"", b"<html><body>ok</body></html>"])
+def test_an_answer_without_tags_is_no_answer(body):
+    """A proxy's page must not be read as "no tags"."""
+    found = wire.reply_of(request("GetObjectTagging"), 200, header_bytes({}), body, 0)
+    assert (found.ok, found.code) == (False, "Truncated")
 
 
 @pytest.mark.parametrize(

@@ -55,7 +55,12 @@ PARTED = f"{OTHER}-2"
 ROWS = [
     # the tables of `_put_whole` and `_finished`
     ({}, {}, [got(), NO_TAGS, put()], ("copied", "missing", None, "etag_equal")),
-    ({}, {}, [got(), NO_TAGS, put(None), (HEAD, head(MD5))], ("copied", "missing", None, "etag_equal")),
+    (
+        {},
+        {},
+        [got(), NO_TAGS, put(None), (HEAD, head(MD5, len(BODY), AFTER))],
+        ("copied", "missing", None, "etag_equal"),
+    ),
     ({}, {}, [got(), NO_TAGS, put(None), (HEAD, error(404, "404"))], ("failed", "missing", "ETagMismatch", None)),
     ({}, {}, [got(), NO_TAGS, put(OTHER)], ("failed", "missing", "ETagMismatch", None)),
     ({}, {}, [got(), NO_TAGS, put(OTHER, **KMS)], ("copied", "missing", None, "md5_equal")),

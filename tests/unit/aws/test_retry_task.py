@@ -9,7 +9,8 @@ from s3sync.aws.retry_task import RetryHow, retry_task
 from s3sync.config.model import Mode
 from s3sync.model.limits import COPY_OBJECT_MAX_BYTES
 from s3sync.model.outcome import Outcome, Status
-from tests.unit.aws.scripted import AFTER, BEFORE, OTHER, PLAIN, Answer, a_task, copied, drive, error, head, names
+from s3sync.model.task import Method
+from tests.unit.aws.scripted import AFTER, BEFORE, OTHER, PLAIN, Answer, a_task, copied, drive, error, head, names, ok
 from tests.unit.aws.scripted import some_settings as settings
 
 GONE = error(404, "404")
@@ -97,6 +98,27 @@ def test_c4_a_source_that_changes_again_stays_changed() -> None:
     )
     assert (outcome.status, outcome.reason) == (Status.CHANGED, "pinned_anew")
     assert outcome.requests == len(sent)
+
+
+def test_c2_a_second_delivery_finds_the_copy_of_a_source_that_changed() -> None:
+    now = head(OTHER, 7, AFTER)
+    outcome, sent = retried(RetryHow(), (HEAD, now), (HEAD, now), (HEAD, now), (HEAD, now))
+    assert (outcome.status, outcome.reason) == (Status.COPIED, "found_on_target")
+    assert set(names(sent)) == {HEAD}
+
+
+def test_c7_a_task_of_a_queue_leaves_the_uploads_of_others_alone() -> None:
+    """Another worker may have been handed the same task, and be at it."""
+    size = COPY_OBJECT_MAX_BYTES + 1
+    task = a_task(method=Method.MULTIPART_COPY, size=size, etag=None)
+    operation = retry_task(task, settings(), 3, RetryHow(), look_first=True)
+    requests = next(operation)
+    for answer in (GONE, head(None, size)):
+        requests = operation.send([(answer if each.operation == HEAD else ok(TagSet=[])).to(each) for each in requests])
+    assert [each.operation for each in requests] == ["CreateMultipartUpload"]
+    requests = operation.send([ok(UploadId="up").to(requests[0])])
+    assert {each.operation for each in requests} == {"UploadPartCopy"}
+    operation.close()
 
 
 def test_a_source_that_is_gone_by_then_has_vanished() -> None:

@@ -138,3 +138,11 @@ def test_a_key_with_dots_and_slashes_is_signed_as_it_is():
 
 def test_the_module_knows_the_hash_of_nothing():
     assert sigv4.EMPTY_SHA256 == "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+
+
+def test_a_header_without_a_value_is_sent_as_libcurl_wants_it():
+    """`name: ` would be signed and not sent."""
+    signer = Signer(lambda: ReadOnlyCredentials("AKIA", "secret", None), "us-east-1", clock=lambda: 1.7e9)
+    lines = signer.sign("PUT", "/b/k", "", [("host", "h"), ("x-amz-meta-empty", ""), ("x-amz-meta-full", "1")])
+    assert "x-amz-meta-empty;" in lines
+    assert "x-amz-meta-full: 1" in lines

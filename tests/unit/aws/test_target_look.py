@@ -35,7 +35,14 @@ ROWS: list[tuple[dict[str, Any], dict[str, Any], list[Answer], bool, tuple[Any, 
     ({}, {}, [newer()], False, ("copied", "found_on_target", None, Verified.ETAG_EQUAL)),
     ({}, NEVER, [newer()], False, ("copied", "found_on_target", None, Verified.ETAG_EQUAL)),
     ({"etag": PARTS}, {}, [newer(PARTS)], False, ("copied", "found_on_target", None, Verified.ETAG_EQUAL)),
-    ({}, {}, [newer(PLAIN, 101)], False, ("failed", "missing", "TargetIsNewer", None)),
+    ({}, {}, [newer(PLAIN, 101), head()], False, ("failed", "missing", "TargetIsNewer", None)),
+    (
+        {},
+        {},
+        [newer(OTHER, 101), head(OTHER, 101)],
+        False,
+        ("changed", "missing", None, None),
+    ),  # a copy of what it is now
     ({}, {}, [newer(OTHER), GONE], False, ("vanished", "missing", None, None)),
     ({}, {}, [newer(OTHER), head(OTHER)], False, ("changed", "missing", None, None)),
     ({}, {}, [newer(OTHER), error(403, "403")], False, ("failed", "missing", "403", None)),
@@ -111,7 +118,7 @@ PRECONDITION = error(412, "PreconditionFailed")
     ("found", "wanted"),
     [
         ([newer()], ("copied", "found_on_target", None)),  # another attempt's
-        ([newer(PLAIN, 101)], ("failed", "missing", "TargetIsNewer")),
+        ([newer(PLAIN, 101), head()], ("failed", "missing", "TargetIsNewer")),
         ([newer(OTHER), head()], ("failed", "missing", "TargetIsNewer")),
         ([GONE, head(OTHER)], ("changed", "missing", None)),  # the source's condition
         ([GONE, GONE], ("vanished", "missing", None)),
@@ -145,3 +152,10 @@ def test_a_server_that_does_not_know_the_condition_is_asked_without_it() -> None
     assert "IfNoneMatch" not in sent[-1].params
     outcome, _ = drive(copy_task(a_task(), settings(**NEVER), 2, look_first=True), ("HeadObject", GONE), refused)
     assert (outcome.status, outcome.error_code) == (Status.FAILED, "NotImplemented")  # asked for: never without it
+
+
+def test_the_names_of_metadata_have_no_case() -> None:
+    target = newer(OTHER, Metadata={"colour": "b"})
+    script = [("HeadObject", target), ("HeadObject", head(PARTS, Metadata={"Colour": "b"}))]
+    outcome, _ = drive(copy_task(a_task(etag=PARTS), settings(), 1, look_first=True), *script)
+    assert (outcome.status, outcome.reason) == (Status.COPIED, "found_on_target")

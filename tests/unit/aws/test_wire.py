@@ -107,9 +107,44 @@ def test_a_refusal_without_a_body_is_its_status():
     assert reply("HeadObject", 403, b"").code == "403"
 
 
+DATED = b"HTTP/1.1 200 OK\r\nLast-Modified: Sun, 06 Nov 1994 08:49:37 GMT\r\nContent-Length: 5\r\n"
+
+
 def test_the_body_of_an_object_is_left_alone_even_where_it_looks_like_an_error():
     body = b"<Error><Code>NoSuchKey</Code></Error>"
-    assert reply("GetObject", 200, body).values["Body"] == body
+    found = wire.reply_of(request("GetObject", Bucket="b", Key="k"), 200, DATED + b"\r\n", body, 0)
+    assert found.values["Body"] == body
+
+
+@pytest.mark.parametrize("operation", ["HeadObject", "GetObject"])
+@pytest.mark.parametrize("given", ["Never", "0", "-1", "", "Thu, 99 Foo 9999 00:00:00 GMT"])
+def test_an_expires_that_is_no_date_is_told_as_text(operation, given):
+    """S3 keeps whatever it was given; boto3 tells it as `ExpiresString`."""
+    lines = DATED + f"Expires: {given}\r\n\r\n".encode()
+    found = wire.reply_of(request(operation, Bucket="b", Key="k"), 200, lines, b"", 0)
+    assert found.ok
+    assert "Expires" not in found.values or found.values["Expires"].year <= 1970  # botocore takes 0 for a time
+    assert "ExpiresString" in found.values or "Expires" in found.values
+
+
+@pytest.mark.parametrize(
+    ("operation", "lines", "missing"),
+    [
+        ("HeadObject", b"Last-Modified: Sun, 06 Nov 1994 08:49:37 GMT\r\n", "ContentLength"),
+        ("HeadObject", b"Content-Length: 3\r\n", "LastModified"),
+        ("CreateMultipartUpload", b"", "UploadId"),
+    ],
+)
+def test_a_success_that_lacks_what_it_must_have_is_none(operation, lines, missing):
+    found = wire.reply_of(
+        request(operation, Bucket="b", Key="k"), 200, b"HTTP/1.1 200 OK\r\n" + lines + b"\r\n", b"", 0
+    )
+    assert (found.code, found.message) == ("Truncated", f"the answer has no {missing}")
+
+
+def test_a_time_that_cannot_be_read_fails_the_request_and_nothing_else():
+    lines = b"HTTP/1.1 200 OK\r\nLast-Modified: garbage\r\nContent-Length: 3\r\n\r\n"
+    assert wire.reply_of(request("HeadObject", Bucket="b", Key="k"), 200, lines, b"", 0).code == "Truncated"
 
 
 def test_what_came_before_the_final_answer_is_not_read():
