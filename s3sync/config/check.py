@@ -7,7 +7,8 @@ says where each value stands, `config` what came of it.
 from collections.abc import Callable, Mapping
 
 from s3sync.config.access import side_fields
-from s3sync.config.model import Access, Config, Mode, Owner
+from s3sync.config.model import Config, Mode, Owner
+from s3sync.config.places import share_names
 from s3sync.config.settings import BY_NAME
 from s3sync.config.sources import Given, option_title
 from s3sync.config.values import did_you_mean, one_of, shown
@@ -274,18 +275,12 @@ def _check_mapping(given: Answers, config: Config) -> None:
     source, target = config.source, config.target
     if source.bucket is None or source.bucket != target.bucket or target.prefix != target.strip_prefix:
         return
-    if _whereabouts(config.access.source) == _whereabouts(config.access.target):
+    if share_names(config.access.source, config.access.target):
         raise ConfigError(
             _place(given, "target.bucket"),
             f"{shown(target.bucket)} is the source too, and the keys stay the same: each object would be copied onto "
             "itself; give another bucket or --target-prefix",
         )
-
-
-def _whereabouts(access: Access) -> tuple[str, str]:
-    region = access.region_name or ""
-    partition = next((name for name in ("cn-", "us-gov-", "us-iso") if region.startswith(name)), "")
-    return (access.endpoint_url or "").lower(), partition
 
 
 _RULES: tuple[Callable[[Answers, Config], None], ...] = (

@@ -80,11 +80,11 @@ def _swapped_beginning(keys: pa.Array, before: str, after: str) -> pa.Array:
 
 
 def check_mapping(
-    source_bucket: str, prefixes: tuple[str, ...], target_bucket: str, mapping: KeyMapping, *, same_endpoint: bool
+    source_bucket: str, prefixes: tuple[str, ...], target_bucket: str, mapping: KeyMapping, *, same_names: bool
 ) -> None:
     """Raises MappingError where the run would copy the source onto itself or into what it reads.
 
-    | same bucket, same endpoint | mapping                                                          | then    |
+    | same bucket, same place    | mapping                                                          | then    |
     |----------------------------|------------------------------------------------------------------|---------|
     | either                     | a source prefix which strip_prefix does not fit                  | error   |
     | no                         | any other                                                        | allowed |
@@ -93,11 +93,12 @@ def check_mapping(
     | yes                        | the two apart                                                    | allowed |
 
     The fourth line: copies would be listed as sources by the next run, or overwrite sources of this one.
-    `prefixes` are those of the source, none meaning the whole bucket.
+    `same_names`: a bucket's name means the same bucket on both sides (`config.places.share_names`). `prefixes` are
+    those of the source, none meaning the whole bucket.
     """
     read = prefixes or ("",)
     written = [mapping.source_prefix_to_target(prefix) for prefix in read]
-    if source_bucket != target_bucket or not same_endpoint:
+    if source_bucket != target_bucket or not same_names:
         return
     if mapping.is_identity:
         raise MappingError(

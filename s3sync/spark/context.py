@@ -8,6 +8,7 @@ from pyspark.sql import SparkSession
 from s3sync.aws.buckets import BucketFacts, look_at_bucket
 from s3sync.aws.clients import with_region
 from s3sync.config.model import Config
+from s3sync.config.places import share_names
 from s3sync.inventory.manifest import Manifest
 from s3sync.planning.mapping import KeyMapping, check_mapping
 from s3sync.planning.route import is_relayed
@@ -71,7 +72,7 @@ def prepare(config: Config) -> Preparation:
         config.source.prefixes,
         target,
         KeyMapping.of(config.target),
-        same_endpoint=access.source.endpoint_url == access.target.endpoint_url,
+        same_names=share_names(with_region(access.source), with_region(access.target)),
     )
     return Preparation(
         config,

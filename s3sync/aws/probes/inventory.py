@@ -16,8 +16,10 @@ _WANTED = {
     Column.ETAG: "copies are pinned to the time of the last change instead",
     Column.SIZE: "batches cannot be packed by size, and large objects are found only when their copy is refused",
     Column.LAST_MODIFIED: "--modified-since cannot be used, nor copies pinned by time",
-    Column.STORAGE_CLASS: "a CopyObject makes its copy STANDARD unless --storage-class names a class, and archived objects "
-    "are found only when their copy is refused",
+    Column.STORAGE_CLASS: (
+        "copies by CopyObject are STANDARD unless --storage-class names a class, and archived objects are found only when "
+        "their copy is refused"
+    ),
 }
 
 

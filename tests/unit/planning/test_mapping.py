@@ -78,13 +78,13 @@ TABLE = [
 ]
 
 
-@pytest.mark.parametrize(("source", "prefixes", "target", "mapping", "same_endpoint", "error"), TABLE)
-def test_mappings_into_what_is_read_are_refused(source, prefixes, target, mapping, same_endpoint, error):
+@pytest.mark.parametrize(("source", "prefixes", "target", "mapping", "same_names", "error"), TABLE)
+def test_mappings_into_what_is_read_are_refused(source, prefixes, target, mapping, same_names, error):
     if error is None:
-        check_mapping(source[0], prefixes, target, mapping, same_endpoint=same_endpoint)
+        check_mapping(source[0], prefixes, target, mapping, same_names=same_names)
     else:
         with pytest.raises(MappingError, match=error):
-            check_mapping(source[0], prefixes, target, mapping, same_endpoint=same_endpoint)
+            check_mapping(source[0], prefixes, target, mapping, same_names=same_names)
 
 
 def test_too_long_counts_bytes_not_characters():
