@@ -17,8 +17,8 @@ _WANTED = {
     Column.SIZE: "batches cannot be packed by size, and large objects are found only when their copy is refused",
     Column.LAST_MODIFIED: "--modified-since cannot be used, nor copies pinned by time",
     Column.STORAGE_CLASS: (
-        "copies by CopyObject are STANDARD unless --storage-class names a class, and archived objects are found only when "
-        "their copy is refused"
+        "copies by CopyObject are STANDARD unless --storage-class names a class, and archived objects are found only "
+        "when their copy is refused"
     ),
 }
 
