@@ -94,7 +94,9 @@ class CurlTransport:
             return False
         exchange = self._exchange(quick[1])
         exchange.request = request
-        if _is_large_body(request):
+        if quick[0].has_body:
+            exchange.give_body(params["Body"])
+        elif _is_large_body(request):
             exchange.take_body()
         self._send(exchange, quick[0].endpoint.origin + filled[0], filled[1])
         return True
@@ -103,7 +105,7 @@ class CurlTransport:
         endpoint = self._endpoints[request.side].of(request.params["Bucket"])
         signer = self._signer(request.side, endpoint)
         form = QuickForm.of(request.operation, list(request.params), endpoint, signer)
-        return (form, self._lane(request, form.method, has_body=False)) if form is not None else None
+        return (form, self._lane(request, form.method, has_body=form.has_body)) if form is not None else None
 
     def _submit_any(self, request: Request) -> None:
         wire = wire_of(request)

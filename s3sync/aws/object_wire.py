@@ -7,6 +7,7 @@ What is not in the tables here (a date as a condition, a rare header) goes throu
 import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 from urllib.parse import quote
 
@@ -131,16 +132,26 @@ def _values(headers: bytes) -> dict[str, Any]:
     values: dict[str, Any] = {}
     metadata: dict[str, str] = {}
     for line in header_lines(headers):
-        name, _, value = line.partition(b":")
-        lower = name.lower()
-        known = _TOLD.get(lower)
-        if known is not None:
-            text = value.strip().decode("latin-1")
-            convert = _CONVERTED.get(known)
-            values[known] = convert(text) if convert else text
-        elif lower.startswith(_META):
-            metadata[name[len(_META) :].decode("latin-1")] = value.strip().decode("latin-1")
-        elif lower == b"expires":
-            raise ValueError(line)
+        name, value = _told(line)
+        if name is not None:
+            values[name] = value
+        elif line[: len(_META)].lower() == _META:
+            meta, _, text = line[len(_META) :].partition(b":")
+            metadata[meta.decode("latin-1")] = text.strip().decode("latin-1")
     values["Metadata"] = metadata
     return values
+
+
+@lru_cache(maxsize=1024)  # most lines say the same for all objects: type, length, class, server
+def _told(line: bytes) -> tuple[str | None, Any]:
+    """A header by boto3's name, and its value; no name where it is not among `_TOLD`. Raises as `_values` does."""
+    name, _, value = line.partition(b":")
+    lower = name.lower()
+    known = _TOLD.get(lower)
+    if known is None:
+        if lower == b"expires":
+            raise ValueError(line)
+        return None, None
+    text = value.strip().decode("latin-1")
+    convert = _CONVERTED.get(known)
+    return known, convert(text) if convert else text

@@ -2,7 +2,8 @@
 parameters.
 
 The copies of a run differ in two keys, an ETag and sometimes a storage class; what a relay reads differs in a key and
-an ETag. What requests share is put together once a second, with the time that is signed; each fills in the rest:
+an ETag, what it writes in a key, an MD5 and a type. What requests share is put together once a second, with the time
+that is signed; each fills in the rest:
 
     canonical request    PUT %s ... x-amz-copy-source:%s x-amz-copy-source-if-match:%s ... names, hash of nothing
     lines sent           host: ..., x-amz-date: ...      + one for each value + authorization
@@ -14,7 +15,7 @@ from operator import itemgetter
 from typing import Any
 
 from s3sync.aws.endpoints import Endpoint
-from s3sync.aws.sigv4 import EMPTY_SHA256, Second, Signer
+from s3sync.aws.sigv4 import EMPTY_SHA256, UNSIGNED, Second, Signer
 from s3sync.model import keys
 
 _SOURCE = "x-amz-copy-source"
@@ -33,23 +34,46 @@ COPY_HEADERS = {
     "StorageClass": "x-amz-storage-class",
     "TaggingDirective": "x-amz-tagging-directive",
 }
+# Those of PutObject; an object with user metadata, whose names differ, goes the slow way.
+_PUT_HEADERS = {
+    **_OF_ALL,
+    "ACL": "x-amz-acl",
+    "CacheControl": "cache-control",
+    "ContentDisposition": "content-disposition",
+    "ContentEncoding": "content-encoding",
+    "ContentLanguage": "content-language",
+    "ContentMD5": "content-md5",
+    "ContentType": "content-type",
+    "IfNoneMatch": "if-none-match",
+    "SSEKMSKeyId": "x-amz-server-side-encryption-aws-kms-key-id",
+    "ServerSideEncryption": "x-amz-server-side-encryption",
+    "StorageClass": "x-amz-storage-class",
+    "Tagging": "x-amz-tagging",
+}
 NOT_HEADERS = frozenset({"Bucket", "Key", "CopySource"})
 
 
 @dataclass(frozen=True, slots=True)
 class _Shape:
-    """`query` is encoded; `headers` are by boto3's names; `sent` are lines that are sent and not signed."""
+    """`query` is encoded; `headers` are by boto3's names; `sent` are lines that are sent and not signed; `payload` is
+    what is signed of the body."""
 
     method: str
     query: str
     headers: Mapping[str, str]
     sent: tuple[str, ...] = ()
+    payload: str = EMPTY_SHA256
+
+    @property
+    def has_body(self) -> bool:
+        return self.payload == UNSIGNED
 
 
 _SHAPES = {
     "CopyObject": _Shape("PUT", "", {"CopySource": _SOURCE, **COPY_HEADERS}, ("Content-Length: 0",)),
     "GetObject": _Shape("GET", "", {**_OF_ALL, "IfMatch": "if-match", "Range": "range"}),
     "GetObjectTagging": _Shape("GET", "tagging=", _OF_ALL),
+    "PutObject": _Shape("PUT", "", _PUT_HEADERS, ("Expect:",), UNSIGNED),
 }
 QUICK = frozenset(_SHAPES)
 
@@ -69,6 +93,7 @@ class QuickForm:
 
     def __init__(self, shape: _Shape, names: list[str], endpoint: Endpoint, signer: Signer) -> None:
         self.method = shape.method
+        self.has_body = shape.has_body
         self.endpoint = endpoint
         self._shape = shape
         self._signer = signer
@@ -89,13 +114,16 @@ class QuickForm:
     def of(cls, operation: str, names: list[str], endpoint: Endpoint, signer: Signer) -> "QuickForm | None":
         """None where the operation, or a parameter, is not one of the quick ones."""
         shape = _SHAPES.get(operation)
-        if shape is None or not all(name in shape.headers or name in NOT_HEADERS for name in names):
+        if shape is None or shape.has_body != ("Body" in names):
+            return None
+        if not all(name in shape.headers or name in NOT_HEADERS or name == "Body" for name in names):
             return None
         return cls(shape, names, endpoint, signer)
 
     def fill(self, params: Mapping[str, Any]) -> tuple[str, list[str]] | None:
-        """The path with its query, and the lines of the headers, signed. None where a value is not as it is signed: a
-        space, a line break, what is not ASCII and nothing at all have rules of their own."""
+        """The path with its query, and the lines of the headers, signed. None where a value may not be as it is signed:
+        spaces that are not single or stand at an end, line breaks, what is not ASCII and nothing at all have rules of
+        their own."""
         second = self._signer.now()
         if second is not self._second:
             self._lay_out(second)
@@ -105,20 +133,23 @@ class QuickForm:
         if self._source_at is not None:
             values[self._source_at] = copy_source(values[self._source_at], key, encoded)
         canonical = self._canonical % (path, *values)
-        if "" in values or " " in canonical or canonical.count("\n") != self._newlines or not canonical.isascii():
+        if "" in values or canonical.count("\n") != self._newlines or not canonical.isascii():
+            return None
+        if " " in canonical and ("  " in canonical or ": " in canonical or " \n" in canonical):
             return None
         lines = [*self._fixed, *map(str.__add__, self._starts, values)]
         lines.append(self._authorization + second.signature(canonical))
         return path + self._behind, lines
 
     def _lay_out(self, second: Second) -> None:
-        fixed = [("host", self.endpoint.host), ("x-amz-content-sha256", EMPTY_SHA256), ("x-amz-date", second.amz_date)]
+        payload = self._shape.payload
+        fixed = [("host", self.endpoint.host), ("x-amz-content-sha256", payload), ("x-amz-date", second.amz_date)]
         if second.token:
             fixed.append(("x-amz-security-token", second.token))
         every = sorted([*((n, value.replace("%", "%%")) for n, value in fixed), *((n, "%s") for n in self._headers)])
         names = ";".join(name for name, _ in every)
         lines = "\n".join(f"{name}:{value}" for name, value in every)
-        self._canonical = f"{self.method}\n%s\n{self._shape.query}\n{lines}\n\n{names}\n{EMPTY_SHA256}"
+        self._canonical = f"{self.method}\n%s\n{self._shape.query}\n{lines}\n\n{names}\n{payload}"
         self._newlines = self._canonical.count("\n")
         self._fixed = [*(f"{name}: {value}" for name, value in fixed), *self._shape.sent]
         self._starts = [f"{name}: " for name in self._headers]
