@@ -71,7 +71,7 @@ def _compare(job: CopyJob, target_etag: str | None, target_hides_md5: bool) -> O
     """What the answer proves (C13)."""
     planned = job.task.etag
     if target_etag is None:
-        target = yield from look_at_written(job, job.task.size)
+        target = yield from look_at_written(job, job.task.size, planned if etags.is_plain(planned) else None)
         if isinstance(target, Outcome):
             return target
         target_etag, target_hides_md5 = target.etag, target.hides_md5

@@ -138,12 +138,12 @@ class PartedUpload:
     # | any           | shown  | equal                   | copied, as the parts proved            |
     # | any           | shown  | differs                 | failed: ETagMismatch                   |
     def _finished(self, target_etag: str | None, part_etags: Sequence[str], verified: Verified) -> Operation[Outcome]:
+        computed = _computed(part_etags)
         if target_etag is None:  # radosgw 16 completes with an empty ETag
-            target = yield from look_at_written(self.job, self.source.size_bytes)
+            target = yield from look_at_written(self.job, self.source.size_bytes, computed)
             if isinstance(target, Outcome):
                 return target
             target_etag = target.etag
-        computed = _computed(part_etags)
         if not self.hides_md5 and computed is not None and target_etag != computed:
             message = f"the upload's ETag is {target_etag}, its parts make {computed}"
             return self.job.failed_with("ETagMismatch", message, target_etag)

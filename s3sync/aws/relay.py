@@ -129,7 +129,7 @@ def _finished(job: CopyJob, source: Head, md5_hex: str, reply: Reply) -> Operati
     target_etag = etags.bare(reply.values.get("ETag"))
     target_hides_md5 = etags.hides_md5(reply.values.get("ServerSideEncryption"))
     if target_etag is None:
-        target = yield from look_at_written(job, source.size_bytes)
+        target = yield from look_at_written(job, source.size_bytes, md5_hex)
         if isinstance(target, Outcome):
             return target
         target_etag, target_hides_md5 = target.etag, target.hides_md5

@@ -125,21 +125,25 @@ def look_at_target(job: CopyJob) -> Operation["Head | Outcome | None"]:
     return job.failed(look)
 
 
-# | target                             | then                                            |
-# |------------------------------------|-------------------------------------------------|
-# | absent                             | failed: ETagMismatch                            |
-# | older than the plan, another size  | failed: ETagMismatch: it was not written by this |
-# | any other                          | the target, whose ETag tells more               |
-# | can't be looked at                 | failed                                          |
-def look_at_written(job: CopyJob, size_bytes: int | None) -> Operation["Head | Outcome"]:
-    """What a write left that was answered as done, without an ETag. `size_bytes` None: not known."""
+# | target              | its ETag    | newer than the plan | then                                |
+# |---------------------|-------------|---------------------|-------------------------------------|
+# | absent              |             |                     | failed: ETagMismatch                |
+# | of another size     |             |                     | failed: ETagMismatch                |
+# | of this size        | as expected | any                 | the target                          |
+# | of this size        | another     | yes                 | the target; the ETag tells the rest |
+# | of this size        | another     | no                  | failed: ETagMismatch: an old object |
+# | can't be looked at  |             |                     | failed                              |
+def look_at_written(job: CopyJob, size_bytes: int | None, expected: str | None) -> Operation["Head | Outcome"]:
+    """What a write left that was answered as done, without an ETag. `size_bytes` None: not known; `expected` is the
+    ETag that it should have, where that is known."""
     target = yield from look_at_target(job)
     if isinstance(target, Outcome):
         return target
     if target is None:
         return job.failed_with("ETagMismatch", "the write was answered as done, and nothing is at the target")
+    is_proved = expected is not None and target.etag == expected
     is_old = target.last_modified < job.settings.planned_at.replace(microsecond=0)
-    if is_old or size_bytes not in (None, target.size_bytes):
+    if size_bytes not in (None, target.size_bytes) or (is_old and not is_proved):
         message = "the write was answered as done, and another object is at the target"
         return job.failed_with("ETagMismatch", message, target.etag)
     return target

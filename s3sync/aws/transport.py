@@ -76,7 +76,6 @@ class Reply:
 _NEEDED = {
     "HeadObject": ("ContentLength", "LastModified"),
     "GetObject": ("LastModified",),
-    "GetObjectTagging": ("TagSet",),
     "CreateMultipartUpload": ("UploadId",),
 }
 

@@ -112,7 +112,7 @@ ROWS: list[tuple[dict[str, Any], dict[str, Any], list[tuple[str, Answer]], tuple
     (
         {},
         {},
-        [(COPY, copied(OTHER)), (HEAD, head(ServerSideEncryption="aws:kms"))],
+        [(COPY, copied(OTHER)), (HEAD, head(OTHER, ServerSideEncryption="aws:kms"))],
         ("copied", "missing", None, None, Verified.NOT_COMPARABLE),
     ),
     ({}, {}, [(COPY, copied(OTHER)), (HEAD, head())], ("failed", "missing", "ETagMismatch", "corrupt", None)),
@@ -143,7 +143,7 @@ ROWS: list[tuple[dict[str, Any], dict[str, Any], list[tuple[str, Answer]], tuple
     (
         {},
         {},
-        [(COPY, copied(None)), (HEAD, head(ServerSideEncryption="aws:kms"))],
+        [(COPY, copied(None)), (HEAD, head(OTHER, ServerSideEncryption="aws:kms"))],
         ("failed", "missing", "ETagMismatch", "corrupt", None),
     ),
     (

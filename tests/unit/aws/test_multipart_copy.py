@@ -85,7 +85,12 @@ ROWS: list[tuple[dict[str, Any], dict[str, Any], Script, tuple[Any, ...]]] = [
         [*BEGUN, *PARTS, done(None), (HEAD, head(KEPT, 7, AFTER, **KMS))],
         ("failed", "missing", "ETagMismatch", None),
     ),
-    ({}, {}, [*BEGUN, *PARTS, done(None), (HEAD, head(KEPT, SIZE))], ("failed", "missing", "ETagMismatch", None)),
+    (
+        {},
+        {},
+        [*BEGUN, *PARTS, done(None), (HEAD, head(OTHER, SIZE, **KMS))],
+        ("failed", "missing", "ETagMismatch", None),
+    ),
     ({}, {}, [*BEGUN, *PARTS, done(None), (HEAD, GONE)], ("failed", "missing", "ETagMismatch", None)),
     ({}, {}, [*BEGUN, *PARTS, done(f"{OTHER}-3")], ("failed", "missing", "ETagMismatch", None)),
     # a source that was written in one piece
