@@ -99,10 +99,14 @@ class LocalStore:
             raise StoreError(f"{self._folder / path}: cannot be read: {error.strerror}") from error
 
     def names(self, prefix: str) -> Iterator[str]:
+        def fail(error: OSError) -> None:
+            if not isinstance(error, FileNotFoundError):
+                raise StoreError(f"{error.filename}: can't be listed: {error.strerror}") from error
+
         top = self._folder / prefix.rpartition("/")[0]
         found = [
             (Path(folder) / name).relative_to(self._folder).as_posix()
-            for folder, _, names in os.walk(top)
+            for folder, _, names in os.walk(top, onerror=fail)
             for name in names
             if not name.startswith(".incoming-")
         ]

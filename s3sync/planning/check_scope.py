@@ -70,6 +70,15 @@ class Scope:
         kept = kept.set_column(kept.schema.get_field_index("key"), "key", keys)
         return kept, +counts + _named(dropped)
 
+    def of_targets(self, keys: pa.Array) -> pa.Array:
+        """Those of some target keys whose source keys are not filtered out."""
+        if self.mapping.prefix:
+            keys = keys.filter(pc.starts_with(keys, self.mapping.prefix))
+        unknown = pa.nulls(len(keys), pa.bool_())
+        columns = [self.mapping.source_keys(keys), unknown, unknown, keys]
+        batch = pa.RecordBatch.from_arrays(columns, names=["key", "is_latest", "is_delete_marker", "target_key"])
+        return self._of_keys.split(batch)[0].column(3)
+
 
 def _named(counts: Mapping[Dropped, int]) -> Counter[str]:
     return Counter({str(reason): count for reason, count in counts.items()})

@@ -17,7 +17,7 @@ from s3sync.model.tables import FINDINGS
 from s3sync.planning.decision import Bools
 from s3sync.planning.key_hashes import Hashes
 from s3sync.planning.mapping import KeyMapping
-from s3sync.planning.verdicts import RULINGS, Compared, rule_all
+from s3sync.planning.verdicts import RULINGS, Compared, Ruling, rule_all
 
 Indices = npt.NDArray[np.int64]
 Codes = npt.NDArray[np.int8]
@@ -111,6 +111,7 @@ def compare(table: pa.Table, hashes: Hashes, compared: Compared) -> Comparison:
     | rows of one key                          | then                                                         |
     |------------------------------------------|--------------------------------------------------------------|
     | several of one side                      | the newest counts, the others are duplicates                 |
+    | ... that differ, at one time or at none  | as one row; what both sides show can't be compared then      |
     | a source row that a filter left out      | left out, with the target's row, unless another one was kept |
     | none that the run copied, a run is asked | not of the run                                               |
     | any other                                | ruled on: `planning.verdicts.rule`                           |
@@ -132,10 +133,31 @@ def compare(table: pa.Table, hashes: Hashes, compared: Compared) -> Comparison:
     asked = ~left_out & ~not_of_run & ((source >= 0) | (target >= 0) | compared.of_run)
     source, target, copied = source[asked], target[asked], copied[asked]
     codes = rule_all(_taken(table, _SEEN, source), _taken(table, _SEEN, target), source >= 0, target >= 0, compared)
+    unclear = np.isin(np.flatnonzero(asked), group[_undecided(table, order, is_first, side)])
+    codes[unclear & (source >= 0) & (target >= 0)] = RULINGS.index(Ruling.NOT_COMPARABLE)
     repeats = ~is_first & ((side == SIDE_SOURCE) | (side == SIDE_TARGET))
     return Comparison(
         table, codes, source, target, copied, int(repeats.sum()), int(left_out.sum()), int(not_of_run.sum())
     )
+
+
+def _undecided(table: pa.Table, order: Indices, is_first: Bools, side: Codes) -> Indices:
+    """The places, in this order, of rows that say another size or ETag than the row that counts for their key and side,
+    and no time tells which is right: two reports without times, say."""
+    first: Indices = np.maximum.accumulate(np.where(is_first, np.arange(order.size), 0))
+    repeats = np.flatnonzero(~is_first & ((side == SIDE_SOURCE) | (side == SIDE_TARGET)))
+    if not repeats.size:
+        return repeats
+    some, counts = pa.array(order[repeats]), pa.array(order[first[repeats]])
+
+    def differ(name: str) -> Bools:
+        mine, other = table[name].take(some), table[name].take(counts)
+        unequal = pc.fill_null(pc.not_equal(mine, other), False)
+        found: Bools = pc.or_(unequal, pc.not_equal(mine.is_null(), other.is_null())).to_numpy()
+        return found
+
+    is_timeless: Bools = table["last_modified"].take(some).is_null().to_numpy()
+    return repeats[(is_timeless | ~differ("last_modified")) & (differ("size") | differ("etag"))]
 
 
 def _grouped(table: pa.Table, hashes: Hashes) -> tuple[Indices, Bools]:

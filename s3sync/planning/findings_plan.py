@@ -5,6 +5,7 @@ import pyarrow.compute as pc
 
 from s3sync.model.finding import Verdict
 from s3sync.model.tables import LISTING
+from s3sync.planning.verdicts import Ruling
 
 _COPIED_AGAIN = pa.array([verdict.value for verdict in Verdict if verdict.is_copied_again])
 _COLUMNS = {
@@ -22,11 +23,18 @@ def copied_again(findings: pa.Table) -> pa.Table:
     | verdict                                            | the source was there | then     |
     |----------------------------------------------------|----------------------|----------|
     | missing_on_target, ..._differs, changed_since      | yes                  | kept     |
-    | changed_since (deleted on the source), any of them | no                   | left out |
+    | any of them                                        | no                   | left out |
     | match, missing_on_source, unprovable, error        |                      | left out |
+
+    It was there where the finding shows anything of it. A report may list keys and nothing else: then it was there
+    unless it changed since, or is gone from both sides.
     """
     size, etag, modified = (pc.is_valid(findings[f"source_{name}"]) for name in ("size", "etag", "last_modified"))
-    was_there = pc.or_(size, pc.or_(etag, modified))
+    is_gone = pc.or_(
+        pc.equal(findings["verdict"], Verdict.CHANGED_SINCE.value),
+        pc.fill_null(pc.equal(findings["detail"], Ruling.GONE_FROM_BOTH.detail), False),
+    )
+    was_there = pc.or_(pc.or_(size, pc.or_(etag, modified)), pc.invert(is_gone))
     return findings.filter(pc.and_(pc.is_in(findings["verdict"], _COPIED_AGAIN), was_there))
 
 

@@ -304,6 +304,11 @@ class ListingFolder:
             epoch += 1
         return epoch
 
+    def is_newest(self, epoch: int) -> bool:
+        """Whether no driver began after this one."""
+        newest = max((int(name.rpartition("/")[2]) for name in self.store.names(f"{self.state}starts/")), default=0)
+        return newest == epoch
+
     def _put(self, name: str, value: dict[str, Any]) -> None:
         self.store.put(f"{self.state}{name}", json.dumps(value).encode())
 

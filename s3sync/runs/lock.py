@@ -20,7 +20,7 @@ from typing import Any
 
 from s3sync.aws.store import Store
 from s3sync.config.model import Config
-from s3sync.errors import LockHeld, StoreError
+from s3sync.errors import LockHeld
 
 HEARTBEATS_PER_TIMEOUT = 6
 
@@ -166,5 +166,5 @@ class TargetLock:
                     self.lost.set()
                     return
                 self._store.put(self._path(self._generation), self._body("held"))
-            except StoreError as error:
+            except Exception as error:  # noqa: BLE001  (a thread that ends would leave the lock to others, unnoticed)
                 self._say(f"The lock's heartbeat failed, next try soon: {error}")

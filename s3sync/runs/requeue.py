@@ -15,7 +15,7 @@ from s3sync.errors import ConfigError, ServiceError
 from s3sync.model.finding import Finding
 from s3sync.model.limits import COPY_OBJECT_MAX_BYTES
 from s3sync.model.message import QueuedTask
-from s3sync.model.task import Action, Method, Task, task_id
+from s3sync.model.task import Action, Method, Overwrite, Task, task_id
 from s3sync.planning.findings_plan import copied_again
 from s3sync.runs.check_batch import findings_of
 from s3sync.runs.drain import REASON_ATTRIBUTE
@@ -78,11 +78,12 @@ def requeue(folder: RunFolder, config: Config, of_run: str | None, seen_at: date
 
 
 def _settings(folder: RunFolder, config: Config, of_run: str | None, seen_at: datetime) -> CopySettings:
-    """As the run that was checked copies, or as the options say. Whether another server than AWS's heeds conditions
+    """As the run that was checked copies, or as the options say; but what it left alone on the target (`never`) is what
+    the findings are about, so it is overwritten. Whether another server than AWS's heeds conditions
     is not tried here, since that writes: its copies are unpinned (C4)."""
     earlier = recipe_of(RunFolder(folder.store, of_run)) if of_run is not None else None
     if earlier is not None:
-        return replace(earlier, planned_at=seen_at)
+        return replace(earlier, planned_at=seen_at, overwrite=Overwrite.ALWAYS)
     return CopySettings.of(config, planned_at=seen_at, preconditions=config.access.target.endpoint_url is None)
 
 

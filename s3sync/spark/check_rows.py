@@ -98,11 +98,14 @@ def _compared(job: CheckRead, batch: pa.RecordBatch, side: int) -> pa.RecordBatc
 
 
 def _copied(job: CheckRead, source: CopiedFile) -> Iterator[pa.RecordBatch]:
+    """What the run says it copied, as far as the check asks for it: filtered by key, as both listings are."""
+    scope = Scope(job.read.filters, job.read.mapping)
     folder = RunFolder(open_store(job.read.store_uri, job.read.access.work), source.run_id)
     table = read_parquet(folder.get(source.path))
     done = table["status"] if "status" in table.column_names else table["action"]
     table = table.filter(pc.is_in(done, _COPIED)).combine_chunks()
     for batch in table.select(["target_key"]).to_batches():
-        known = {"target_key": batch.column(0), "side": pa.repeat(pa.scalar(SIDE_COPIED, pa.int8()), batch.num_rows)}
-        columns = [known.get(f.name, pa.nulls(batch.num_rows, f.type)) for f in COMPARED]
+        keys = scope.of_targets(batch.column(0))
+        known = {"target_key": keys, "side": pa.repeat(pa.scalar(SIDE_COPIED, pa.int8()), len(keys))}
+        columns = [known.get(f.name, pa.nulls(len(keys), f.type)) for f in COMPARED]
         yield pa.RecordBatch.from_arrays(columns, schema=COMPARED)

@@ -19,7 +19,7 @@ from s3sync.aws.store import open_store
 from s3sync.aws.workers import EngineOptions, engine_for
 from s3sync.config.load import describe
 from s3sync.config.model import AccessConfig, Config, Owner
-from s3sync.errors import EXIT_DONE, ConfigError
+from s3sync.errors import EXIT_DONE, ConfigError, LockHeld
 from s3sync.model.keys import printable
 from s3sync.planning.filters import Filters
 from s3sync.report.progress import ProgressView
@@ -65,6 +65,11 @@ def list_bucket(config: Config, console: Console) -> int:
     with ProgressView(console, "Listing", config.run.progress_seconds) as view, interruptible(stop, say):
         context = _context(config, spark.sparkContext.defaultParallelism)
         listing = ListingStage(spark, place, context, prefixes, epoch, view, hints, stopping).run()
+    if not folder.is_newest(epoch):
+        raise LockHeld(
+            f"{folder.uri}: another `s3sync list` has begun to list into this folder; it goes on, and this one leaves "
+            "what it found to it"
+        )
     manifest = listing.to_json(bucket, prefixes)
     _drop_others(folder, {segment.file for segment in listing.segments})
     folder.commit({**manifest, "finished_at": datetime.now(UTC).isoformat()})

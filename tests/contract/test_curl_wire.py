@@ -149,6 +149,7 @@ def test_credentials_that_botocore_refreshes_come_into_use_in_the_middle_of_a_ru
     "error",
     [
         CredentialRetrievalError(provider="test", error_msg="not now"),
+        RuntimeError("Credentials were refreshed, but the refreshed credentials are still expired."),
         ClientError({"Error": {"Code": "AccessDenied", "Message": "no"}}, "AssumeRole"),
     ],
 )

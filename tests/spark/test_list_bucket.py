@@ -20,6 +20,7 @@ from s3sync.demo.odd_keys import ODD_KEYS
 from s3sync.errors import EXIT_DONE, EXIT_OTHER, EXIT_USER, S3SyncError
 from s3sync.model.ranges import KeyRange, tiles
 from s3sync.runs.listing import ListedRange
+from s3sync.spark import list_job
 from s3sync.spark.list_job import list_bucket
 from tests.conftest import drop_bucket
 from tests.inventories import put_inventory
@@ -236,6 +237,29 @@ def test_c5_pages_that_fail_now_and_then_cost_time_only(
     assert faults.hits() == 4
     assert ended.keys() == keys
     ended.assert_proved(len(keys))
+
+
+def test_of_two_listings_into_one_folder_the_later_one_counts(
+    lists: Lists, many: tuple[str, list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """C5: neither removes what the other's proof names."""
+    bucket, keys = many
+    begin = list_job.ListingStage.run
+
+    def overtaken(stage: Any) -> Any:
+        found = begin(stage)
+        stage.place.open().begin_epoch()  # another driver starts
+        return found
+
+    with monkeypatch.context() as patched:
+        patched.setattr(list_job.ListingStage, "run", overtaken)
+        first = lists.run(f"s3://{bucket}")
+    assert (first.code, "another `s3sync list` has begun" in first.error) == (EXIT_USER, True)
+    assert first.manifest is None
+    second = lists.run(f"s3://{bucket}")
+    assert second.code == EXIT_DONE, second.error
+    assert second.keys() == keys
+    second.assert_proved(len(keys))
 
 
 def test_a_folder_holds_one_listing(lists: Lists, odd: str) -> None:

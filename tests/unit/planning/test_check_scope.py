@@ -113,3 +113,10 @@ def test_a_larger_sample_has_what_a_smaller_one_has(key, one, other):
 
 def test_a_sample_is_about_its_share():
     assert 800 < sum(is_sampled(f"key {n}", 0.1) for n in range(10_000)) < 1200
+
+
+def test_what_a_run_copied_is_filtered_by_key_as_the_listings_are():
+    copied = pa.array(["to/a.txt", "to/b.bin", "elsewhere/a.txt", "to/old/c.txt"])
+    rules = scope(prefixes=("in/",), strip="in/", prefix="to/", include=("*.txt",), exclude=("in/old/*",))
+    assert rules.of_targets(copied).to_pylist() == ["to/a.txt"]
+    assert scope().of_targets(copied).to_pylist() == copied.to_pylist()

@@ -15,7 +15,7 @@ from s3sync.planning.compare import compare
 from s3sync.planning.decision import Seen
 from s3sync.planning.key_hashes import key_hashes
 from s3sync.planning.mapping import KeyMapping
-from s3sync.planning.verdicts import RULINGS, Compared, Moments, rule
+from s3sync.planning.verdicts import RULINGS, Compared, Moments, Ruling, rule
 
 OLD = datetime(2026, 1, 1, tzinfo=UTC)
 A, B = "a" * 32, "b" * 32
@@ -125,6 +125,30 @@ def test_findings_have_both_sides_values_and_the_source_key():
     assert found.sizes(np.ones(1, np.bool_)).tolist() == [5]
 
 
+@pytest.mark.parametrize("swap", [False, True])
+@pytest.mark.parametrize("side", [SIDE_SOURCE, SIDE_TARGET])
+@pytest.mark.parametrize(
+    ("other", "ruling"),
+    [
+        ({"etag": B}, "not_comparable"),
+        ({"size": 2}, "not_comparable"),
+        ({"etag": None}, "not_comparable"),
+        ({}, "etags_equal"),  # the reports agree
+        ({"etag": B, "at": -5}, "etags_equal"),  # a time tells
+        ({"etag": B, "at": 5, "last_modified": None}, "not_comparable"),  # one has none
+    ],
+)
+def test_c14_what_reports_without_times_say_differently_is_looked_at(side, other, ruling, swap):
+    """Any of the two may be the older one, whatever the order in which they come."""
+    has_time = "at" in other
+    times = {} if has_time else {"last_modified": None}
+    twins = [row(side=side, **times), row(side=side, **times, **other)]
+    rows = [*(reversed(twins) if swap else twins), row(side=SIDE_SOURCE + SIDE_TARGET - side)]
+    by_key, found = ruled(rows)
+    assert by_key == {"k": ruling}
+    assert found.duplicates == 1
+
+
 def test_hashes_are_those_of_every_process():
     """Golden values: rows of one key must meet, whoever hashed them. The second one is xxHash's own, of nothing."""
     assert key_hashes(pa.array(["a", "é/🙂"])).tolist() == key_hashes(pa.array(["a", "é/🙂"])).tolist()
@@ -170,12 +194,20 @@ def test_it_is_the_plain_model_even_where_hashes_collide(hashes, rows, of_run):
         elif of_run and SIDE_COPIED not in held:
             not_of_run += 1
         elif SIDE_SOURCE in held or SIDE_TARGET in held or of_run:
-            expected[key] = {rule(s, t, compared) for s in newest(held, SIDE_SOURCE) for t in newest(held, SIDE_TARGET)}
+            sides = newest(held, SIDE_SOURCE), newest(held, SIDE_TARGET)
+            is_unclear = None not in (*sides[0], *sides[1]) and any(len(set(map(said, each))) > 1 for each in sides)
+            expected[key] = (
+                {Ruling.NOT_COMPARABLE} if is_unclear else {rule(s, t, compared) for s in sides[0] for t in sides[1]}
+            )
     assert by_key.keys() == expected.keys()
     assert all(by_key[key] in expected[key] for key in expected)
     assert (found.left_out, found.not_of_run) == (left_out, not_of_run)
     counted = [r for r in rows if r["side"] in (SIDE_SOURCE, SIDE_TARGET)]
     assert found.duplicates == len(counted) - len({(r["target_key"], r["side"]) for r in counted})
+
+
+def said(seen):
+    return seen.size, seen.etag
 
 
 def newest(held, side):

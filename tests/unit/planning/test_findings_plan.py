@@ -8,6 +8,7 @@ import pytest
 from s3sync.model.finding import Verdict
 from s3sync.model.tables import FINDINGS, LISTING
 from s3sync.planning.findings_plan import as_listing, copied_again
+from s3sync.planning.verdicts import Ruling
 
 WHEN = datetime(2026, 1, 1, tzinfo=UTC)
 AGAIN = {"missing_on_target", "size_differs", "content_differs", "metadata_differs", "changed_since"}
@@ -22,7 +23,16 @@ def findings(*rows):
 def test_which_verdicts(verdict):
     there = {"verdict": verdict.value, "source_size": 5}
     assert copied_again(findings(there)).num_rows == (verdict.value in AGAIN)
-    assert copied_again(findings({"verdict": verdict.value, "target_size": 5})).num_rows == 0
+    gone = {"verdict": verdict.value, "target_size": 5, "detail": Ruling.GONE_FROM_BOTH.detail}
+    assert copied_again(findings(gone)).num_rows == 0
+
+
+@pytest.mark.parametrize(
+    ("verdict", "is_copied"), [("missing_on_target", True), ("content_differs", True), ("changed_since", False)]
+)
+def test_of_a_report_that_lists_keys_only(verdict, is_copied):
+    """What it lists was there, though nothing is known of it."""
+    assert copied_again(findings({"verdict": verdict})).num_rows == is_copied
 
 
 @pytest.mark.parametrize("known", [{"source_etag": "e"}, {"source_last_modified": WHEN}, {"source_size": 0}])
