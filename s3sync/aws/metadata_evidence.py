@@ -45,7 +45,7 @@ def _differences(pair: PairLook, source: Head, target: Head) -> Iterator[str]:
     for name, title in _HEADERS.items():
         yield from _of_value(title, source.values.get(name), target.values.get(name))
     yield from _of_value("expires", _expires(source), _expires(target))
-    yield from _of_names("metadata", source.user_metadata, target.user_metadata)
+    yield from _of_names("metadata", _lower(source.user_metadata), _lower(target.user_metadata))
     wanted = copying.class_for(source.values.get("StorageClass")) or STANDARD
     yield from _of_value("storage_class", wanted, target.values.get("StorageClass") or STANDARD)
     if copying.encryption:
@@ -55,6 +55,11 @@ def _differences(pair: PairLook, source: Head, target: Head) -> Iterator[str]:
 def _expires(head: Head) -> object:
     """The header's text where the transport gives it: it need not be a date."""
     return head.values.get("ExpiresString") or head.values.get("Expires")
+
+
+def _lower(metadata: Mapping[str, str]) -> dict[str, str]:
+    """Names of headers have no case, and some servers write them in another one."""
+    return {name.lower(): value for name, value in metadata.items()}
 
 
 def _of_names(kind: str, source: Mapping[str, str], target: Mapping[str, str]) -> Iterator[str]:

@@ -53,7 +53,18 @@ class Scope:
         numbered = pa.RecordBatch.from_arrays([*found.columns, numbers], names=[*found.schema.names, "number"])
         kept, left_out = attributes.split(numbered)
         is_kept = pc.is_in(numbers, kept.column(kept.num_columns - 1))
-        return found.filter(is_kept), found.filter(pc.invert(is_kept)), _named(dropped) + _named(left_out)
+        others = self._with_target_keys(found.filter(pc.invert(is_kept)))
+        return found.filter(is_kept), others, _named(dropped) + _named(left_out)
+
+    def _with_target_keys(self, left_out: pa.RecordBatch) -> pa.RecordBatch:
+        """The rows that could have a copy: a key without the prefix that is stripped, or with nothing behind it, has no
+        target key, and a migration never asks for one."""
+        strip = self.mapping.strip_prefix
+        if not strip:
+            return left_out
+        keys = left_out.column("key")
+        is_longer = pc.greater(pc.binary_length(keys), len(strip.encode()))
+        return left_out.filter(pc.and_(pc.starts_with(keys, strip), pc.or_(is_longer, bool(self.mapping.prefix))))
 
     def target(self, batch: pa.RecordBatch) -> tuple[pa.RecordBatch, Counter[str]]:
         """The rows that are kept, and how many were dropped, by the reason."""

@@ -201,6 +201,7 @@ METADATA = [
     ({"Metadata": {"a": "1"}}, {"Metadata": {"a": "2"}}, {}, "metadata a"),
     ({"Metadata": {"a": "1"}}, {}, {}, "metadata a"),
     ({"Metadata": {}}, {}, {}, None),
+    ({"Metadata": {"Colour": "b"}}, {"Metadata": {"colour": "b"}}, {}, None),  # names of headers have no case
     ({"StorageClass": "STANDARD_IA"}, {}, {}, "storage_class: 'STANDARD_IA'"),
     ({"StorageClass": "STANDARD"}, {}, {}, None),
     ({"StorageClass": "OUTPOSTS"}, {}, {}, None),  # a class that no copy can have

@@ -120,3 +120,14 @@ def test_what_a_run_copied_is_filtered_by_key_as_the_listings_are():
     rules = scope(prefixes=("in/",), strip="in/", prefix="to/", include=("*.txt",), exclude=("in/old/*",))
     assert rules.of_targets(copied).to_pylist() == ["to/a.txt"]
     assert scope().of_targets(copied).to_pylist() == copied.to_pylist()
+
+
+def test_what_is_left_out_and_has_no_target_key_is_dropped():
+    """`--prefix data/ --strip-prefix data/ --min-size 6`: a folder's marker is no mistake of the user's."""
+    rules = scope(prefixes=("data/",), strip="data/", min_size_bytes=6)
+    kept, left_out, dropped = rules.source(
+        batch(("data/", {"size": 0}), ("data/small", {}), ("data/large", {"size": 9}))
+    )
+    assert (keys(kept), keys(left_out), dict(dropped)) == (["data/large"], ["data/small"], {"size": 2})
+    prefixed = scope(prefixes=("data/",), strip="data/", prefix="to/", min_size_bytes=6)
+    assert keys(prefixed.source(batch(("data/", {"size": 0})))[1]) == ["data/"]
