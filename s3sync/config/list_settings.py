@@ -10,7 +10,7 @@ from s3sync.config.values import integer, member
 _LISTS = COPYING | {Command.LIST, Command.CHECK}
 _ONLY_LIST = frozenset({Command.LIST})
 _OF_A_LISTING = re.compile(
-    r"source\.|filters\.|copy\.(transport|max_attempts)$|run\.(work_uri|tmp_dir|progress_interval)$"
+    r"source\.|filters\.|copy\.(transport|max_attempts)$|run\.(work_uri|tmp_dir|progress_interval|lock_timeout|if_locked)$"
     r"|access\.(source|work|inventory)\."
 )
 

@@ -2,11 +2,13 @@
 
 {output}/{round}-{task}-{attempt}-{segment}.parquet     the objects
 {output}/_s3sync/manifest.json                          the proof; once it is there the listing is complete
+{output}/_s3sync/locks/...                              one listing at a time, see runs/lock.py
 """
 
 import json
 import re
 import threading
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -19,7 +21,7 @@ from s3sync.aws.store import open_store
 from s3sync.aws.workers import EngineOptions, engine_for
 from s3sync.config.load import describe
 from s3sync.config.model import AccessConfig, Config, Owner
-from s3sync.errors import EXIT_DONE, ConfigError, LockHeld
+from s3sync.errors import EXIT_DONE, ConfigError, InvariantBroken, LockHeld
 from s3sync.model.keys import printable
 from s3sync.planning.filters import Filters
 from s3sync.report.progress import ProgressView
@@ -29,6 +31,7 @@ from s3sync.runs.list_format import ListedFiles
 from s3sync.runs.list_hints import remember, remembered
 from s3sync.runs.list_task import ListContext
 from s3sync.runs.listing import ListingFolder
+from s3sync.runs.lock import TargetLock
 from s3sync.spark.list_rounds import ListingPlace, ListingStage
 from s3sync.spark.listing import outermost
 from s3sync.spark.session import open_session
@@ -43,13 +46,20 @@ def list_bucket(config: Config, console: Console) -> int:
     bucket = config.source.bucket or ""
     look_at_bucket(config.access.source, bucket, "-s/--source-bucket", config.source.expected_owner)
     place = ListingPlace(config.listing.output or "", config.access.work, "", "", STATE)
-    folder = place.open()
-    is_known = _begin(folder, config)
-    epoch = folder.begin_epoch()
 
     def say(text: str) -> None:
         console.print(text, highlight=False, markup=False, soft_wrap=True)
 
+    uri, timeout_seconds = place.open().uri, config.run.lock_timeout_seconds
+    locks = open_store(f"{uri}/{STATE}", config.access.work)
+    with TargetLock(locks, uri, "of `s3sync list`", timeout_seconds, say) as lock:
+        return _list(config, console, place, lock, say)
+
+
+def _list(config: Config, console: Console, place: ListingPlace, lock: TargetLock, say: Callable[[str], None]) -> int:
+    bucket, folder = config.source.bucket or "", place.open()
+    is_known = _begin(folder, config)
+    epoch = folder.begin_epoch()
     say(f"{'Going on with the listing' if is_known else 'Listing'} of s3://{bucket} into {folder.uri}")
     work = open_store(config.run.work_uri, config.access.work)
     endpoint_url = config.access.source.endpoint_url
@@ -64,14 +74,14 @@ def list_bucket(config: Config, console: Console) -> int:
 
     with ProgressView(console, "Listing", config.run.progress_seconds) as view, interruptible(stop, say):
         context = _context(config, spark.sparkContext.defaultParallelism)
-        listing = ListingStage(spark, place, context, prefixes, epoch, view, hints, stopping).run()
-    if not folder.is_newest(epoch):
+        listing = ListingStage(spark, place, context, prefixes, epoch, view, hints, stopping, lock.lost.is_set).run()
+    if lock.lost.is_set() or not folder.is_newest(epoch):
         raise LockHeld(
             f"{folder.uri}: another `s3sync list` has begun to list into this folder; it goes on, and this one leaves "
             "what it found to it"
         )
     manifest = listing.to_json(bucket, prefixes)
-    _drop_others(folder, {segment.file for segment in listing.segments})
+    _keep_only(folder, {segment.file for segment in listing.segments})
     folder.commit({**manifest, "finished_at": datetime.now(UTC).isoformat()})
     remember(work, bucket, endpoint_url, manifest["ranges"])
     for line in _summary(manifest, folder, "versions" if config.listing.all_versions else "objects"):
@@ -124,10 +134,14 @@ def _begin(folder: ListingFolder, config: Config) -> bool:
     return True
 
 
-def _drop_others(folder: ListingFolder, files: set[str]) -> None:
-    """Remove what attempts left that do not count: whoever reads all files of the folder must see each key once."""
-    for file in list(folder.segment_files()):
-        if _OURS.fullmatch(file) and file not in files:
+def _keep_only(folder: ListingFolder, files: set[str]) -> None:
+    """Remove what attempts left that do not count: whoever reads all files of the folder must see each key once.
+    Raises InvariantBroken where a file that counts is not there (C5)."""
+    there = set(folder.segment_files())
+    if missing := files - there:
+        raise InvariantBroken(f"{folder.uri}: {len(missing)} files of the listing are gone, such as {min(missing)}")
+    for file in there - files:
+        if _OURS.fullmatch(file):
             folder.drop_segment(file)
 
 

@@ -14,12 +14,14 @@ import pyarrow.parquet as pq
 import pytest
 from rich.console import Console
 
+from s3sync.aws.store import LocalStore
 from s3sync.cli.options import parse
 from s3sync.demo.inventory_writer import InventoryObject
 from s3sync.demo.odd_keys import ODD_KEYS
-from s3sync.errors import EXIT_DONE, EXIT_OTHER, EXIT_USER, S3SyncError
+from s3sync.errors import EXIT_DONE, EXIT_OTHER, EXIT_USER, Interrupted, S3SyncError
 from s3sync.model.ranges import KeyRange, tiles
 from s3sync.runs.listing import ListedRange
+from s3sync.runs.lock import TargetLock
 from s3sync.spark import list_job
 from s3sync.spark.list_job import list_bucket
 from tests.conftest import drop_bucket
@@ -260,6 +262,55 @@ def test_of_two_listings_into_one_folder_the_later_one_counts(
     assert second.code == EXIT_DONE, second.error
     assert second.keys() == keys
     second.assert_proved(len(keys))
+
+
+def test_a_folder_that_another_listing_works_on_is_refused(lists: Lists, many: tuple[str, list[str]]) -> None:
+    """C5: the first one goes on, and nobody touches its files."""
+    bucket, keys = many
+    folder, arguments = lists.home / "listing", (f"s3://{bucket}", "--lock-timeout", "2s")
+    locks = LocalStore(folder / "_s3sync")
+    with TargetLock(locks, str(folder), "of another driver", 1.0, lambda _: None):
+        refused = lists.run(*arguments)
+    assert (refused.code, "run of another driver" in refused.error) == (EXIT_USER, True), refused.error
+    assert [path.name for path in folder.glob("**/*") if path.is_file() and "locks" not in path.parts] == []
+    ended = lists.run(*arguments)
+    assert ended.code == EXIT_DONE, ended.error
+    assert ended.keys() == keys
+
+
+def test_a_listing_whose_lock_is_lost_stops(
+    lists: Lists, many: tuple[str, list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bucket, keys = many
+    begin = list_job.ListingStage.run
+
+    def robbed(stage: Any) -> Any:
+        stage.is_lock_lost = lambda: True
+        return begin(stage)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(list_job.ListingStage, "run", robbed)
+        stopped = lists.run(f"s3://{bucket}")
+    assert (stopped.code, "took over the lock" in stopped.error) == (Interrupted.exit_code, True), stopped.error
+    assert stopped.manifest is None
+    assert lists.run(f"s3://{bucket}").keys() == keys
+
+
+def test_c5_a_file_that_is_gone_is_no_part_of_a_proof(
+    lists: Lists, many: tuple[str, list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bucket, _ = many
+    begin = list_job.ListingStage.run
+
+    def bereft(stage: Any) -> Any:
+        found = begin(stage)
+        stage.place.open().drop_segment(found.segments[0].file)
+        return found
+
+    monkeypatch.setattr(list_job.ListingStage, "run", bereft)
+    ended = lists.run(f"s3://{bucket}")
+    assert (ended.code, "1 files of the listing are gone" in ended.error) == (EXIT_OTHER, True), ended.error
+    assert ended.manifest is None
 
 
 def test_a_folder_holds_one_listing(lists: Lists, odd: str) -> None:
