@@ -9,7 +9,9 @@ them: S3's order at first; a page that it does not fit is read by expat, which a
 | it does not begin and end as a page does                          | it was cut off, or is something else        |
 | IsTruncated is missing, there twice, or neither true nor false    | more may follow                             |
 | KeyCount is another number than that of the entries               | entries are missing                         |
-| an entry has no key, size or time, or a malformed one             | it is not an entry                          |
+| an entry has no key, size or time, or a malformed one; a delete   | it is not an entry                          |
+| marker needs no size, and has none where a server sends a 0       |                                             |
+| it has common prefixes, though no delimiter was asked for          | they stand for keys that are not there      |
 | a key is not UTF-8, or a `%` is no escape where keys are encoded  | it would be another key                     |
 | keys do not ascend, or lie before the start or outside the prefix | a page of another place, or a bucket in no  |
 |                                                                   | order                                       |
@@ -36,6 +38,7 @@ _TRUNCATED = re.compile(rb"<IsTruncated>\s*(\w+)\s*</IsTruncated>")
 _KEY_COUNT = re.compile(rb"<KeyCount>\s*(\d+)\s*</KeyCount>")
 _TOKEN = re.compile(rb"<NextContinuationToken>([^<]*)</NextContinuationToken>")
 _VERSION_MARKER = re.compile(rb"<NextVersionIdMarker>([^<]+)</NextVersionIdMarker>")
+_COMMON_PREFIX = re.compile(rb"<CommonPrefixes[^>]*>\s*<Prefix")
 _ENCODED = re.compile(rb"<EncodingType>\s*url\s*</EncodingType>")
 _ESCAPES = re.compile(rb"(?:%[0-9A-Fa-f]{2})+|%")
 _BETWEEN = b"\xff"  # no UTF-8 holds it, so it separates keys
@@ -69,6 +72,8 @@ class PageReader:
     def read(self, body: bytes, after: str, prefix: str) -> Page:
         """The page that follows `after`. Raises PageRefused for anything that is not wholly such a page."""
         head, entries, tail = self._parts(body)
+        if b"<CommonPrefixes" in body and _COMMON_PREFIX.search(body):
+            raise PageRefused("the page has common prefixes in place of keys")
         try:
             columns = self._entries.read(entries)
         except MalformedEntries as error:
@@ -204,7 +209,12 @@ def _batch(columns: Entries, keys: list[bytes], *, versions: bool) -> pa.RecordB
 
 def _sizes(columns: Entries) -> pa.Array:
     sizes = _optional(columns.size).cast(pa.int64())
-    if sizes.null_count != columns.kind.count(DELETE_MARKER):
+    if DELETE_MARKER in columns.kind:
+        is_marker = pa.array([each == DELETE_MARKER for each in columns.kind], pa.bool_())
+        if pc.any(pc.and_not(pc.is_null(sizes), is_marker)).as_py():
+            raise PageRefused("an entry has no size")
+        sizes = pc.if_else(is_marker, pa.scalar(None, pa.int64()), sizes)
+    elif sizes.null_count:
         raise PageRefused("an entry has no size")
     if sizes.null_count < len(sizes) and pc.min(sizes).as_py() < 0:
         raise PageRefused("an entry has a size below 0")

@@ -127,6 +127,35 @@ def test_versions_and_delete_markers() -> None:
     ]
 
 
+def minio_version(kind: str, version_id: str, size: str = "<Size>0</Size>") -> str:
+    """As MinIO writes a version of `a`: a delete marker has a size, too."""
+    return (
+        f"<{kind}><Key>a</Key>{ELEMENTS['LastModified']}<ETag></ETag>{size}<StorageClass>STANDARD</StorageClass>"
+        f"<IsLatest>false</IsLatest><VersionId>{version_id}</VersionId></{kind}>"
+    )
+
+
+def versions_xml(*entries: str) -> bytes:
+    body = page_xml(entries, truncated=False, more="<VersionIdMarker>x</VersionIdMarker>")
+    return body.replace(b"<KeyCount>%d</KeyCount>" % len(entries), b"").replace(
+        b"ListBucketResult", b"ListVersionsResult"
+    )
+
+
+def test_a_delete_marker_has_no_size_whatever_the_server_says() -> None:
+    body = versions_xml(minio_version("DeleteMarker", "v1"), minio_version("Version", "v0", "<Size>7</Size>"))
+    reader = PageReader(versions=True)
+    for _ in range(2):  # slowly, and then fast
+        rows = read(body, reader=reader)
+        assert [(row["version_id"], row["size"]) for row in rows] == [("v1", None), ("v0", 7)]
+
+
+def test_c5_a_markers_size_is_not_that_of_a_version_without_one() -> None:
+    body = versions_xml(minio_version("DeleteMarker", "v1"), minio_version("Version", "v0", ""))
+    with pytest.raises(PageRefused, match="no size"):
+        read(body, reader=PageReader(versions=True))
+
+
 def test_delete_markers_behind_all_versions_are_put_into_order() -> None:
     """As the embedded server sends them; each of the two must be in order by itself."""
     versions = [version("a", "v0", is_latest=False), version("b", "v0", is_latest=True)]
@@ -209,6 +238,35 @@ def test_c5_a_page_of_another_place_is_refused(after: str, prefix: str) -> None:
 def test_c5_a_page_cut_anywhere_is_refused(length: int) -> None:
     with pytest.raises(PageRefused):
         read(GOOD[:length], after="a")
+
+
+ODD_OPENINGS = ("<Contents >", '<Contents x="1">', "<Contents\n>", "<Contents\t>")
+
+
+@pytest.mark.parametrize("opening", ODD_OPENINGS)
+@pytest.mark.parametrize("at", ["b", "c", "d", "bcd"])
+def test_c5_no_entry_is_lost_by_how_it_is_opened(opening: str, at: str) -> None:
+    entries = [contents(key).replace("<Contents>", opening if key in at else "<Contents>") for key in "bcd"]
+    body = page_xml(entries, truncated=False).replace(b"<KeyCount>3</KeyCount>", b"")
+    assert [row["key"] for row in read(body)] == ["b", "c", "d"]
+
+
+@pytest.mark.parametrize("opening", ["<Version >", '<Version x="1">', '<DeleteMarker x="1">'])
+@pytest.mark.parametrize("at", range(3))
+def test_c5_no_version_is_lost_by_how_it_is_opened(opening: str, at: int) -> None:
+    entries = [version("a", f"v{n}", is_latest=not n, is_marker="Marker" in opening) for n in range(3)]
+    entries[at] = entries[at].replace(opening.partition(" ")[0] + ">", opening)
+    rows = read(versions_xml(*entries), reader=PageReader(versions=True))
+    assert [row["version_id"] for row in rows] == ["v0", "v1", "v2"]
+
+
+@pytest.mark.parametrize("at", range(4))
+@pytest.mark.parametrize("odd", ["<Contents/>", "<Contents />", "<CommonPrefixes><Prefix>c/</Prefix></CommonPrefixes>"])
+def test_c5_what_is_no_entry_among_entries_is_refused(odd: str, at: int) -> None:
+    entries = [contents(key) for key in "bcd"]
+    entries.insert(at, odd)
+    with pytest.raises(PageRefused, match="no key|not closed|not in order|not behind|common prefixes"):
+        read(page_xml(entries, truncated=False).replace(b"<KeyCount>4</KeyCount>", b""))
 
 
 def test_from_its_second_page_on_every_server_is_read_fast(monkeypatch: pytest.MonkeyPatch) -> None:
