@@ -91,13 +91,14 @@ class Pager:
     _token: str | None = field(default=None, init=False)
     _empty: int = field(default=0, init=False)
     _version: str = field(default="", init=False)
-    _tail: pa.RecordBatch | None = field(default=None, init=False)  # versions of a key that may have more
+    _tail: list[pa.RecordBatch] = field(default_factory=list, init=False)  # versions of a key that may have more
+    _tail_ids: set[str] = field(default_factory=set, init=False)
 
     def request(self) -> Request:
         given = self.options.parameters()
         if self._token is not None:
             given["ContinuationToken"] = self._token
-        elif self._tail is not None:
+        elif self._tail:
             given["KeyMarker"] = self._last
             given["VersionIdMarker"] = self._version
         elif self.after:
@@ -134,7 +135,7 @@ class Pager:
 
     def _empty_page(self, page: Page, *, is_end: bool) -> Progress:
         if is_end:
-            rest, upto = self._tail if self._tail is not None else page.objects, self.upto()
+            rest, upto = pa.concat_batches([*self._tail, page.objects]), self.upto()
             return Progress(rest, None, is_last=True) if upto is None else _last_of(rest, upto)
         if not page.is_truncated:
             self._token = None
@@ -150,31 +151,40 @@ class Pager:
     def _take_versions(self, page: Page, *, is_end: bool) -> Progress:
         """The versions of the page's last key are held back until it is known that no more follow."""
         objects, upto = page.objects, self.upto()
-        if self._tail is None and objects.column("key")[0].as_py() == self.after:
+        keys = objects.column("key")
+        if not self._tail and keys[0].as_py() == self.after:
             raise PageRefused("the page begins with the key that it was to start behind")
-        if self._tail is not None:
-            objects = pa.concat_batches([self._tail, objects])
-        if _has_twins(objects):
+        if _has_twins(objects) or not self._tail_ids.isdisjoint(_versions_of(objects, self._last)):
             raise PageRefused("the page holds a version twice, or one that came before")
-        last = objects.column("key")[-1].as_py()
+        last = keys[-1].as_py()
         if upto is not None and last > upto:
-            return _last_of(objects, upto)
+            return _last_of(pa.concat_batches([*self._tail, objects]), upto)
         if is_end:
-            return Progress(objects, None, is_last=True)
-        begin = pc.index(pc.equal(objects.column("key"), last), True).as_py()
-        self._last, self._tail = last, objects.slice(begin)
-        names = self._tail.column("version_id").to_pylist()
+            return Progress(pa.concat_batches([*self._tail, objects]), None, is_last=True)
+        names = _versions_of(objects, last)
         told = page.version_marker
         self._version = told if told is not None and told in names else names[-1]
-        if begin:
-            self.after = objects.column("key")[begin - 1].as_py()
-        return Progress(objects.slice(0, begin), self.after if begin else None, is_last=False)
+        if self._tail and last == self._last:
+            self._tail.append(objects)
+            self._tail_ids.update(names)
+            return Progress(objects.slice(0, 0), None, is_last=False)
+        begin = len(keys) - len(names)
+        settled = pa.concat_batches([*self._tail, objects.slice(0, begin)])
+        self._last, self._tail, self._tail_ids = last, [objects.slice(begin)], set(names)
+        if settled.num_rows:
+            self.after = settled.column("key")[-1].as_py()
+        return Progress(settled, self.after if settled.num_rows else None, is_last=False)
 
 
 def _last_of(objects: pa.RecordBatch, upto: str) -> Progress:
     """The page that reaches the range's end. Keys ascend, so what lies in the range comes first."""
     inside = pc.sum(pc.less_equal(objects.column("key"), upto)).as_py() or 0
     return Progress(objects.slice(0, inside), upto, is_last=True, dropped=objects.num_rows - inside)
+
+
+def _versions_of(objects: pa.RecordBatch, key: str) -> list[str]:
+    names: list[str] = objects.column("version_id").filter(pc.equal(objects.column("key"), key)).to_pylist()
+    return names
 
 
 def _has_twins(objects: pa.RecordBatch) -> bool:

@@ -76,7 +76,7 @@ class Sharing:
         return not self.is_closed
 
     def close(self) -> None:
-        """Start nothing more; each lane ends with the page that is in flight."""
+        """Start nothing more; each lane ends with the page that is in flight, or the next one by which it moves."""
         self.is_closed = True
 
     @property

@@ -196,7 +196,12 @@ class _TaskRun:
         goes_on = self.sharing.page(lane, keys, rows, is_last=progress.is_last)
         if self._clock() - self._reported_at >= REPORT_SECONDS:
             self._look_up()
-        return goes_on
+        return goes_on or self._must_go_on(progress)
+
+    def _must_go_on(self, progress: Progress) -> bool:
+        """Whether to list on though all is closed: what came since the range last moved would come anew in the next
+        round, and never be done with where it is more than a round can list, such as the versions of one key."""
+        return not progress.is_last and progress.after is None and os.getppid() == self._parent
 
     def _look_up(self) -> None:
         """Tell the driver how it goes; close where it says so, or the time is up, or it is gone."""

@@ -265,7 +265,7 @@ def test_c5_no_version_is_lost_by_how_it_is_opened(opening: str, at: int) -> Non
 def test_c5_what_is_no_entry_among_entries_is_refused(odd: str, at: int) -> None:
     entries = [contents(key) for key in "bcd"]
     entries.insert(at, odd)
-    with pytest.raises(PageRefused, match="no key|not closed|not in order|not behind|common prefixes"):
+    with pytest.raises(PageRefused, match=r"no key|not closed|not in order|not behind|common prefixes"):
         read(page_xml(entries, truncated=False).replace(b"<KeyCount>4</KeyCount>", b""))
 
 

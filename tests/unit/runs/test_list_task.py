@@ -33,7 +33,7 @@ from s3sync.runs.list_task import ListContext, ListTask, TaskEnd, run_list_task
 from s3sync.runs.listing import Listing, ListingFolder
 from s3sync.runs.outcome_log import parquet_bytes
 from s3sync.runs.segments import SegmentFormat
-from tests.unit.listed_bucket import ListedBucket, at_call, body_changed
+from tests.unit.listed_bucket import ListedBucket, at_call, body_changed, page_xml
 
 ACCESS = Access(endpoint_url="http://in-memory")
 
@@ -226,6 +226,43 @@ def test_a_negative_control_a_lost_segment_is_noticed(tmp_path: Path) -> None:
     listing.add(end.listed)
     with pytest.raises(InvariantBroken, match="do not cover"):
         listing.to_json("b", [""])
+
+
+def test_a_key_with_more_versions_than_a_round_can_list_is_listed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each round ends as soon as it has begun."""
+    monkeypatch.setattr(list_task, "REPORT_SECONDS", 0.0)
+    bucket = ListedBucket(["a", "hot", "z"], 10, versions=lambda key: 200 if key == "hot" else 1)
+    place, listing, rests = Place(tmp_path, bucket, versions=True), Listing(), [Lane("")]
+    for number in range(6):
+        end = place.task(f"{number:05d}-00000", rests, seconds=0.0)
+        assert any(end.listed.ranges), "a round without headway"
+        listing.add(end.listed)
+        rests = list(end.rests)
+        if not rests:
+            break
+    listing.to_json("b", [""])
+    assert place.keys(listing) == ["a", *["hot"] * 200, "z"]
+    assert len(bucket.requests) <= 20 + 6 * 2
+
+
+def test_empty_pages_that_say_that_more_follow_are_gone_through_in_one_round(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(list_task, "REPORT_SECONDS", 0.0)
+    bucket = ListedBucket(["a"])
+
+    def stepping(request: Request, reply: Reply) -> Reply:
+        step = int(request.params.get("ContinuationToken", 0))
+        if step == 9:
+            return reply
+        more = f"<NextContinuationToken>{step + 1}</NextContinuationToken>"
+        return Reply(request, 200, values={"Body": page_xml([], truncated=True, more=more)})
+
+    bucket.fault = stepping
+    end = Place(tmp_path, bucket).task("00000-00000", [Lane("")], seconds=0.0)
+    assert [each.objects for each in end.listed.segments] == [1]
 
 
 def test_the_record_is_readable_json(tmp_path: Path) -> None:
