@@ -69,11 +69,18 @@ class Seen:
 # | present       | changed   | equal   | not comparable            | target older     | copy source_is_newer |
 #
 # Comparable ETags: both are MD5s by their form, plain or of parts, and neither side's encryption hides the MD5
-# (model/etag.py). Two ETags of parts that differ are not comparable: the same content may be cut in other places.
+# (model/etag.py); where a row names no encryption, as in a live listing, `hides_md5` of its side says it. Two ETags of
+# parts that differ are not comparable: the same content may be cut in other places.
 def decide(
-    source: Seen, target: Seen | None, overwrite: Overwrite, *, looked: bool = True, target_hides_md5: bool = False
+    source: Seen,
+    target: Seen | None,
+    overwrite: Overwrite,
+    *,
+    looked: bool = True,
+    source_hides_md5: bool = False,
+    target_hides_md5: bool = False,
 ) -> Reason:
-    """The reason, whose `action` is what to do. `target_hides_md5`: the target's encryption is known to."""
+    """The reason, whose `action` is what to do. `hides_md5` of a side: what lies there is encrypted so by default."""
     if not looked:
         return Reason.NOT_LOOKED
     if target is None:
@@ -84,8 +91,12 @@ def decide(
         return Reason.UNKNOWN_SIZE
     if source.size != target.size:
         return Reason.SIZE_DIFFERS
-    hidden = target_hides_md5 or etags.hides_md5(source.encryption) or etags.hides_md5(target.encryption)
+    hidden = hides_md5(source, source_hides_md5) or hides_md5(target, target_hides_md5)
     return (None if hidden else _by_etag(source.etag, target.etag)) or _by_time(source, target)
+
+
+def hides_md5(side: Seen, by_default: bool) -> bool:
+    return by_default if side.encryption is None else etags.hides_md5(side.encryption)
 
 
 def _by_etag(source: str | None, target: str | None) -> Reason | None:
@@ -101,7 +112,12 @@ def _by_time(source: Seen, target: Seen) -> Reason:
 
 
 def decide_all(
-    source: pa.Table, target: pa.Table, overwrite: Overwrite, *, target_hides_md5: bool = False
+    source: pa.Table,
+    target: pa.Table,
+    overwrite: Overwrite,
+    *,
+    source_hides_md5: bool = False,
+    target_hides_md5: bool = False,
 ) -> npt.NDArray[np.int8]:
     """`decide` for rows where the target is present: the codes of the reasons, places in `REASONS`.
 
@@ -112,9 +128,9 @@ def decide_all(
         return np.full(source.num_rows, REASONS.index(flat), np.int8)
     newer_or_same = pc.greater_equal(target["last_modified"], source["last_modified"])
     same_size = pc.equal(source["size"], target["size"])
-    hidden = hides_md5_mask(source["encryption"]) | hides_md5_mask(target["encryption"]) | target_hides_md5
-    comparable = ~hidden
-    equal, both_plain = etag_relations(source["etag"], target["etag"], comparable)
+    hidden = hides_md5_mask(source["encryption"], source_hides_md5)
+    hidden = hidden | hides_md5_mask(target["encryption"], target_hides_md5)
+    equal, both_plain = etag_relations(source["etag"], target["etag"], ~hidden)
     lines = (
         (Reason.UNKNOWN_SIZE, as_mask(pc.is_null(same_size))),
         (Reason.SIZE_DIFFERS, as_mask(pc.invert(same_size))),
@@ -144,9 +160,11 @@ def etag_relations(source: pa.ChunkedArray, target: pa.ChunkedArray, wanted: Boo
     return equal, both_plain
 
 
-def hides_md5_mask(encryption: pa.ChunkedArray) -> Bools:
+def hides_md5_mask(encryption: pa.ChunkedArray, by_default: bool) -> Bools:
+    """`hides_md5` for a column."""
     hiding = [kind for kind in encryption.unique().to_pylist() if etags.hides_md5(kind)]
-    return as_mask(pc.is_in(encryption, pa.array(hiding, pa.string())))
+    hidden = as_mask(pc.is_in(encryption, pa.array(hiding, pa.string())))
+    return hidden | as_mask(pc.is_null(encryption)) if by_default else hidden
 
 
 def _matches(texts: pa.ChunkedArray, pattern: str) -> Bools:

@@ -51,10 +51,13 @@ class ResolveOptions:
     multipart_threshold_bytes: int = COPY_OBJECT_MAX_BYTES
     preserve_etags: bool = False
     is_relayed: bool = False
+    source_hides_md5: bool = False
 
     @classmethod
-    def of(cls, config: Config, *, target_hides_md5: bool, is_relayed: bool = False) -> "ResolveOptions":
-        """`target_hides_md5`: what is written there is encrypted so that its ETag is no MD5 (model/etag.py).
+    def of(
+        cls, config: Config, *, source_hides_md5: bool, target_hides_md5: bool, is_relayed: bool = False
+    ) -> "ResolveOptions":
+        """`hides_md5` of a side: what is written there is encrypted so that its ETag is no MD5 (model/etag.py).
         `is_relayed`: see `planning.route`."""
         return cls(
             config.source.bucket or "",
@@ -65,6 +68,7 @@ class ResolveOptions:
             config.copy.multipart_threshold_bytes,
             config.copy.preserve_etags,
             is_relayed,
+            source_hides_md5,
         )
 
 
@@ -162,6 +166,7 @@ def _reason_codes(
             sources.select(_COMPARED).take(pa.array(present)),
             table.select(_COMPARED).take(pa.array(targets[present])),
             options.overwrite,
+            source_hides_md5=options.source_hides_md5,
             target_hides_md5=options.target_hides_md5,
         )
     return codes

@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 from s3sync.model import etag as etags
 from s3sync.model.finding import Evidence, Verdict
 from s3sync.model.tables import TIMESTAMP
-from s3sync.planning.decision import Bools, Seen, as_mask, etag_relations, hides_md5_mask
+from s3sync.planning.decision import Bools, Seen, as_mask, etag_relations, hides_md5, hides_md5_mask
 
 
 class Ruling(StrEnum):
@@ -161,7 +161,7 @@ def _difference(source: Seen, target: Seen, compared: Compared) -> Ruling:
 
 def _by_etags(source: Seen, target: Seen, compared: Compared) -> Ruling:
     """ETAGS_EQUAL, ETAGS_DIFFER or NOT_COMPARABLE."""
-    hidden = _hides_md5(source, compared.source_hides_md5) or _hides_md5(target, compared.target_hides_md5)
+    hidden = hides_md5(source, compared.source_hides_md5) or hides_md5(target, compared.target_hides_md5)
     if hidden:
         return Ruling.NOT_COMPARABLE
     if source.etag == target.etag and (etags.is_plain(source.etag) or etags.part_count(source.etag)):
@@ -169,10 +169,6 @@ def _by_etags(source: Seen, target: Seen, compared: Compared) -> Ruling:
     is_sure = source.encryption is not None and target.encryption is not None
     both_plain = etags.is_plain(source.etag) and etags.is_plain(target.etag)
     return Ruling.ETAGS_DIFFER if is_sure and both_plain else Ruling.NOT_COMPARABLE
-
-
-def _hides_md5(side: Seen, by_default: bool) -> bool:
-    return by_default if side.encryption is None else etags.hides_md5(side.encryption)
 
 
 def _is_newer(side: Seen, moment: datetime | None) -> bool:
@@ -223,16 +219,11 @@ def rule_all(
 
 def _etags(source: pa.Table, target: pa.Table, wanted: Bools, compared: Compared) -> tuple[Bools, Bools]:
     """Where the ETags are comparable and equal, and where they differ and are sure to be MD5s."""
-    hidden = _hidden(source["encryption"], compared.source_hides_md5)
-    hidden = hidden | _hidden(target["encryption"], compared.target_hides_md5)
+    hidden = hides_md5_mask(source["encryption"], compared.source_hides_md5)
+    hidden = hidden | hides_md5_mask(target["encryption"], compared.target_hides_md5)
     equal, both_plain = etag_relations(source["etag"], target["etag"], wanted & ~hidden)
     is_sure = as_mask(pc.and_(pc.is_valid(source["encryption"]), pc.is_valid(target["encryption"])))
     return equal, both_plain & is_sure
-
-
-def _hidden(encryption: pa.ChunkedArray, by_default: bool) -> Bools:
-    hidden = hides_md5_mask(encryption)
-    return hidden | as_mask(pc.is_null(encryption)) if by_default else hidden
 
 
 def _newer(side: pa.Table, moment: datetime | None) -> Bools:

@@ -9,7 +9,7 @@ from s3sync.planning.prices import bill, load_prices
 from s3sync.planning.resolve import ResolveOptions
 from s3sync.report.console import PlanFigures
 from s3sync.runs.plan import Plan
-from s3sync.spark.context import RunContext
+from s3sync.spark.context import Preparation, RunContext
 from s3sync.spark.plan_files import WriteJob
 from s3sync.spark.planning import PlanJob, make_plan
 from s3sync.spark.rows import ReadJob
@@ -41,7 +41,12 @@ def _plan_job(run: RunContext, sources: Sources) -> PlanJob:
     return PlanJob(
         read=ReadJob.of(config, sources.files, run.folder.run_id),
         write=WriteJob(
-            resolve=ResolveOptions.of(config, target_hides_md5=_target_hides_md5(run), is_relayed=run.is_relayed),
+            resolve=ResolveOptions.of(
+                config,
+                source_hides_md5=run.prepared.source.hides_md5,
+                target_hides_md5=_target_hides_md5(run.prepared),
+                is_relayed=run.is_relayed,
+            ),
             limits=limits,
             giants=giants,
             cost=CostOptions.of(config, giants),
@@ -60,9 +65,10 @@ def _plan_job(run: RunContext, sources: Sources) -> PlanJob:
     )
 
 
-def _target_hides_md5(run: RunContext) -> bool:
-    """True where copies get ETags that are no MD5s, by the bucket's default or by what this run asks for."""
-    return run.prepared.target.hides_md5 or etag.hides_md5(run.config.target.encryption)
+def _target_hides_md5(prepared: Preparation) -> bool:
+    """True where copies get ETags that are no MD5s: what this run asks for alone decides, else the bucket's default."""
+    asked = prepared.config.target.encryption
+    return etag.hides_md5(asked) if asked else prepared.target.hides_md5
 
 
 def figures(run: RunContext, plan: Plan) -> PlanFigures:

@@ -1,5 +1,6 @@
 """The table of `decide`, line by line, and that columns are decided as single objects are."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pyarrow as pa
@@ -66,6 +67,16 @@ def test_a_target_known_to_hide_md5s_makes_etags_not_comparable():
     assert decide(seen(), seen(etag=OTHER), CHANGED, target_hides_md5=True) is Reason.SIZE_AND_TIME
 
 
+@pytest.mark.parametrize("side_of", ["source", "target"])
+def test_a_sides_default_counts_where_a_row_names_no_encryption(side_of):
+    """A live listing names none; an inventory may say that an object is older than the default."""
+    named = {"source": seen(), "target": seen(time=NEW, etag=OTHER)}
+    default = {f"{side_of}_hides_md5": True}
+    assert decide(**named, overwrite=CHANGED, **default) is Reason.SIZE_AND_TIME
+    named[side_of] = replace(named[side_of], encryption="SSE-S3")
+    assert decide(**named, overwrite=CHANGED, **default) is Reason.ETAG_DIFFERS
+
+
 def test_what_is_skipped():
     assert [reason for reason in Reason if reason.action is Action.SKIP] == ["exists", "etag_equal", "size_and_time"]
 
@@ -90,9 +101,10 @@ def side(rows: list[Seen]) -> pa.Table:
     )
 
 
-@given(st.lists(st.tuples(SEEN, SEEN), max_size=12), st.sampled_from(Overwrite), st.booleans())
-def test_columns_are_decided_as_single_objects(pairs, overwrite, hides):
+@given(st.lists(st.tuples(SEEN, SEEN), max_size=12), st.sampled_from(Overwrite), st.booleans(), st.booleans())
+def test_columns_are_decided_as_single_objects(pairs, overwrite, source_hides, target_hides):
+    hides = {"source_hides_md5": source_hides, "target_hides_md5": target_hides}
     sources, targets = [pair[0] for pair in pairs], [pair[1] for pair in pairs]
-    codes = decide_all(side(sources), side(targets), overwrite, target_hides_md5=hides)
-    plain = [decide(source, target, overwrite, target_hides_md5=hides) for source, target in pairs]
+    codes = decide_all(side(sources), side(targets), overwrite, **hides)
+    plain = [decide(source, target, overwrite, **hides) for source, target in pairs]
     assert [REASONS[code] for code in codes] == plain

@@ -1,5 +1,6 @@
 """Resolving both sides of a key into plan rows: the tables of the module, and a plain model beside it."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import groupby
 
@@ -139,8 +140,18 @@ def test_options_come_from_the_configuration():
         plan=PlanConfig(verify=True, overwrite=Overwrite.NEVER),
         copy=CopyConfig(preserve_etags=True, multipart_threshold_bytes=7),
     )
-    wanted = ResolveOptions("source", "target", True, Overwrite.NEVER, True, 7, True, is_relayed=True)
-    assert ResolveOptions.of(config, target_hides_md5=True, is_relayed=True) == wanted
+    wanted = ResolveOptions(
+        "source", "target", True, Overwrite.NEVER, True, 7, True, is_relayed=True, source_hides_md5=False
+    )
+    assert ResolveOptions.of(config, source_hides_md5=False, target_hides_md5=True, is_relayed=True) == wanted
+
+
+def test_etags_of_a_bucket_that_hides_md5s_are_not_compared():
+    """As listed live: no row names its encryption."""
+    rows = [row("a"), row("a", side=1, etag=OTHER, time=1)]
+    assert planned(rows) == [("a@0", "copy", "etag_differs")]
+    for side in ("source", "target"):
+        assert planned(rows, replace(LOOKED, **{f"{side}_hides_md5": True})) == [("a@0", "skip", "size_and_time")]
 
 
 def test_a_source_row_without_an_id_is_a_defect():
