@@ -59,11 +59,12 @@ def one_line(error: BaseException) -> str:
 def to_listing(batch: pa.RecordBatch, source_bucket: str, keys_are_encoded: bool, where: str) -> pa.RecordBatch:
     """The rows of `batch`, whose columns have the data file's own names, in the LISTING schema.
 
-    | VersionId column | its value     | version_id | is_latest       |
-    |------------------|---------------|------------|-----------------|
-    | absent           |               | null       | null: current   |
-    | present          | empty or null | `null`     | IsLatest's      |
-    | present          | any other     | that       | IsLatest's      |
+    | VersionId column | its value     | IsLatest column | version_id | is_latest     |
+    |------------------|---------------|-----------------|------------|---------------|
+    | absent           |               | absent          | null       | null: current |
+    | absent           |               | present         | null       | IsLatest's    |
+    | present          | empty or null | present         | `null`     | IsLatest's    |
+    | present          | any other     | present         | that       | IsLatest's    |
 
     Missing optional columns and empty texts become nulls. `keys_are_encoded` is true for CSV. Raises InventoryError,
     naming `where`, for a value that can't be what S3 wrote and for a bucket that is not `source_bucket`.
@@ -85,7 +86,9 @@ def to_listing(batch: pa.RecordBatch, source_bucket: str, keys_are_encoded: bool
     arrays = {
         "key": _keys(found[Column.KEY], keys_are_encoded, where),
         "version_id": pc.fill_null(text(Column.VERSION_ID), "null") if versioned else pa.nulls(rows, pa.string()),
-        "is_latest": _is_latest(flag(Column.IS_LATEST), where) if versioned else pa.nulls(rows, pa.bool_()),
+        "is_latest": _is_latest(flag(Column.IS_LATEST), where)
+        if versioned or Column.IS_LATEST in found
+        else pa.nulls(rows, pa.bool_()),
         "is_delete_marker": flag(Column.IS_DELETE_MARKER),
         "size": _sizes(found[Column.SIZE], where) if Column.SIZE in found else pa.nulls(rows, pa.int64()),
         "last_modified": _instants(found[Column.LAST_MODIFIED], where)
@@ -190,7 +193,7 @@ def _fault_of_encoded(array: pa.Array) -> str:
 def _is_latest(array: pa.Array, where: str) -> pa.Array:
     # A null would be read as "current", and so bring an old version back.
     if array.null_count:
-        raise InventoryError(where, "has a row with a version but without IsLatest")
+        raise InventoryError(where, "has a row without IsLatest, though it tells of versions")
     return array
 
 

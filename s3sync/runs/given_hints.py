@@ -31,13 +31,20 @@ def given_hints(config: Config) -> Hints:
         return Hints()
     store = open_store(uri, config.access.work)
     for name in MANIFESTS:
-        body = store.get(name)
-        told = json.loads(body) if body is not None else {}
-        if isinstance(told, dict) and "ranges" in told:
-            return of_ranges(told["ranges"])
+        if (body := store.get(name)) is not None and (found := _of_manifest(body, f"{store.uri}/{name}")) is not None:
+            return found
     if not uri.startswith("s3://"):
         raise ConfigError(_OPTION, f"{uri} holds no finished listing; name the folder of one, or an inventory")
     return _of_inventory(config, find_manifest(client("s3", config.access.inventory), uri))
+
+
+def _of_manifest(body: bytes, uri: str) -> Hints | None:
+    """From the manifest of a listing; None where it is that of something else. Raises ConfigError where it is none."""
+    try:
+        told = json.loads(body)
+        return of_ranges(told["ranges"]) if isinstance(told, dict) and "ranges" in told else None
+    except (ValueError, KeyError, TypeError) as error:
+        raise ConfigError(_OPTION, f"{uri} is not the manifest of a listing, or is damaged: {error!r}") from error
 
 
 def _of_inventory(config: Config, manifest: Manifest) -> Hints:

@@ -86,7 +86,8 @@ def test_only_the_key() -> None:
     ("columns", "version_id", "is_latest"),
     [
         ({}, None, None),
-        ({"is_latest": [True]}, None, None),
+        ({"is_latest": [True]}, None, True),
+        ({"is_latest": [False]}, None, False),
         ({"version_id": [""], "is_latest": [True]}, "null", True),
         ({"version_id": pa.array([None], pa.string()), "is_latest": [False]}, "null", False),
         ({"version_id": ["v1"], "is_latest": [False]}, "v1", False),
@@ -163,6 +164,7 @@ def test_dictionaries_and_binaries() -> None:
         ({"key": ["a"], "last_modified_date": [1]}, "column LAST_MODIFIED: int64 is no time"),
         ({"key": ["a"], "is_delete_marker": ["maybe"]}, "column IS_DELETE_MARKER: Failed to parse value: maybe"),
         ({"key": ["a"], "version_id": ["v"], "is_latest": pa.array([None], pa.bool_())}, "without IsLatest"),
+        ({"key": ["a"], "is_latest": pa.array([None], pa.bool_())}, "without IsLatest"),
         ({"key": ["a"], "e_tag": [b"\xff"]}, "column ETAG: Invalid UTF8 payload"),
     ],
 )

@@ -8,7 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from s3sync.aws.store import LocalStore
+from s3sync.config.model import Config, ListingConfig
+from s3sync.errors import EXIT_USER, ConfigError
 from s3sync.model.ranges import KeyRange, tiles
+from s3sync.runs.given_hints import given_hints
 from s3sync.runs.list_hints import PART_PAGES_MIN, REMEMBERED_MAX, Hints, of_ranges, of_sample, remember, remembered
 
 TEXTS = st.text(st.characters(codec="utf-8"), max_size=6)
@@ -62,3 +65,11 @@ def test_what_cannot_be_read_is_no_hint(tmp_path: Path, body: bytes) -> None:
 def test_a_sample_stands_for_all() -> None:
     hints = of_sample(["b", "a"], 3000.0)
     assert hints.marks == (("a", 1500.0), ("b", 1500.0))
+
+
+@pytest.mark.parametrize("body", [b"\xff\xfe no JSON", b"{", b'{"ranges": [{"foo": 1}]}', b'{"ranges": 3}'])
+def test_a_hint_that_is_no_manifest_is_refused_in_plain_words(tmp_path: Path, body: bytes) -> None:
+    (tmp_path / "manifest.json").write_bytes(body)
+    with pytest.raises(ConfigError, match=r"manifest\.json is not the manifest of a listing") as refused:
+        given_hints(Config(listing=ListingConfig(hint=str(tmp_path))))
+    assert refused.value.exit_code == EXIT_USER
