@@ -65,12 +65,13 @@ class Seen:
 # | present       | changed   | equal   | comparable, the same      |                  | skip etag_equal      |
 # | present       | changed   | equal   | comparable, plain, differ |                  | copy etag_differs    |
 # | present       | changed   | equal   | not comparable            | unknown          | copy unknown_time    |
-# | present       | changed   | equal   | not comparable            | target not older | skip size_and_time   |
-# | present       | changed   | equal   | not comparable            | target older     | copy source_is_newer |
+# | present       | changed   | equal   | not comparable            | target is newer  | skip size_and_time   |
+# | present       | changed   | equal   | not comparable            | any others       | copy source_is_newer |
 #
 # Comparable ETags: both are MD5s by their form, plain or of parts, and neither side's encryption hides the MD5
 # (model/etag.py); where a row names no encryption, as in a live listing, `hides_md5` of its side says it. Two ETags of
-# parts that differ are not comparable: the same content may be cut in other places.
+# parts that differ are not comparable: the same content may be cut in other places. S3 tells times in whole seconds: a
+# source that was written again in the second of its copy has the copy's time, so it counts as newer.
 def decide(
     source: Seen,
     target: Seen | None,
@@ -108,7 +109,7 @@ def _by_etag(source: str | None, target: str | None) -> Reason | None:
 def _by_time(source: Seen, target: Seen) -> Reason:
     if source.last_modified is None or target.last_modified is None:
         return Reason.UNKNOWN_TIME
-    return Reason.SIZE_AND_TIME if target.last_modified >= source.last_modified else Reason.SOURCE_IS_NEWER
+    return Reason.SIZE_AND_TIME if target.last_modified > source.last_modified else Reason.SOURCE_IS_NEWER
 
 
 def decide_all(
@@ -126,7 +127,7 @@ def decide_all(
     if overwrite is not Overwrite.CHANGED:
         flat = Reason.ALWAYS if overwrite is Overwrite.ALWAYS else Reason.EXISTS
         return np.full(source.num_rows, REASONS.index(flat), np.int8)
-    newer_or_same = pc.greater_equal(target["last_modified"], source["last_modified"])
+    newer = pc.greater(target["last_modified"], source["last_modified"])
     same_size = pc.equal(source["size"], target["size"])
     hidden = hides_md5_mask(source["encryption"], source_hides_md5)
     hidden = hidden | hides_md5_mask(target["encryption"], target_hides_md5)
@@ -136,8 +137,8 @@ def decide_all(
         (Reason.SIZE_DIFFERS, as_mask(pc.invert(same_size))),
         (Reason.ETAG_EQUAL, equal),
         (Reason.ETAG_DIFFERS, both_plain),
-        (Reason.UNKNOWN_TIME, as_mask(pc.is_null(newer_or_same))),
-        (Reason.SIZE_AND_TIME, as_mask(newer_or_same)),
+        (Reason.UNKNOWN_TIME, as_mask(pc.is_null(newer))),
+        (Reason.SIZE_AND_TIME, as_mask(newer)),
     )
     codes = np.full(source.num_rows, REASONS.index(Reason.SOURCE_IS_NEWER), np.int8)
     for reason, fits in reversed(lines):

@@ -35,15 +35,16 @@ TABLE = [
     (seen(time=NEW), seen(time=OLD), CHANGED, "etag_equal"),
     (seen(etag=PARTS), seen(etag=PARTS), CHANGED, "etag_equal"),
     (seen(), seen(etag=OTHER), CHANGED, "etag_differs"),
-    (seen(etag=PARTS), seen(), CHANGED, "size_and_time"),
-    (seen(etag=PARTS), seen(etag=OTHER_PARTS), CHANGED, "size_and_time"),
-    (seen(etag=None), seen(), CHANGED, "size_and_time"),
-    (seen(etag=None), seen(etag=None), CHANGED, "size_and_time"),
-    (seen(etag="foreign"), seen(etag="foreign"), CHANGED, "size_and_time"),
-    (seen(encryption="SSE-KMS"), seen(), CHANGED, "size_and_time"),
-    (seen(), seen(etag=OTHER, encryption="aws:kms"), CHANGED, "size_and_time"),
+    (seen(etag=PARTS), seen(time=NEW), CHANGED, "size_and_time"),
+    (seen(etag=PARTS), seen(etag=OTHER_PARTS, time=NEW), CHANGED, "size_and_time"),
+    (seen(etag=None), seen(time=NEW), CHANGED, "size_and_time"),
+    (seen(etag=None), seen(etag=None, time=NEW), CHANGED, "size_and_time"),
+    (seen(etag="foreign"), seen(etag="foreign", time=NEW), CHANGED, "size_and_time"),
+    (seen(encryption="SSE-KMS"), seen(time=NEW), CHANGED, "size_and_time"),
+    (seen(), seen(etag=OTHER, encryption="aws:kms", time=NEW), CHANGED, "size_and_time"),
     (seen(encryption="SSE-S3"), seen(etag=OTHER), CHANGED, "etag_differs"),
     (seen(etag=None), seen(time=NEW), CHANGED, "size_and_time"),
+    (seen(etag=None), seen(), CHANGED, "source_is_newer"),
     (seen(etag=None, time=NEW), seen(), CHANGED, "source_is_newer"),
     (seen(etag=None, time=None), seen(), CHANGED, "unknown_time"),
     (seen(etag=None), seen(time=None), CHANGED, "unknown_time"),
@@ -64,7 +65,7 @@ def test_nobody_looked():
 
 
 def test_a_target_known_to_hide_md5s_makes_etags_not_comparable():
-    assert decide(seen(), seen(etag=OTHER), CHANGED, target_hides_md5=True) is Reason.SIZE_AND_TIME
+    assert decide(seen(), seen(etag=OTHER, time=NEW), CHANGED, target_hides_md5=True) is Reason.SIZE_AND_TIME
 
 
 @pytest.mark.parametrize("side_of", ["source", "target"])
