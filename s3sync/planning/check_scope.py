@@ -26,6 +26,7 @@ class Scope:
     | source | any other                                        | kept                                                |
     | target | a delete marker, a version that is not current   | dropped                                             |
     | target | its key does not begin with the target prefix    | dropped                                             |
+    | target | no source key is left of it without that prefix  | dropped                                             |
     | target | the key that maps to it is filtered out          | dropped                                             |
     | target | any other                                        | kept                                                |
     """
@@ -70,7 +71,7 @@ class Scope:
         """The rows that are kept, and how many were dropped, by the reason."""
         counts: Counter[str] = Counter()
         if self.mapping.prefix:
-            fits = pc.starts_with(batch.column("key"), self.mapping.prefix)
+            fits = self._has_source_key(batch.column("key"))
             counts[OTHER_PREFIX] += fits.false_count
             batch = batch.filter(fits)
         as_source = batch.set_column(
@@ -84,11 +85,16 @@ class Scope:
     def of_targets(self, keys: pa.Array) -> pa.Array:
         """Those of some target keys whose source keys are not filtered out."""
         if self.mapping.prefix:
-            keys = keys.filter(pc.starts_with(keys, self.mapping.prefix))
+            keys = keys.filter(self._has_source_key(keys))
         unknown = pa.nulls(len(keys), pa.bool_())
         columns = [self.mapping.source_keys(keys), unknown, unknown, keys]
         batch = pa.RecordBatch.from_arrays(columns, names=["key", "is_latest", "is_delete_marker", "target_key"])
         return self._of_keys.split(batch)[0].column(3)
+
+    def _has_source_key(self, keys: pa.Array) -> pa.BooleanArray:
+        """Which target keys a source key maps to. The marker of a folder that is the target prefix is no copy."""
+        fits = pc.starts_with(keys, self.mapping.prefix)
+        return fits if self.mapping.strip_prefix else pc.and_(fits, pc.not_equal(keys, self.mapping.prefix))
 
 
 def _named(counts: Mapping[Dropped, int]) -> Counter[str]:

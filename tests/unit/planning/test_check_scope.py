@@ -67,6 +67,8 @@ def test_the_source(rules, row, kept, left_out, reason):
         ({}, ("k", OLD), [], "noncurrent"),
         ({"prefix": "to/"}, ("k", {}), [], "other_prefix"),
         ({"prefix": "to/"}, ("to/k", {}), ["to/k"], None),
+        ({"prefix": "to/"}, ("to/", {}), [], "other_prefix"),  # of no source key: a key has a character at least
+        ({"prefix": "to/", "strip": "a/"}, ("to/", {}), ["to/"], None),  # of a/
         ({"prefix": "to/", "strip": "a/", "prefixes": ("a/b/",)}, ("to/b/k", {}), ["to/b/k"], None),
         ({"prefix": "to/", "strip": "a/", "prefixes": ("a/b/",)}, ("to/c/k", {}), [], "prefix"),
         ({"prefix": "to/", "include": ("k*",)}, ("to/k", {}), ["to/k"], None),
