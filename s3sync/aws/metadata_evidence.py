@@ -5,11 +5,13 @@ from collections.abc import Iterator, Mapping
 from s3sync.aws.flights import Operation
 from s3sync.aws.pair_look import Concluded, PairLook
 from s3sync.aws.source_look import Head
+from s3sync.model.finding import Evidence, Verdict
 from s3sync.model.keys import printable
 
 SHOWN_CHARACTERS = 40
 SHOWN_DIFFERENCES = 5
 STANDARD = "STANDARD"
+MISSING_META = "entries of the user metadata can't be read over HTTP"
 
 # The headers that a copy carries over (AWS: "CopyObject", "Metadata"), by boto3's names.
 _HEADERS = {
@@ -22,7 +24,11 @@ _HEADERS = {
 
 
 def compare_metadata(pair: PairLook) -> Operation[str | None]:
-    """What differs, for a person; None where nothing does. Raises Concluded where the tags can't be read."""
+    """What differs, for a person; None where nothing does.
+
+    Raises Concluded where the tags can't be read, or nothing that can be read differs and a side has user metadata that
+    can't (C14; AWS: "HeadObject", x-amz-missing-meta).
+    """
     source, target, copying = pair.source, pair.target, pair.settings.copying
     if source is None or target is None:
         raise ValueError("metadata are compared of objects that were looked at")
@@ -35,6 +41,8 @@ def compare_metadata(pair: PairLook) -> Operation[str | None]:
         tags = [{tag["Key"]: tag["Value"] for tag in reply.values.get("TagSet", [])} for reply in replies]
         differences += _of_names("tag", *tags)
     if not differences:
+        if _has_missing(source, target):
+            raise Concluded(pair.found(Verdict.UNPROVABLE, Evidence.NONE, MISSING_META))
         return None
     more = len(differences) - SHOWN_DIFFERENCES
     return "; ".join(differences[:SHOWN_DIFFERENCES]) + (f"; and {more} more" if more > 0 else "")
@@ -45,7 +53,11 @@ def _differences(pair: PairLook, source: Head, target: Head) -> Iterator[str]:
     for name, title in _HEADERS.items():
         yield from _of_value(title, source.values.get(name), target.values.get(name))
     yield from _of_value("expires", _expires(source), _expires(target))
-    yield from _of_names("metadata", _lower(source.user_metadata), _lower(target.user_metadata))
+    mine, other = _lower(source.user_metadata), _lower(target.user_metadata)
+    if _has_missing(source, target):  # a name that one side does not show may be what it can't show
+        both = mine.keys() & other.keys()
+        mine, other = ({name: each[name] for name in both} for each in (mine, other))
+    yield from _of_names("metadata", mine, other)
     wanted = copying.class_for(source.values.get("StorageClass")) or STANDARD
     yield from _of_value("storage_class", wanted, target.values.get("StorageClass") or STANDARD)
     if copying.encryption:
@@ -55,6 +67,10 @@ def _differences(pair: PairLook, source: Head, target: Head) -> Iterator[str]:
 def _expires(head: Head) -> object:
     """The header's text where the transport gives it: it need not be a date."""
     return head.values.get("ExpiresString") or head.values.get("Expires")
+
+
+def _has_missing(*heads: Head) -> bool:
+    return any(head.values.get("MissingMeta") for head in heads)
 
 
 def _lower(metadata: Mapping[str, str]) -> dict[str, str]:

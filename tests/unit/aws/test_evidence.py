@@ -223,6 +223,23 @@ def test_metadata(source, target, stored, detail):
     assert without.verdict is Verdict.MATCH
 
 
+@pytest.mark.parametrize(
+    ("source", "target", "verdict"),
+    [
+        ({"MissingMeta": 1}, {}, Verdict.UNPROVABLE),
+        ({}, {"MissingMeta": 1}, Verdict.UNPROVABLE),
+        ({"MissingMeta": 1}, {"MissingMeta": 1}, Verdict.UNPROVABLE),
+        ({"Metadata": {"a": "1"}}, {"MissingMeta": 1}, Verdict.UNPROVABLE),  # may be the one that is not shown
+        ({"Metadata": {"a": "1"}}, {"Metadata": {"A": "2"}, "MissingMeta": 1}, Verdict.METADATA_DIFFERS),
+        ({"ContentType": "a/b"}, {"MissingMeta": 1}, Verdict.METADATA_DIFFERS),
+    ],
+)
+def test_c14_metadata_that_can_not_be_read_are_not_called_equal(source, target, verdict):
+    looked = looked_at(head(**source), head(**target), settings=WITH_METADATA)
+    assert (looked.finding.verdict, looked.is_open) == (verdict, False)
+    assert looked_at(head(**source), head(**target)).finding.verdict is Verdict.MATCH
+
+
 def test_tags():
     settings = replace(WITH_METADATA, copying=copying())
 
