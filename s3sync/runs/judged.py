@@ -1,19 +1,36 @@
-"""A committed comparison of two listings, as its manifest tells it.
+"""A committed comparison of two listings, as its manifest tells it, and the moments that it goes by.
 
+moments.json                                     when the first driver saw both sides
 judged/findings-{partition}-{attempt}.parquet    findings that the listings settle (schema FINDINGS)
 judged/open-{partition}-{number}-{attempt}.parquet   objects to be looked at, a batch a file (schema FINDINGS)
 judged/manifest.json                             which of them count, and what they add up to
 """
 
+import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
 from s3sync.planning.verdicts import Moments
 from s3sync.report.check_summary import CheckCounts
 from s3sync.report.check_tally import CheckTally
+from s3sync.runs.folder import RunFolder
 from s3sync.runs.plan import Batch
+
+_MOMENTS = "moments.json"
+
+
+def settled_moments(folder: RunFolder, moments: Moments) -> Moments:
+    """The moments that a check goes by: those of the first driver that worked on it, which are kept.
+
+    A later driver may find listings of back then, and what is newer than they are would seem old by its own times.
+    To be called before the first listing.
+    """
+    known = {name: None if at is None else at.isoformat() for name, at in asdict(moments).items()}
+    if not folder.put_new(_MOMENTS, json.dumps(known).encode()):
+        known = folder.get_json(_MOMENTS) or {}
+    return Moments(**{name: None if at is None else datetime.fromisoformat(at) for name, at in known.items()})
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +39,6 @@ class Judged:
     `open_objects`, for which the boundaries of parts take `part_requests` at most.
     """
 
-    moments: Moments
     counts: CheckCounts
     tally: CheckTally
     findings: tuple[str, ...] = ()
@@ -35,9 +51,7 @@ class Judged:
         return sum(batch.tasks for batch in self.open)
 
     def to_json(self) -> dict[str, Any]:
-        moments = {name: _text(getattr(self.moments, name)) for name in _MOMENTS}
         return {
-            "moments": moments,
             "counts": self.counts.to_json(),
             "tally": self.tally.to_json(),
             "findings": list(self.findings),
@@ -49,7 +63,6 @@ class Judged:
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> "Judged":
         return cls(
-            Moments(**{name: _moment(value["moments"][name]) for name in _MOMENTS}),
             CheckCounts.from_json(value["counts"]),
             CheckTally.from_json(value["tally"]),
             tuple(value["findings"]),
@@ -57,14 +70,3 @@ class Judged:
             value["part_requests"],
             value["listing_pages"],
         )
-
-
-_MOMENTS = ("changed_after", "source_seen_at", "target_seen_at")
-
-
-def _text(moment: datetime | None) -> str | None:
-    return None if moment is None else moment.isoformat()
-
-
-def _moment(text: str | None) -> datetime | None:
-    return None if text is None else datetime.fromisoformat(text)

@@ -28,7 +28,7 @@ from s3sync.report.console import size_text
 from s3sync.runs.folder import RunFolder, find_or_create, new_run_id
 from s3sync.runs.followed import CHECK, FINDINGS, findings_of_check
 from s3sync.runs.interrupts import interruptible
-from s3sync.runs.judged import Judged
+from s3sync.runs.judged import Judged, settled_moments
 from s3sync.runs.lock import TargetLock, lock_target
 from s3sync.runs.looked import Stage, done_batches
 from s3sync.runs.reports import report_store, write_check_report, write_findings_part
@@ -63,6 +63,7 @@ def check(config: Config, console: Console, *, is_mode: bool = False) -> int:
     folder, is_known = _find(store, prepared, began)
     announce_run(store, config.run.submission_id, folder.run_id)
     epoch = folder.begin_epoch({"at": began.isoformat()})
+    prepared = replace(prepared, moments=settled_moments(folder, prepared.moments))
     say(f"{'Going on with' if is_known else 'Beginning'} check {folder.run_id} in {folder.uri}")
     spark = open_session(f"s3sync check {prepared.source_place} {prepared.target_place}")
     run = CheckRun(prepared, folder, epoch, spark)
@@ -97,7 +98,7 @@ def _look(run: CheckRun, found: Judged, console: Console, say: Callable[[str], N
         f"Only their bodies can settle {objects:,} objects, of {size_text(cost_bytes)} to read. "
         f"That takes at most {_told_estimate(asked, run.prepared)}"
     )
-    if not read_open(run, found, left, console, say):
+    if not read_open(run, left, console, say):
         raise Interrupted(STOPPED)
 
 
@@ -153,13 +154,12 @@ def _finished(run: CheckRun, found: Judged, began: datetime) -> CheckSummary:
     if found.listing_pages:
         tally.requests["ListObjectsV2"] += found.listing_pages
     verify_verdicts(found.counts, tally)
-    moments = replace(prepared, moments=found.moments)
     summary = CheckSummary(
         run_id=run.folder.run_id,
         source=prepared.source_place,
         target=prepared.target_place,
-        source_seen=moments.seen(SIDE_SOURCE),
-        target_seen=moments.seen(SIDE_TARGET),
+        source_seen=prepared.seen(SIDE_SOURCE),
+        target_seen=prepared.seen(SIDE_TARGET),
         started_at=began,
         ended_at=datetime.now(UTC),
         counts=found.counts,
@@ -177,7 +177,7 @@ def _requeued(run: CheckRun, summary: CheckSummary, say: Callable[[str], None]) 
     if config.sqs.dead_queue_name is None:
         say("Findings are sent to no queue: none is named; see --dead-queue-name")
         return summary
-    sent = requeue(run.folder, config, run.prepared.of_run, run.prepared.target.server_time)
+    sent = requeue(run.folder, config, run.prepared.of_run, run.prepared.target_began_at)
     say(f"Sent {sent.tasks:,} findings to {sent.queue}; `s3sync retry -n -1 -d` copies them")
     return replace(summary, requeued=sent.tasks)
 

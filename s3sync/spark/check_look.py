@@ -34,18 +34,16 @@ _DOING = {Stage.LOOKED: "Looking", Stage.READ: "Reading"}
 def look_at_open(run: CheckRun, judged: Judged, console: Console, say: Callable[[str], None]) -> bool:
     """Look at the batches that the listings left open; False where the user stopped it before the end."""
     work = [LookBatch(batch) for batch in judged.open]
-    return _carried_out(run, judged, Stage.LOOKED, work, console, say)
+    return _carried_out(run, Stage.LOOKED, work, console, say)
 
 
-def read_open(
-    run: CheckRun, judged: Judged, left: Sequence[Batch], console: Console, say: Callable[[str], None]
-) -> bool:
+def read_open(run: CheckRun, left: Sequence[Batch], console: Console, say: Callable[[str], None]) -> bool:
     """Read the bodies of what is open still, within the budget; False where the user stopped it before the end."""
-    return _carried_out(run, judged, Stage.READ, budgeted(left, run.prepared.config.check), console, say)
+    return _carried_out(run, Stage.READ, budgeted(left, run.prepared.config.check), console, say)
 
 
 def _carried_out(
-    run: CheckRun, judged: Judged, stage: Stage, work: Sequence[LookBatch], console: Console, say: Callable[[str], None]
+    run: CheckRun, stage: Stage, work: Sequence[LookBatch], console: Console, say: Callable[[str], None]
 ) -> bool:
     """Do the batches that are not done yet, and commit which of their records count."""
     done = done_batches(run.folder, stage)
@@ -66,22 +64,21 @@ def _carried_out(
             return True
 
         stack.enter_context(interruptible(stop_cleanly, say))
-        carry_out(run.spark, left, _task(_context(run, judged, stage, engine, hub.address), run.epoch), watch)
+        carry_out(run.spark, left, _task(_context(run, stage, engine, hub.address), run.epoch), watch)
     if interrupted.is_set():
         return False
     commit_stage(run.folder, stage)
     return True
 
 
-def _context(run: CheckRun, judged: Judged, stage: Stage, engine: EngineOptions, hub: HubAddress) -> CheckContext:
+def _context(run: CheckRun, stage: Stage, engine: EngineOptions, hub: HubAddress) -> CheckContext:
     config = run.prepared.config
-    moment = judged.moments.changed_after or run.prepared.source.server_time
+    changed_after = run.prepared.moments.changed_after
+    moment = changed_after or run.prepared.source.server_time
     copying = CopySettings.of(config, planned_at=moment, preconditions=True)
     return CheckContext(
         stage=stage,
-        settings=LookSettings(
-            copying, judged.moments.changed_after, config.check.metadata, parts=stage is Stage.LOOKED
-        ),
+        settings=LookSettings(copying, changed_after, config.check.metadata, parts=stage is Stage.LOOKED),
         check=config.check,
         access=config.access,
         engine=engine,

@@ -42,6 +42,12 @@ class CheckPreparation:
     def target_place(self) -> str:
         return f"s3://{self.config.target.bucket}/{self.config.target.prefix}"
 
+    @property
+    def target_began_at(self) -> datetime:
+        """The target server's time when the check began; with a report of the target, when this driver did."""
+        listed_after = None if self.target_manifests else self.moments.target_seen_at
+        return listed_after - _A_SECOND if listed_after else self.target.server_time
+
     def seen(self, side: int) -> str:
         """How a side was seen, for people."""
         manifests = self.source_manifests if side == SIDE_SOURCE else self.target_manifests

@@ -75,7 +75,7 @@ def compare_listings(run: CheckRun, sources: Sources) -> Judged:
         reports: list[JudgeReport] = (
             brought_together(portions, partitions).mapPartitions(judge(_judge_job(run))).collect()
         )
-    return _account(reports, files, run, sources.pages)
+    return _account(reports, files, sources.pages)
 
 
 def _judge_job(run: CheckRun) -> JudgeJob:
@@ -91,7 +91,7 @@ def _judge_job(run: CheckRun) -> JudgeJob:
     )
 
 
-def _account(reports: list[JudgeReport], files: int, run: CheckRun, pages: int) -> Judged:
+def _account(reports: list[JudgeReport], files: int, pages: int) -> Judged:
     """The reports added up, and checked: each row that was read was judged (C1)."""
     read, tally, counts = ReadCounts(), CheckTally(), CheckCounts()
     for report in reports:
@@ -108,7 +108,6 @@ def _account(reports: list[JudgeReport], files: int, run: CheckRun, pages: int) 
     counts.source_rows, counts.target_rows = read.listed[SIDE_SOURCE], read.listed[SIDE_TARGET]
     counts.dropped_source, counts.dropped_target = Counter(read.dropped_source), Counter(read.dropped_target)
     found = Judged(
-        moments=run.prepared.moments,
         counts=counts,
         tally=tally,
         findings=tuple(name for report in reports for name in report.findings),

@@ -3,6 +3,7 @@
 import io
 import json
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -89,3 +90,10 @@ class Checks:
         code = migrate(parse(["migrate", *given], self.environ, self.folder).config, Console(file=out, width=100))
         assert code == 0, out.getvalue()
         return out.getvalue()
+
+
+def wait_a_second() -> None:
+    """S3's times are whole seconds, so what is to be newer than a run must be a second newer."""
+    until = datetime.now(UTC) + timedelta(seconds=2.1)
+    while datetime.now(UTC) < until:
+        pass

@@ -1,12 +1,11 @@
 """The check job as a user runs it, and what follows it: the run that it checks, the copies and the retry that mend."""
 
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
-from tests.e2e.checking import Checked, Pair
+from tests.e2e.checking import Checked, Pair, wait_a_second
 from tests.e2e.jobs import Job
 from tests.e2e.queues import Wired
 
@@ -63,13 +62,6 @@ def test_a_run_is_checked_mended_and_checked_again(job: Job, s3: Any, fill: Fill
         assert "<h1>" in (job.folder / run / "report.html").read_text()
     assert (job.folder / check_id / "report.html").read_text() == (checked.report / "report.html").read_text()
     assert list((job.folder / check_id / "findings").glob("*.csv"))
-
-
-def wait_a_second() -> None:
-    """S3's times are whole seconds, so what is to be newer than a run must be a second newer."""
-    until = datetime.now(UTC) + timedelta(seconds=2.1)
-    while datetime.now(UTC) < until:
-        pass
 
 
 @pytest.mark.parametrize(("script", "asked"), [("migrate.py", ["--mode", "check"]), ("check.py", ["--requeue"])])

@@ -2,6 +2,7 @@
 its report goes. On one Spark session."""
 
 import json
+import shutil
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,7 +12,7 @@ import pytest
 
 from s3sync.inventory.manifest import FileFormat
 from s3sync.model.limits import PART_MIN_BYTES
-from tests.e2e.checking import Checks, Pair
+from tests.e2e.checking import Checks, Pair, wait_a_second
 from tests.e2e.test_check_verdicts import put_inventory
 
 Listed = Callable[[str], dict[str, dict[str, Any]]]
@@ -122,6 +123,32 @@ def test_a_check_that_was_cut_short_goes_on_where_it_was(checks: Checks, s3: Any
     same = ("verdicts", "counts", "read_bytes", "requests")
     assert {name: again.summary[name] for name in same} == {name: whole.summary[name] for name in same}
     assert again.verdicts == whole.verdicts
+
+
+def test_a_check_that_goes_on_judges_by_the_times_of_its_listings(
+    checks: Checks, s3: Any, bucket_factory: Factory
+) -> None:
+    """What both sides got after one of them was listed is no difference."""
+    pair = Pair(s3, bucket_factory(), bucket_factory())
+    pair.put("changed", b"before")
+    given = ("-s", pair.source, "-t", pair.target)
+    checks.run(*given)
+    (run,) = (checks.folder / "work" / "runs").iterdir()
+    moments = (run / "moments.json").read_bytes()
+    for name in ("summary.json", "findings/manifest.json", "judged/manifest.json"):
+        (run / name).unlink()
+    shutil.rmtree(run / "listing-target")
+    wait_a_second()
+    pair.put("changed", b"since the source was listed")
+    pair.put("new", b"since then too")
+    wait_a_second()
+
+    again = checks.run(*given)
+
+    assert f"Going on with check {run.name}" in again.output
+    assert again.verdicts == {}, again.rows
+    assert again.code == 0
+    assert (run / "moments.json").read_bytes() == moments
 
 
 def _records(run: Path, stage: str) -> list[str]:
