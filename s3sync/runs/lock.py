@@ -36,12 +36,26 @@ def lock_target(config: Config) -> str:
 
 
 def _this_process() -> dict[str, Any]:
-    return {"host": socket.gethostname(), "boot": _boot_id(), "pid": os.getpid(), "started": _started(os.getpid())}
+    return {
+        "host": socket.gethostname(),
+        "boot": _boot_id(),
+        "pid_namespace": _pid_namespace(),
+        "pid": os.getpid(),
+        "started": _started(os.getpid()),
+    }
 
 
 def _boot_id() -> str | None:
     try:
         return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    except OSError:
+        return None
+
+
+def _pid_namespace() -> str | None:
+    """Where this process's number means this process: containers of one machine each count their own."""
+    try:
+        return str(Path("/proc/self/ns/pid").readlink())
     except OSError:
         return None
 
@@ -55,9 +69,9 @@ def _started(pid: int) -> str | None:
 
 
 def _is_dead(holder: dict[str, Any]) -> bool:
-    """True only where the holder ran on this very machine and its process is gone."""
+    """True only where the holder ran on this very machine, in this process's own namespace, and its process is gone."""
     here = _this_process()
-    if here["boot"] is None or (holder.get("host"), holder.get("boot")) != (here["host"], here["boot"]):
+    if here["boot"] is None or any(holder.get(name) != here[name] for name in ("host", "boot", "pid_namespace")):
         return False
     return _started(int(holder["pid"])) != holder.get("started")
 

@@ -1,13 +1,14 @@
 """One run at a time for a target, with a clock that the test turns."""
 
 import json
+import threading
 from pathlib import Path
 
 import pytest
 
 from s3sync.aws.store import LocalStore
 from s3sync.errors import LockHeld
-from s3sync.runs.lock import TargetLock, lock_name
+from s3sync.runs.lock import TargetLock, _this_process, lock_name
 
 TARGET = "aws/bucket/"
 
@@ -82,6 +83,35 @@ def test_a_dead_process_of_this_machine_is_followed_at_once(tmp_path: Path) -> N
     with lock(store, pauses):
         pass
     assert not pauses
+
+
+def test_a_number_of_another_containers_process_says_nothing_of_it(tmp_path: Path) -> None:
+    """Containers of one machine may share its name and always share its boot, but not their processes' numbers."""
+    store = LocalStore(tmp_path)
+    held_by_another(store, **{**_this_process(), "pid_namespace": "pid:[1]", "started": "0"})
+    pauses: list[float] = []
+    with lock(store, pauses):
+        pass
+    assert sum(pauses) >= 60
+
+
+def test_a_heartbeat_that_fails_in_any_way_is_told_and_the_next_one_comes(tmp_path: Path) -> None:
+    beats: list[str] = []
+    said: list[str] = []
+    recovered = threading.Event()
+
+    class Shaky(LocalStore):
+        def put(self, path: str, body: bytes) -> None:
+            beats.append(path)
+            if len(beats) == 1:
+                raise RuntimeError("the refreshed credentials are still expired")
+            super().put(path, body)
+            recovered.set()
+
+    with TargetLock(Shaky(tmp_path), TARGET, "mine", 0.06, said.append) as held:
+        assert recovered.wait(60)
+    assert not held.lost.is_set()
+    assert said == ["The lock's heartbeat failed, next try soon: the refreshed credentials are still expired"]
 
 
 def test_the_same_process_counts_as_alive(tmp_path: Path) -> None:
