@@ -7,7 +7,7 @@ Paths are relative, with `/`, of plain ASCII.
 import os
 import tempfile
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 from urllib.parse import urlsplit
@@ -133,53 +133,55 @@ class S3Store:
     def uri(self) -> str:
         return f"s3://{self._bucket}/{self._prefix}".rstrip("/")
 
-    def _error(self, path: str, verb: str, error: ClientError | BotoCoreError) -> StoreError:
-        return StoreError(f"{self.uri}/{path}: cannot be {verb}: {': '.join(error_text(error))}")
+    @contextmanager
+    def _told(self, path: str, verb: str) -> Iterator[None]:
+        """Inside, what boto3 raises comes out as StoreError: a RuntimeError too, which is botocore's for refreshed
+        credentials that are expired."""
+        try:
+            yield
+        except (ClientError, BotoCoreError, RuntimeError) as error:
+            cause = str(error) if isinstance(error, RuntimeError) else ": ".join(error_text(error))
+            raise StoreError(f"{self.uri}/{path}: cannot be {verb}: {cause}") from error
 
     def put(self, path: str, body: bytes) -> None:
-        try:
+        with self._told(path, "written"):
             self._s3.put_object(Bucket=self._bucket, Key=self._prefix + path, Body=body)
-        except (ClientError, BotoCoreError) as error:
-            raise self._error(path, "written", error) from error
 
     def put_new(self, path: str, body: bytes) -> bool:
         if self.get(path) is not None:
             return False
-        try:
-            self._s3.put_object(Bucket=self._bucket, Key=self._prefix + path, Body=body, IfNoneMatch="*")
-        except ClientError as error:
-            if error_text(error)[0] in ("PreconditionFailed", "ConditionalRequestConflict", "412"):
+        with self._told(path, "written"):
+            try:
+                self._s3.put_object(Bucket=self._bucket, Key=self._prefix + path, Body=body, IfNoneMatch="*")
+            except ClientError as error:
                 # A put that was sent again after a lost answer finds its own object.
-                return self.get(path) == body
-            raise self._error(path, "written", error) from error
-        except BotoCoreError as error:
-            raise self._error(path, "written", error) from error
+                if error_text(error)[0] not in ("PreconditionFailed", "ConditionalRequestConflict", "412"):
+                    raise
         return self.get(path) == body
 
     def get(self, path: str) -> bytes | None:
-        try:
-            return self._s3.get_object(Bucket=self._bucket, Key=self._prefix + path)["Body"].read()
-        except ClientError as error:
-            if error_text(error)[0] in ("NoSuchKey", "404"):
-                return None
-            raise self._error(path, "read", error) from error
-        except BotoCoreError as error:
-            raise self._error(path, "read", error) from error
+        with self._told(path, "read"):
+            try:
+                return self._s3.get_object(Bucket=self._bucket, Key=self._prefix + path)["Body"].read()
+            except ClientError as error:
+                if error_text(error)[0] not in ("NoSuchKey", "404"):
+                    raise
+        return None
 
     def names(self, prefix: str) -> Iterator[str]:
-        pages = self._s3.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=self._prefix + prefix)
-        try:
-            for page in pages:
-                for entry in page.get("Contents", ()):
-                    yield entry["Key"][len(self._prefix) :]
-        except (ClientError, BotoCoreError) as error:
-            raise self._error(prefix, "listed", error) from error
+        pages = iter(
+            self._s3.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=self._prefix + prefix)
+        )
+        while True:
+            with self._told(prefix, "listed"):
+                page = next(pages, None)
+            if page is None:
+                return
+            yield from (entry["Key"][len(self._prefix) :] for entry in page.get("Contents", ()))
 
     def delete(self, path: str) -> None:
-        try:
+        with self._told(path, "deleted"):
             self._s3.delete_object(Bucket=self._bucket, Key=self._prefix + path)
-        except (ClientError, BotoCoreError) as error:
-            raise self._error(path, "deleted", error) from error
 
 
 def open_store(uri: str, access: Access) -> Store:
