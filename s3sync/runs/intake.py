@@ -4,7 +4,7 @@ import random
 import time
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -66,7 +66,7 @@ class Intake:
     clock: Callable[[], float] = time.monotonic
     chance: random.Random = field(default_factory=random.Random)
     left: set[str] = field(default_factory=set)  # ids of messages that stay where they are: nobody waits for them
-    own: list[Received] = field(default_factory=list)  # dead letters of this very drain, met again
+    own: list[Received] = field(default_factory=list)  # dead letters of this very drain, met again, without their text
     _failures: Counter[str] = field(default_factory=Counter)
     _progress_at: float = field(init=False)
     _coming_until: float = field(init=False)
@@ -121,7 +121,7 @@ class Intake:
         self._failures[queue.name] = 0
         new = [each for each in messages if not self._rests(each)]
         if len(self.own) < OWN_MOST:
-            self.own.extend(each for each in messages if each not in new)
+            self.own.extend(replace(each, body="") for each in messages if each not in new)
         for received in new:
             try:
                 message = from_text(received.body)
