@@ -17,6 +17,7 @@ import json
 import secrets
 import socket
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable
 from contextlib import closing, suppress
@@ -28,6 +29,7 @@ from s3sync.planning.rate import RateShares, TokenBucket
 
 MESSAGE_MAX_BYTES = 64 * 1024
 END_SECONDS = 5
+AWAY_SECONDS = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,14 +180,24 @@ class Hub:
 
 
 class HubClient:
-    """The worker's end. `report` never raises and never waits longer than `timeout_seconds`.
+    """The worker's end. `report` never raises and never waits longer than `timeout_seconds`. After one that was not
+    answered nothing is sent for `AWAY_SECONDS`: whoever reports has requests in flight, which wait meanwhile.
 
     `rate` is given the share that the driver answers with. `moves` says whether the run settled anything lately, as far
     as is known.
     """
 
-    def __init__(self, address: HubAddress, rate: TokenBucket | None = None, *, timeout_seconds: float = 2.0) -> None:
+    def __init__(
+        self,
+        address: HubAddress,
+        rate: TokenBucket | None = None,
+        *,
+        timeout_seconds: float = 2.0,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self.moves = False
+        self._clock = clock
+        self._away_until: float | None = None
         self._address = address
         self._rate = rate
         self._timeout_seconds = timeout_seconds
@@ -195,6 +207,8 @@ class HubClient:
     def report(self, report: Report) -> bool:
         """Send the totals; True where the driver says to stop."""
         self.moves = False
+        if self._away_until is not None and self._clock() < self._away_until:
+            return False
         message = {"token": self._address.token, **asdict(report)}
         if self._rate is not None:
             message["rate"] = self._rate.last_word() if report.is_ended else self._rate.word()
@@ -210,6 +224,7 @@ class HubClient:
             return bool(answer["stop"])
         except (OSError, ValueError, KeyError):
             self.close()
+            self._away_until = self._clock() + AWAY_SECONDS
             if self._rate is not None:
                 self._rate.unanswered()
             return False

@@ -3,6 +3,7 @@
 import socket
 import time
 from collections import Counter
+from contextlib import suppress
 from dataclasses import replace
 
 import pytest
@@ -63,6 +64,30 @@ def test_a_hub_that_is_gone_stops_nobody_and_one_that_comes_back_is_found() -> N
     assert not HubClient(hub.address, timeout_seconds=0.5).report(Report("b1", "a", settled=3))
     with pytest.raises(ConnectionRefusedError):
         socket.create_connection((hub.address.host, hub.address.port), timeout=5)
+
+
+def test_a_hub_that_does_not_answer_is_left_alone_for_a_while() -> None:
+    """Each try takes the engine's thread for the whole time-out."""
+    now = [0.0]
+    with Hub("127.0.0.1", "127.0.0.1") as hub, socket.create_server(("127.0.0.1", 0)) as silent:
+        address = replace(hub.address, port=silent.getsockname()[1])
+        client = HubClient(address, timeout_seconds=0.1, clock=lambda: now[0])
+        silent.setblocking(False)
+
+        def tries() -> int:
+            assert not client.report(Report("b1", "a"))
+            calls = 0
+            with suppress(BlockingIOError):
+                while True:
+                    silent.accept()[0].close()
+                    calls += 1
+            return calls
+
+        found = []
+        for moment in (0.0, 1.0, 29.0, 30.0, 31.0):
+            now[0] = moment
+            found.append(tries())
+    assert found == [1, 0, 0, 1, 0]
 
 
 def test_the_token_is_not_shown() -> None:
