@@ -4,18 +4,34 @@
 |---------------------------------------------------------------|--------|
 | fewer than `window` settled so far                             | closed |
 | under 95 % failed with one and the same error code             | closed |
-| at least 95 % failed with one code, whose class is hopeless    | open   |
+| at least 95 % failed with one code that is hopeless            | open   |
 
-Hopeless are the classes that no retry mends: denied, not_found, invalid. Throttling never opens the circuit.
+| code                                            | class                       | hopeless |
+|-------------------------------------------------|-----------------------------|----------|
+| one for expired credentials or none to be had   | any                         | yes      |
+| other                                           | denied, not_found, invalid  | yes      |
+| other                                           | any other                   | no       |
+
+Hopeless is what no retry mends. Credentials that expired are tried again, since most are refreshed meanwhile; an object
+that failed with them all the same found none that are good, and neither will the next one. Throttling never opens the
+circuit.
 """
 
 from collections import Counter, deque
 from dataclasses import dataclass, field
 
-from s3sync.model.outcome import ErrorClass
+from s3sync.model.outcome import ErrorClass, Outcome, Status
 
-HOPELESS = frozenset({ErrorClass.DENIED, ErrorClass.NOT_FOUND, ErrorClass.INVALID})
+_CLASSES = frozenset({ErrorClass.DENIED, ErrorClass.NOT_FOUND, ErrorClass.INVALID})
+_CODES = frozenset(
+    {"ExpiredToken", "ExpiredTokenException", "TokenRefreshRequired", "CredentialRetrievalError", "NoCredentials"}
+)
 SHARE = 0.95
+
+
+def is_hopeless(outcome: Outcome) -> bool:
+    """True for a failure that may be everybody's."""
+    return outcome.status is Status.FAILED and (outcome.error_class in _CLASSES or outcome.error_code in _CODES)
 
 
 @dataclass(slots=True)

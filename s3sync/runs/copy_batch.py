@@ -26,7 +26,7 @@ from s3sync.model.hot_prefixes import most_of
 from s3sync.model.outcome import Outcome, Status
 from s3sync.model.tables import PLAN, TIMESTAMP
 from s3sync.model.task import Action, Method, Task
-from s3sync.planning.circuit import HOPELESS, Circuit
+from s3sync.planning.circuit import Circuit, is_hopeless
 from s3sync.report.tally import Tally
 from s3sync.runs.failures import FailureQueues, FailureSender
 from s3sync.runs.folder import RunFolder
@@ -135,7 +135,7 @@ class BatchWatch:
             self._size_bytes += outcome.size or 0
         elif outcome.status is Status.FAILED:
             self._failed += 1
-            if outcome.error_class in HOPELESS and outcome.error_code:
+            if is_hopeless(outcome) and outcome.error_code:
                 self._unseen[outcome.error_code] += 1
                 if self._unseen.total() >= self._circuit.window:
                     self.tick()  # a fast worker would send thousands more within the second
@@ -171,7 +171,9 @@ class BatchWatch:
             self._flush_for_now()
 
     def _flush_for_now(self) -> None:
-        self.flush(keep_back=_is_hopeless)
+        """Failures that may be everybody's are held back until the batch ends, so that one that is stopped, by its own
+        circuit or from outside, leaves them planned."""
+        self.flush(keep_back=is_hopeless)
         self._kept_back = self._log.pending
 
     def flush(self, keep_back: Callable[[Outcome], bool] = lambda _: False) -> None:
@@ -183,12 +185,6 @@ class BatchWatch:
 
     def close(self) -> None:
         self._hub.close()
-
-
-def _is_hopeless(outcome: Outcome) -> bool:
-    """Failures that may be everybody's: held back until the batch ends, so that one that is stopped, by its own circuit
-    or from outside, leaves them planned."""
-    return outcome.status is Status.FAILED and outcome.error_class in HOPELESS
 
 
 def copy_batch(context: CopyContext, store: Store, batch: Batch, attempt: str) -> BatchDone | Stopped:
@@ -222,7 +218,7 @@ def copy_batch(context: CopyContext, store: Store, batch: Batch, attempt: str) -
     watch.tick(is_ended=True)
     watch.close()
     if watch.circuit_code is not None or settled < batch.tasks:
-        watch.flush(keep_back=_is_hopeless)
+        watch.flush(keep_back=is_hopeless)
         log.drop_pending()
         return Stopped(batch.batch_id, watch.circuit_code)
     watch.flush()

@@ -17,7 +17,7 @@ from s3sync.aws.workers import engine_for, rate_for
 from s3sync.model.hot_prefixes import most_of
 from s3sync.model.outcome import Outcome, Status
 from s3sync.model.task import Task
-from s3sync.planning.circuit import HOPELESS
+from s3sync.planning.circuit import is_hopeless
 from s3sync.planning.giants import Next, is_passing, piece_bytes, pieces, telling
 from s3sync.planning.parts import Part
 from s3sync.report.tally import Tally
@@ -136,7 +136,7 @@ class _Desk:
         self._settled += 1
         if outcome is not None and outcome.status is Status.FAILED:
             self._failed += 1
-            if outcome.error_class in HOPELESS and outcome.error_code:
+            if is_hopeless(outcome) and outcome.error_code:
                 self._hopeless[outcome.error_code] += 1
 
 

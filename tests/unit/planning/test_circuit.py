@@ -4,7 +4,10 @@ from collections import Counter
 
 import pytest
 
-from s3sync.planning.circuit import Circuit
+from s3sync.aws.classify import classify
+from s3sync.model.outcome import ErrorClass, Status
+from s3sync.planning.circuit import Circuit, is_hopeless
+from tests.unit.runs.test_outcome_log import outcome
 
 CASES = [
     # settled before, failed of the last 1,000, code -> open
@@ -38,3 +41,29 @@ def test_c15_one_portion_larger_than_the_window_counts_whole() -> None:
     circuit = Circuit(window=1000)
     circuit.observe(5000, Counter(AccessDenied=5000))
     assert circuit.open_code == "AccessDenied"
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "error_class", "expected"),
+    [
+        (Status.FAILED, "AccessDenied", ErrorClass.DENIED, True),
+        (Status.FAILED, "NoSuchBucket", ErrorClass.NOT_FOUND, True),
+        (Status.FAILED, "NotImplemented", ErrorClass.INVALID, True),
+        (Status.FAILED, "ExpiredToken", ErrorClass.TRANSIENT, True),
+        (Status.FAILED, "ExpiredTokenException", ErrorClass.TRANSIENT, True),
+        (Status.FAILED, "TokenRefreshRequired", ErrorClass.TRANSIENT, True),
+        (Status.FAILED, "CredentialRetrievalError", ErrorClass.TRANSIENT, True),
+        (Status.FAILED, "NoCredentials", ErrorClass.DENIED, True),
+        (Status.FAILED, "InternalError", ErrorClass.TRANSIENT, False),
+        (Status.FAILED, "SlowDown", ErrorClass.THROTTLED, False),
+        (Status.FAILED, "BadDigest", ErrorClass.CORRUPT, False),
+        (Status.COPIED, None, None, False),
+    ],
+)
+def test_c15_what_no_retry_mends(
+    status: Status, code: str | None, error_class: ErrorClass | None, expected: bool
+) -> None:
+    found = outcome(1, status)._replace(error_code=code, error_class=error_class)
+    assert is_hopeless(found) == expected
+    if code is not None:
+        assert classify(0, code) is error_class, "what is hopeless in the end may be retried until then"

@@ -6,7 +6,8 @@ import pytest
 
 from s3sync.aws.flights import EngineCounts
 from s3sync.aws.store import LocalStore
-from s3sync.model.outcome import Status
+from s3sync.model.outcome import ErrorClass, Status
+from s3sync.planning.circuit import is_hopeless
 from s3sync.report.tally import Tally
 from s3sync.runs import copy_batch
 from s3sync.runs.copy_batch import BatchWatch
@@ -55,3 +56,14 @@ def test_what_is_kept_back_does_not_make_each_further_row_a_part(log):
     done = log.finish(12 * ROWS)
     assert done.tally.objects == {"copied": 10 * ROWS, "failed": 2 * ROWS}
     assert len(done.parts) <= 12
+
+
+def test_c15_a_session_that_expired_stops_the_batch_and_its_objects_stay_planned(log):
+    watch = watch_of(log)
+    for number in range(2_000):
+        watch.settle(
+            outcome(number, Status.FAILED)._replace(error_code="ExpiredToken", error_class=ErrorClass.TRANSIENT)
+        )
+    assert (watch.stop, watch.circuit_code) == (True, "ExpiredToken")
+    watch.flush(keep_back=is_hopeless)
+    assert log.pending == 2_000
