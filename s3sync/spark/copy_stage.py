@@ -52,8 +52,11 @@ def copy(run: RunContext, plan: Plan, console: Console, is_lock_lost: Callable[[
             return True
 
         stack.enter_context(interruptible(stop_cleanly, run.say))
-        copy_batches(run.spark, _copy_context(run, plan, hub, options), batches, watch)
-    return _why_stopped(circuit, is_interrupted=interrupted.is_set(), is_lock_lost=is_lock_lost())
+        stopped = copy_batches(run.spark, _copy_context(run, plan, hub, options), batches, watch)
+    # A worker that the driver does not hear, or that fails alone, stops by its own circuit.
+    codes = (circuit.open_code, *(batch.circuit_code for batch in stopped))
+    circuit_code = next((code for code in codes if code is not None), None)
+    return _why_stopped(circuit_code, is_interrupted=interrupted.is_set(), is_lock_lost=is_lock_lost())
 
 
 def _copy_context(run: RunContext, plan: Plan, hub: Hub, options: EngineOptions) -> CopyContext:
@@ -96,12 +99,12 @@ def _preconditions(run: RunContext, plan: Plan) -> bool:
     return honours_preconditions(access, settings, first, probe_key)
 
 
-def _why_stopped(circuit: Circuit, *, is_interrupted: bool, is_lock_lost: bool) -> S3SyncError | None:
+def _why_stopped(circuit_code: str | None, *, is_interrupted: bool, is_lock_lost: bool) -> S3SyncError | None:
     if is_lock_lost:
         return Interrupted("another run took over the lock of the target, so this one stopped")
-    if circuit.open_code is not None:
+    if circuit_code is not None:
         return CircuitOpen(
-            f"nearly every object failed with {circuit.open_code}; the rest stays planned. "
+            f"nearly every object failed with {circuit_code}; the rest stays planned. "
             "Mend the cause and give the same command again"
         )
     if is_interrupted:

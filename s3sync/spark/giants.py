@@ -17,7 +17,7 @@ from pyspark.sql import SparkSession
 from s3sync.aws.store import Store, open_store
 from s3sync.model.outcome import Outcome
 from s3sync.planning.giants import PIECES_LEAST, ROUNDS, telling
-from s3sync.runs.copy_batch import CopyContext, copy_batch
+from s3sync.runs.copy_batch import CopyContext, Stopped, copy_batch
 from s3sync.runs.giant_tasks import Finishing, Opening, PieceEnd, carry_piece, finish_giants, open_giants
 from s3sync.runs.giants import OpenGiant, Piece
 from s3sync.runs.plan import Batch
@@ -34,8 +34,12 @@ def tasks_of(batches: Sequence[Batch]) -> int:
     return sum(PIECES_LEAST if batch.is_giant else 1 for batch in batches)
 
 
-def copy_batches(spark: SparkSession, context: CopyContext, batches: Sequence[Batch], watch: CopyWatch) -> None:
-    """Carry out the batches. Ends early, without an error, where the run is told to stop."""
+def copy_batches(
+    spark: SparkSession, context: CopyContext, batches: Sequence[Batch], watch: CopyWatch
+) -> list[Stopped]:
+    """Carry out the batches. Ends early, without an error, where the run is told to stop. Returns the batches that were
+    not finished, as far as their workers could still tell."""
+    stopped: list[Stopped] = []
     giants = [batch for batch in batches if batch.is_giant]
     waiting = [batch for batch in batches if not batch.is_giant]
     tasks = spark.sparkContext.defaultParallelism
@@ -43,10 +47,13 @@ def copy_batches(spark: SparkSession, context: CopyContext, batches: Sequence[Ba
         opened = _opened(spark, context, giants, tasks, number, watch)
         works: list[Piece | Batch] = [*_spread(opened), *waiting]
         ends = carry_out(spark, works, _carrying(context), watch)
-        again = _finished(spark, context, opened, ends, tasks, number, watch)
+        stopped += (end for end in ends if isinstance(end, Stopped))
+        pieces = [end for end in ends if isinstance(end, PieceEnd)]
+        again = _finished(spark, context, opened, pieces, tasks, number, watch)
         giants, waiting = [batch for batch in giants if batch.batch_id in again], []
         if not giants:
-            return
+            break
+    return stopped
 
 
 def _opened(
@@ -107,11 +114,11 @@ def _task(
     return run
 
 
-def _carrying(context: CopyContext) -> Callable[[Iterable[Piece | Batch]], Iterator[PieceEnd]]:
-    def carry(context: CopyContext, store: Store, work: Piece | Batch, attempt: str) -> list[PieceEnd]:
+def _carrying(context: CopyContext) -> Callable[[Iterable[Piece | Batch]], Iterator[PieceEnd | Stopped]]:
+    def carry(context: CopyContext, store: Store, work: Piece | Batch, attempt: str) -> list[PieceEnd | Stopped]:
         if isinstance(work, Piece):
             return [carry_piece(context, store, work, attempt)]
-        copy_batch(context, store, work, attempt)
-        return []
+        end = copy_batch(context, store, work, attempt)
+        return [end] if isinstance(end, Stopped) else []
 
     return _task(context, carry)

@@ -1,5 +1,6 @@
 """A run that goes wrong stops early, leaves the rest planned, and goes on later (C15)."""
 
+import socket
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 import pytest
 
 from s3sync.demo.server import SeedObject, seed
+from s3sync.runs.hub import Hub, HubAddress
 from tests.servers.faults import Action, Fault, Faults
 from tests.spark.workplace import Ended, Workplace
 
@@ -96,6 +98,26 @@ def test_c15_small_batches_open_it_at_the_driver(
     assert ended.statuses.get("failed", 0) == failed
     assert ended.statuses["copied"] == len(BODIES) - failed == len(objects(pair[1]))
     assert ended.code == (3 if failed else 0)
+
+
+def test_c15_a_worker_that_the_driver_does_not_hear_opens_its_own(
+    workplace: Workplace,
+    faults: Faults,
+    filled: tuple[str, ...],
+    pair: tuple[str, str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as gone:
+        port = gone.getsockname()[1]
+    monkeypatch.setattr(Hub, "address", HubAddress("127.0.0.1", port, ""))
+    deny(faults, pair[1])
+    first = workplace.run(*filled)
+    assert (first.code, first.error) == (1, STOPPED)
+    assert (first.summary["state"], first.summary["remaining"]) == ("circuit_open", len(BODIES))
+
+    monkeypatch.undo()
+    faults.clear()
+    assert_goes_on(workplace.run(*filled), first)
 
 
 @pytest.mark.parametrize("action", [Action.SLOW_DOWN, Action.INTERNAL_ERROR])
