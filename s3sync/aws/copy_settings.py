@@ -17,8 +17,8 @@ _DEFAULT_CLASS = "STANDARD"
 
 @dataclass(frozen=True, slots=True)
 class CopySettings:
-    """`planned_at` is the target server's time when the plan was begun. `preconditions` is False where the server
-    ignores conditions on copies. `storage_class` None keeps each object's own; `encryption` None leaves it to the
+    """`planned_at` is the target server's time when the plan was begun, in whole seconds, as S3 tells times.
+    `preconditions` is False where the server ignores conditions on copies. `storage_class` None keeps each object's own; `encryption` None leaves it to the
     bucket. Of bodies a worker that relays holds `relay_memory_bytes` at most; with `tmp_dir` parts that are larger go
     through files there. The last three are made of the others: the parameters that all requests of a kind share.
     """
@@ -66,6 +66,11 @@ class CopySettings:
         }
         for name, params in (("on_source", source), ("on_target", target), ("on_new_target", new_target)):
             object.__setattr__(self, name, {key: value for key, value in params.items() if value is not None})
+
+    def is_since_plan(self, moment: datetime) -> bool:
+        """Whether the target's object may be newer than the plan. What was written in the second of the plan may be:
+        taken for older it would be overwritten."""
+        return moment >= self.planned_at
 
     @classmethod
     def of(cls, config: Config, planned_at: datetime, preconditions: bool) -> "CopySettings":

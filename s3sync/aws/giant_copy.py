@@ -187,7 +187,7 @@ def _settled(upload: PartedUpload, etags: list[str] | None, failure: Outcome | N
     if isinstance(target, Outcome):
         return target
     job.is_absent = target is None and job.settings.preconditions
-    if target is not None and target.last_modified > job.settings.planned_at:
+    if target is not None and job.settings.is_since_plan(target.last_modified):
         found = yield from upload.completed_before(target, etags or [])
         return found if found is not None else (yield from judge_newer(job, target))
     if target is not None and job.settings.overwrite is Overwrite.NEVER:

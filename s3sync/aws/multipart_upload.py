@@ -127,7 +127,7 @@ class PartedUpload:
         return (yield from self._finished(target.etag, part_etags, self.compare(part_etags)))
 
     def _is_ours(self, target: Head, part_etags: Sequence[str]) -> bool:
-        is_newer = target.last_modified > self.job.settings.planned_at
+        is_newer = self.job.settings.is_since_plan(target.last_modified)
         return is_newer and target.size_bytes == self.source.size_bytes and target.etag == _computed(part_etags)
 
     # | answered ETag | MD5s   | computed from the parts | then                                   |

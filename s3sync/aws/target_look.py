@@ -23,7 +23,7 @@ def before_repeat(job: CopyJob) -> Operation[Outcome | None]:
     if not isinstance(target, Head):
         job.is_absent = target is None and job.settings.preconditions
         return target
-    if target.last_modified > job.settings.planned_at:
+    if job.settings.is_since_plan(target.last_modified):
         return (yield from judge_newer(job, target))
     return job.skipped(EXISTS, target.etag) if job.settings.overwrite is Overwrite.NEVER else None
 
@@ -68,7 +68,7 @@ def judge_kept(job: CopyJob, target: Head, *, was_sent_again: bool) -> Operation
     another attempt's."""
     if job.settings.overwrite is not Overwrite.NEVER:
         return (yield from judge_newer(job, target))
-    if was_sent_again and target.last_modified > job.settings.planned_at:
+    if was_sent_again and job.settings.is_since_plan(target.last_modified):
         found = yield from judge_newer(job, target)
         if found.status is Status.COPIED:
             return found

@@ -6,7 +6,7 @@ written there. The tables stay the authority: `migrate --from-findings` needs no
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from s3sync.aws.copy_settings import CopySettings
 from s3sync.aws.queues import DEAD_OPTION, find_queue, sqs_client
@@ -26,6 +26,7 @@ from s3sync.runs.outcome_log import read_parquet
 from s3sync.runs.recipe import put_recipe, recipe_of
 
 ROWS_AT_ONCE = 5_000
+_A_SECOND = timedelta(seconds=1)  # S3's times are cut to whole seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,10 +82,11 @@ def _settings(folder: RunFolder, config: Config, of_run: str | None, seen_at: da
     """As the run that was checked copies, or as the options say; but what it left alone on the target (`never`) is what
     the findings are about, so it is overwritten. Whether another server than AWS's heeds conditions
     is not tried here, since that writes: its copies are unpinned (C4)."""
+    planned_at = seen_at + _A_SECOND  # what was written in the second in which the check began was found by it
     earlier = recipe_of(RunFolder(folder.store, of_run)) if of_run is not None else None
     if earlier is not None:
-        return replace(earlier, planned_at=seen_at, overwrite=Overwrite.ALWAYS)
-    return CopySettings.of(config, planned_at=seen_at, preconditions=config.access.target.endpoint_url is None)
+        return replace(earlier, planned_at=planned_at, overwrite=Overwrite.ALWAYS)
+    return CopySettings.of(config, planned_at=planned_at, preconditions=config.access.target.endpoint_url is None)
 
 
 def _portions(folder: RunFolder, settings: CopySettings) -> Iterator[list[QueuedTask]]:

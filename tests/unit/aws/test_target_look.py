@@ -1,5 +1,6 @@
 """Looking at the target before a repeat: design, "Overwriting"."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from s3sync.model.task import Overwrite
 from tests.unit.aws.scripted import AFTER, OTHER, PLAIN, PLANNED_AT, Answer, a_task, copied, drive, error, head
 from tests.unit.aws.scripted import some_settings as settings
 
+A_SECOND = timedelta(seconds=1)
 GONE = error(404, "404")
 NEVER = {"overwrite": Overwrite.NEVER}
 CHANGED = {"overwrite": Overwrite.CHANGED}
@@ -27,11 +29,13 @@ ROWS: list[tuple[dict[str, Any], dict[str, Any], list[Answer], bool, tuple[Any, 
     ({}, {}, [GONE], True, ("copied", "missing", None, Verified.ETAG_EQUAL)),
     ({}, {}, [head(OTHER)], True, ("copied", "missing", None, Verified.ETAG_EQUAL)),
     ({}, CHANGED, [head(OTHER)], True, ("copied", "missing", None, Verified.ETAG_EQUAL)),
-    ({}, {}, [head(OTHER, 100, PLANNED_AT)], True, ("copied", "missing", None, Verified.ETAG_EQUAL)),
+    ({}, {}, [head(OTHER, 100, PLANNED_AT - A_SECOND)], True, ("copied", "missing", None, Verified.ETAG_EQUAL)),
     ({}, NEVER, [head(OTHER)], False, ("skipped", "exists", None, None)),
     ({}, NEVER, [GONE], True, ("copied", "missing", None, Verified.ETAG_EQUAL)),
     ({}, {}, [error(403, "403")], False, ("failed", "missing", "403", None)),
-    # newer than the plan
+    # newer than the plan, or of its second: S3's times are cut
+    ({}, {}, [head(OTHER, 100, PLANNED_AT), head()], False, ("failed", "missing", "TargetIsNewer", None)),
+    ({}, {}, [head(PLAIN, 100, PLANNED_AT)], False, ("copied", "found_on_target", None, Verified.ETAG_EQUAL)),
     ({}, {}, [newer()], False, ("copied", "found_on_target", None, Verified.ETAG_EQUAL)),
     ({}, NEVER, [newer()], False, ("copied", "found_on_target", None, Verified.ETAG_EQUAL)),
     ({"etag": PARTS}, {}, [newer(PARTS)], False, ("copied", "found_on_target", None, Verified.ETAG_EQUAL)),
