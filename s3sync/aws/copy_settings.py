@@ -18,9 +18,10 @@ _DEFAULT_CLASS = "STANDARD"
 @dataclass(frozen=True, slots=True)
 class CopySettings:
     """`planned_at` is the target server's time when the plan was begun, in whole seconds, as S3 tells times.
-    `preconditions` is False where the server ignores conditions on copies. `storage_class` None keeps each object's own; `encryption` None leaves it to the
-    bucket. Of bodies a worker that relays holds `relay_memory_bytes` at most; with `tmp_dir` parts that are larger go
-    through files there. The last three are made of the others: the parameters that all requests of a kind share.
+    `preconditions` is False where the server ignores conditions on copies. `storage_class` None keeps each object's
+    own; `encryption` None leaves it to the bucket. Of bodies a worker that relays holds `relay_memory_bytes` at most;
+    with `tmp_dir` parts that are larger go through files there. The last three are made of the others: the parameters
+    that all requests of a kind share.
     """
 
     source_bucket: str

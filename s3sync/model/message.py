@@ -27,7 +27,11 @@ class PoisonError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class QueuedTask:
-    """A task, how often it was tried, and what the last attempt came to; without an attempt it waits for its first."""
+    """A task, how often it was tried, and what the last attempt came to; without an attempt it waits for its first.
+
+    `forgiven` of the attempts do not count against `--retry-attempts`. They stay in `attempt`, by which the later one
+    of two outcomes is told.
+    """
 
     task: Task
     attempt: int = 0
@@ -35,11 +39,18 @@ class QueuedTask:
     error_code: str | None = None
     error_class: ErrorClass | None = None
     message: str | None = None
+    forgiven: int = 0
 
     @classmethod
-    def after(cls, task: Task, outcome: Outcome) -> "QueuedTask":
+    def after(cls, task: Task, outcome: Outcome, forgiven: int = 0) -> "QueuedTask":
         return cls(
-            task, outcome.attempt, outcome.status, outcome.error_code, outcome.error_class, (outcome.message or None)
+            task,
+            outcome.attempt,
+            outcome.status,
+            outcome.error_code,
+            outcome.error_class,
+            (outcome.message or None),
+            forgiven,
         )
 
     @property
@@ -47,8 +58,15 @@ class QueuedTask:
         """What the last attempt came to, in a word for a person."""
         return self.error_code or (str(self.status) if self.status else "not tried yet")
 
-    def as_attempt(self, attempt: int) -> "QueuedTask":
-        return replace(self, attempt=attempt)
+    @property
+    def counted(self) -> int:
+        """The attempts that count against `--retry-attempts`."""
+        return self.attempt - self.forgiven
+
+    def redriven(self) -> "QueuedTask":
+        """As if it had been tried once: one that nobody counted may have been begun by a worker that died over it."""
+        tried = max(self.attempt, 1)
+        return replace(self, attempt=tried, forgiven=tried - 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +114,7 @@ def task_text(queued: QueuedTask) -> str:
         "error_code": queued.error_code,
         "error_class": _text(queued.error_class),
         "message": queued.message,
+        "forgiven": queued.forgiven or None,
     }
     return _compact({name: value for name, value in fields.items() if value is not None})
 
@@ -144,6 +163,9 @@ def _queued(value: Mapping[str, Any], source: str, target: str) -> QueuedTask:
     attempt = _optional(value, "attempt", int)
     if attempt is None or not 0 <= attempt <= 1_000_000:  # noqa: PLR2004
         raise ValueError("attempt is no number of attempts")
+    forgiven = _optional(value, "forgiven", int) or 0
+    if not 0 <= forgiven <= attempt:
+        raise ValueError("forgiven is no number of its attempts")
     return QueuedTask(
         task,
         attempt,
@@ -151,6 +173,7 @@ def _queued(value: Mapping[str, Any], source: str, target: str) -> QueuedTask:
         _optional(value, "error_code", str),
         ErrorClass(error_class) if error_class else None,
         _optional(value, "message", str),
+        forgiven,
     )
 
 

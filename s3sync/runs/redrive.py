@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 WAIT_SECONDS = 1
 HOLD_SECONDS = 300
 SEEN_MOST = 10  # answers in a row with nothing new in them
-FIRST_ATTEMPT = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +61,7 @@ class Redriven:
 
 
 def redrive(sqs: "SQSClient", queues: Queues, batch_num: int, wanted: Wanted) -> Redriven:
-    """Move tasks from the dead-letter queue to the work queues, their attempts counted from one again.
+    """Move tasks from the dead-letter queue to the work queues; all their attempts but one are forgiven.
 
     Each message is looked at once: those that stay are hidden meanwhile, and where they come again it ends (C9). Raises
     ServiceError where the queue can't be read.
@@ -106,7 +105,7 @@ class _Letter:
             done.stay += len(rest)
             return False
         buckets = (message.source_bucket, message.target_bucket)
-        again = [queued.as_attempt(FIRST_ATTEMPT) for queued in chosen]
+        again = [queued.redriven() for queued in chosen]
         sent = send_tasks(self.sqs, Route(self.queues.work, message.run_id, buckets, self.batch_num), again)
         done.sent += sent.tasks
         if sent.left:

@@ -80,8 +80,8 @@ def requeue(folder: RunFolder, config: Config, of_run: str | None, seen_at: date
 
 def _settings(folder: RunFolder, config: Config, of_run: str | None, seen_at: datetime) -> CopySettings:
     """As the run that was checked copies, or as the options say; but what it left alone on the target (`never`) is what
-    the findings are about, so it is overwritten. Whether another server than AWS's heeds conditions
-    is not tried here, since that writes: its copies are unpinned (C4)."""
+    the findings are about, so it is overwritten. Whether another server than AWS's heeds conditions is not tried here,
+    since that writes: its copies are unpinned (C4)."""
     planned_at = seen_at + _A_SECOND  # what was written in the second in which the check began was found by it
     earlier = recipe_of(RunFolder(folder.store, of_run)) if of_run is not None else None
     if earlier is not None:

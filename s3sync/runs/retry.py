@@ -209,7 +209,8 @@ class Drain:
             self.tally.runs[run.run_id] += len(settled)
             self._intake.note_progress()
         whole = [delivery for delivery in deliveries if delivery.is_settled]
-        failed = {o.task_id: (q, o) for delivery in whole for q, o in delivery.settled if not o.status.is_complete}
+        ended = sorted((pair for each in whole for pair in each.settled), key=lambda pair: pair[0].forgiven)
+        failed = {o.task_id: (q, o) for q, o in ended if not o.status.is_complete}  # of twins the one redriven last
         if failed and not self._send_back(run, list(failed.values())):
             # They come again by themselves, with the attempt not counted: better than not at all.
             kept = [d for d in whole if any(not o.status.is_complete for _, o in d.settled)]
@@ -221,20 +222,20 @@ class Drain:
         self._let_go([delivery.received for delivery in deliveries])
         self._committed_at = self._clock()
 
-    # | mode check | attempt          | goes to                                    |
-    # |------------|------------------|--------------------------------------------|
-    # | yes        | any              | the dead-letter queue                      |
-    # | no         | under `attempts` | a work queue, after a pause that doubles   |
-    # | no         | the last         | the dead-letter queue                      |
+    # | mode check | attempts that count | goes to                                  |
+    # |------------|---------------------|------------------------------------------|
+    # | yes        | any                 | the dead-letter queue                    |
+    # | no         | under `attempts`    | a work queue, after a pause that doubles |
+    # | no         | as many             | the dead-letter queue                    |
     def _send_back(self, run: RunInWork, failed: list[tuple[QueuedTask, Outcome]]) -> bool:
         """True where all could be sent."""
         context, queues = self._context, self._context.queues
         is_check = context.how.mode is Mode.CHECK
         by_attempt: defaultdict[int, list[QueuedTask]] = defaultdict(list)
         for queued, outcome in failed:
-            after = QueuedTask.after(queued.task, outcome)
-            is_last = is_check or after.attempt >= context.attempts
-            by_attempt[0 if is_last and queues.dead else after.attempt].append(after)
+            after = QueuedTask.after(queued.task, outcome, queued.forgiven)
+            is_last = is_check or after.counted >= context.attempts
+            by_attempt[0 if is_last and queues.dead else after.counted].append(after)
         went = True
         for attempt, tasks in by_attempt.items():
             is_dead = attempt == 0 and queues.dead is not None

@@ -1,7 +1,8 @@
-"""Queues that are gone, forbidden or wrong about themselves, and messages that are seen too often (C8, C9)."""
+"""Queues that are gone, forbidden or wrong about themselves; messages seen too often, or coming back (C8, C9)."""
 
 import json
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -20,10 +21,12 @@ from s3sync.errors import ServiceError, StoreError
 from s3sync.model.outcome import Status
 from s3sync.planning.messages import Packed
 from s3sync.report.summary import State
-from s3sync.runs.failures import FailureQueues, FailureSender
+from s3sync.runs.failures import FailureQueues, FailureSender, Route, send_tasks
 from s3sync.runs.folder import RunFolder
+from s3sync.runs.redrive import Wanted, redrive
 from s3sync.runs.reports import write_report
 from s3sync.runs.run_history import troubles_of
+from s3sync.runs.unfinished import unfinished_tasks
 from tests.contract.queueing import RUN_ID, QueuedRun, access_to, queued_run
 from tests.servers import Server
 from tests.servers.faults import Action, Fault, Faults
@@ -94,6 +97,35 @@ def test_sqs_itself_buries_what_was_delivered_too_often_and_d_brings_it_back(run
     told = run.drain(take=(run.queues.dead,))
     assert (told.by_status, told.went_wrong) == ({"copied": OBJECTS}, False)
     assert run.summary().state is State.COMPLETE
+
+
+def test_c1_of_a_redriven_task_the_last_failure_counts(run: QueuedRun, faults: Faults) -> None:
+    """It is tried as often as at first, and its attempts go on from where they were: so no earlier one wins."""
+    faults.add(denied())
+    run.copy()
+    run.drain(attempts=3)
+    faults.clear()
+    faults.add(Fault(Action.CLOCK_SKEWED, operation="CopyObject"))
+    assert redrive(run.sqs, run.queues, 10, Wanted()).sent == OBJECTS
+
+    told = run.drain(attempts=3)
+
+    assert (told.by_status, told.sent_back, told.dead) == ({"failed": 2 * OBJECTS}, OBJECTS, OBJECTS)
+    dead = run.queued(run.queues.dead)
+    assert Counter((queued.attempt, queued.error_code) for queued in dead) == {(5, "RequestTimeTooSkewed"): OBJECTS}
+    assert {code: error.count for code, error in run.summary().errors.items()} == {"RequestTimeTooSkewed": OBJECTS}
+
+
+def test_c8_a_twin_that_was_not_redriven_takes_no_attempt_away(run: QueuedRun, faults: Faults) -> None:
+    faults.add(denied())
+    ((_, tasks),) = unfinished_tasks(run.folder, run.plan, {})
+    last = replace(tasks[0], attempt=5)
+    for twin in (last.redriven(), last):
+        send_tasks(
+            run.sqs, Route(run.queues.work, RUN_ID, (run.settings.source_bucket, run.settings.target_bucket), 1), [twin]
+        )
+    told = run.drain(attempts=3)
+    assert (told.by_status, told.sent_back, told.dead) == ({"failed": 2}, 1, 1)
 
 
 def test_the_report_of_a_run_shows_the_end_of_it(run: QueuedRun, faults: Faults) -> None:

@@ -228,7 +228,7 @@ def test_a_queue_that_is_gone_or_forbidden_is_told(own: Any, mark: str, faults: 
 def put_dead(own: Any, mark: str) -> Any:
     set_up_queues(own, config_of(mark))
     queues = find_queues(own, rf"{mark}-\d+", f"{mark}-dead")
-    denied = [queued(f"denied-{n}", "no\x1b[2Jentry") for n in range(5)]
+    denied = [replace(queued(f"denied-{n}", "no\x1b[2Jentry"), attempt=5) for n in range(5)]
     send(own, queues.dead, list(pack("run-1", ("from", "to"), denied, 2)))
     send(own, queues.dead, list(pack("run-2", ("from", "to"), [queued("<script>")], 2)))
     send(own, queues.dead, [Packed("{poison", 1)])
@@ -242,7 +242,7 @@ def test_queues_shows_and_peeks(run: Run, own: Any, mark: str, capfd: Any) -> No
     assert "AccessDenied 6" in said
     assert "Unreadable 1" in said
     assert "xdenied" not in said
-    assert "denied-4: attempt 1: AccessDenied: no" in said
+    assert "denied-4: attempt 5: AccessDenied: no" in said
     assert "\x1b[2J" not in said  # a key or a text must not move the cursor
     assert depth_of(own, find_queue(own, f"{mark}-dead")).waiting == 5  # they were let go
 
@@ -262,7 +262,7 @@ def test_redrive_takes_what_the_filter_says(run: Run, own: Any, mark: str, capfd
     back = [each for queue in queues.work for each in receive(own, queue, 10, 0, 60)]
     tasks = [task for message in back for task in from_text(message.body).tasks]
     assert sorted(task.task.source_key for task in tasks) == ["<script>", *(f"denied-{n}" for n in range(5))]
-    assert {task.attempt for task in tasks} == {1}
+    assert {(task.attempt, task.counted) for task in tasks} == {(1, 1), (5, 1)}
 
 
 def test_a_redrive_keeps_the_reason_of_what_stays_and_says_what_was_not_sent(

@@ -59,13 +59,15 @@ def queued_tasks(draw: st.DrawFn) -> QueuedTask:
     )
     if draw(st.booleans()):
         return QueuedTask(task)
+    attempt = draw(st.integers(0, 1000))
     return QueuedTask(
         task,
-        draw(st.integers(0, 1000)),
+        attempt,
         draw(st.sampled_from(Status)),
         "AccessDenied",
         draw(st.sampled_from(ErrorClass)),
         draw(st.one_of(st.none(), KEYS)),
+        draw(st.integers(0, attempt)),
     )
 
 
@@ -117,6 +119,9 @@ def with_task(**changes: object) -> str:
         (with_task(last_modified="yesterday"), "Unreadable"),
         (with_task(attempt=-1), "Unreadable"),
         (with_task(attempt=None), "Unreadable"),
+        (with_task(attempt=2, forgiven=3), "Unreadable"),
+        (with_task(attempt=2, forgiven=-1), "Unreadable"),
+        (with_task(attempt=2, forgiven="1"), "Unreadable"),
     ],
 )
 def test_poison_is_told(text: str, code: str) -> None:
@@ -124,6 +129,13 @@ def test_poison_is_told(text: str, code: str) -> None:
         from_text(text)
     assert caught.value.code == code
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(("attempt", "redriven"), [(0, (1, 1)), (1, (1, 1)), (5, (5, 1))])
+def test_c1_a_redriven_task_keeps_its_attempts_and_one_of_them_counts(attempt: int, redriven: tuple[int, int]) -> None:
+    again = QueuedTask(task_for(), attempt).redriven()
+    assert (again.attempt, again.counted) == redriven
+    assert again.redriven() == again
 
 
 def test_fields_that_are_not_known_are_passed_over() -> None:
