@@ -2,6 +2,7 @@
 
 import io
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -11,8 +12,10 @@ import pyarrow.parquet as pq
 from rich.console import Console
 
 from s3sync.cli.options import parse
+from s3sync.config.model import Config
 from s3sync.spark.check import check
 from s3sync.spark.migrate import migrate
+from s3sync.spark.retry import retry
 
 
 @dataclass(frozen=True)
@@ -26,6 +29,10 @@ class Pair:
     def put(self, key: str, body: bytes, *buckets: str, **more: Any) -> None:
         for bucket in buckets or (self.source, self.target):
             self.s3.put_object(Bucket=bucket, Key=key, Body=body, **more)
+
+    def body(self, bucket: str, key: str) -> bytes:
+        found: bytes = self.s3.get_object(Bucket=bucket, Key=key)["Body"].read()
+        return found
 
     def upload(self, bucket: str, key: str, *parts: bytes, **more: Any) -> None:
         """Upload in these parts."""
@@ -85,9 +92,16 @@ class Checks:
 
     def migrate(self, *arguments: str) -> str:
         """`s3sync migrate ...`: its output, once it has copied all."""
-        given = [*arguments, "--work-uri", str(self.folder / "work")]
+        return self._all_done("migrate", migrate, arguments)
+
+    def retry(self, *arguments: str) -> str:
+        """`s3sync retry ...`: its output, once each run that it touched is complete."""
+        return self._all_done("retry", retry, arguments)
+
+    def _all_done(self, command: str, job: Callable[[Config, Console], int], arguments: tuple[str, ...]) -> str:
+        given = [command, *arguments, "--work-uri", str(self.folder / "work")]
         out = io.StringIO()
-        code = migrate(parse(["migrate", *given], self.environ, self.folder).config, Console(file=out, width=100))
+        code = job(parse(given, self.environ, self.folder).config, Console(file=out, width=100))
         assert code == 0, out.getvalue()
         return out.getvalue()
 

@@ -13,6 +13,7 @@ import pytest
 from s3sync.inventory.manifest import FileFormat
 from s3sync.model.limits import PART_MIN_BYTES
 from tests.e2e.checking import Checks, Pair, wait_a_second
+from tests.e2e.queues import Wired
 from tests.e2e.test_check_verdicts import put_inventory
 
 Listed = Callable[[str], dict[str, dict[str, Any]]]
@@ -149,6 +150,28 @@ def test_a_check_that_goes_on_judges_by_the_times_of_its_listings(
     assert again.verdicts == {}, again.rows
     assert again.code == 0
     assert (run / "moments.json").read_bytes() == moments
+
+
+def test_what_a_run_left_alone_and_a_check_found_is_overwritten_by_a_retry(
+    checks: Checks, wired: Wired, s3: Any, bucket_factory: Factory
+) -> None:
+    """`--overwrite never` was about what nobody had asked for; a finding that is sent has been."""
+    pair = Pair(s3, bucket_factory(), bucket_factory())
+    for n in range(6):
+        pair.put(f"{n} +%", b"of the source %d" % n, pair.source)
+    for n in range(3):
+        pair.put(f"{n} +%", b"of the target %d" % n, pair.target)
+    checks.migrate("-s", pair.source, "-t", pair.target, "--overwrite", "never")
+    (run,) = (checks.folder / "work" / "runs").iterdir()
+    assert [pair.body(pair.target, f"{n} +%") for n in (2, 3)] == [b"of the target 2", b"of the source 3"]
+
+    found = checks.run("--run-id", run.name, "--requeue", *wired.options)
+    assert found.verdicts == dict.fromkeys(("0 +%", "1 +%", "2 +%"), "content_differs")
+    assert found.summary["requeued"] == 3
+    checks.retry("-n", "-1", "-d", *wired.options)
+
+    assert [pair.body(pair.target, f"{n} +%") for n in range(6)] == [b"of the source %d" % n for n in range(6)]
+    assert checks.run("--run-id", run.name).verdicts == {}
 
 
 def _records(run: Path, stage: str) -> list[str]:
