@@ -18,6 +18,7 @@ from s3sync.aws.stored_checksums import Checksum, checksums_of
 from s3sync.aws.transport import Reply
 from s3sync.model import etag as etags
 from s3sync.model.finding import Evidence, Finding, Verdict
+from s3sync.planning.verdicts import Ruling
 
 NOTHING_COMPARABLE = "neither ETags nor stored checksums can be compared; --deep reads the bodies"
 
@@ -67,15 +68,17 @@ def with_metadata(settled: Finding, pair: PairLook) -> Operation[Finding]:
     return pair.differs(Verdict.METADATA_DIFFERS, Evidence.METADATA, difference)
 
 
-# | source | target | the source was listed | then                                                    |
-# |--------|--------|-----------------------|---------------------------------------------------------|
-# | there  | there  |                       | go on                                                   |
-# | 404    | there  | no                    | missing_on_source                                       |
-# | 404    | there  | yes                   | changed_since: deleted on the source since              |
-# | 404    | 404    |                       | changed_since: deleted on both                          |
-# | there  | 404    |                       | missing_on_target, or changed_since where it is newer   |
-# | other  | any    |                       | error                                                   |
-# | any    | other  |                       | error                                                   |
+# | source | target | listed on the source, or of a run | listed anywhere | then                                       |
+# |--------|--------|-----------------------------------|-----------------|--------------------------------------------|
+# | there  | there  |                                   |                 | go on                                      |
+# | 404    | there  | no                                |                 | missing_on_source                          |
+# | 404    | there  | yes                               |                 | changed_since: deleted on the source since |
+# | 404    | 404    |                                   | yes             | changed_since: deleted on both             |
+# | 404    | 404    |                                   | no, of a run    | missing_on_target, as in `verdicts.rule`   |
+# | there  | 404    |                                   |                 | missing_on_target, or changed_since where  |
+# |        |        |                                   |                 | it is newer                                |
+# | other  | any    |                                   |                 | error                                      |
+# | any    | other  |                                   |                 | error                                      |
 def _heads(pair: PairLook) -> Operation[None]:
     """Look at both objects. Raises Concluded where one of them is not there, or can't be looked at."""
     source, target = yield from pair.ask(*pair.on_both("HeadObject", ChecksumMode="ENABLED"))
@@ -87,11 +90,23 @@ def _heads(pair: PairLook) -> Operation[None]:
         return
     if pair.source is not None:
         raise Concluded(pair.differs(Verdict.MISSING_ON_TARGET, Evidence.PRESENCE))
+    raise Concluded(_gone(pair))
+
+
+def _gone(pair: PairLook) -> Finding:
+    """What it means that the source's object is not there."""
+    finding, of_run = pair.finding, pair.settings.of_run
+    on_source = finding.source_last_modified is not None or finding.source_size is not None
+    on_target = finding.target_last_modified is not None or finding.target_size is not None
+    if pair.target is None and of_run and not (on_source or on_target):
+        ruling = Ruling.GONE_FROM_BOTH
+        return pair.found(ruling.verdict, ruling.evidence, ruling.detail)
     if pair.target is None:
-        raise Concluded(pair.found(Verdict.CHANGED_SINCE, Evidence.PRESENCE, "deleted on both sides since the listing"))
-    if pair.finding.source_last_modified is None and pair.finding.source_size is None:
-        raise Concluded(pair.found(Verdict.MISSING_ON_SOURCE, Evidence.PRESENCE))
-    raise Concluded(pair.found(Verdict.CHANGED_SINCE, Evidence.PRESENCE, "deleted on the source since the listing"))
+        return pair.found(Verdict.CHANGED_SINCE, Evidence.PRESENCE, "deleted on both sides since the listing")
+    if not (on_source or of_run):
+        return pair.found(Verdict.MISSING_ON_SOURCE, Evidence.PRESENCE)
+    since = "the run copied it" if of_run else "the listing"
+    return pair.found(Verdict.CHANGED_SINCE, Evidence.PRESENCE, f"deleted on the source since {since}")
 
 
 def _head(reply: Reply) -> Head | None:

@@ -87,6 +87,13 @@ def find_manifest(
     return _read_manifest(client, bucket, folder, verify, pause)
 
 
+def inventory_of(uri: str) -> str | None:
+    """The folder of all reports of one inventory configuration, of the URI of a dated one's manifest; None where the
+    report lies elsewhere."""
+    home, _, dated = uri.removesuffix(f"/{MANIFEST}").rpartition("/")
+    return home if _DATED.fullmatch(dated) else None
+
+
 def fetch_data_file(
     client: "S3Client",
     manifest: Manifest,

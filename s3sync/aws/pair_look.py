@@ -19,12 +19,14 @@ Asking = Generator[Sequence[Request], Sequence[Reply], Sequence[Reply]]
 @dataclass(frozen=True, slots=True)
 class LookSettings:
     """`copying` names the buckets, and how the copies were to be stored; `changed_after`: see `verdicts.Moments`.
-    Without `parts` the boundaries of parts are not looked at: they were, or the bodies are read anyway."""
+    Without `parts` the boundaries of parts are not looked at: they were, or the bodies are read anyway. `of_run`: a run
+    says that it copied the objects."""
 
     copying: CopySettings
     changed_after: datetime | None = None
     metadata: bool = False
     parts: bool = True
+    of_run: bool = False
 
 
 class Concluded(Exception):

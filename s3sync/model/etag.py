@@ -8,6 +8,7 @@ import re
 from hashlib import md5
 
 _PLAIN = re.compile(r"[0-9a-f]{32}")
+_SHOWING_MD5 = frozenset({"", "NOT-SSE", "SSE-S3", "AES256"})
 _MULTIPART = re.compile(r"[0-9a-f]{32}-([1-9][0-9]{0,4})")
 
 
@@ -38,6 +39,7 @@ def of_parts(part_etags: list[str]) -> str:
 def hides_md5(encryption: str | None) -> bool:
     """True where this kind of encryption makes an ETag that is no MD5.
 
-    Accepts the words of the inventory (`SSE-KMS`, `SSE-S3`, `NOT-SSE`, ...) and of the API (`aws:kms`, `AES256`).
+    Accepts the words of the inventory (`SSE-KMS`, `SSE-S3`, `NOT-SSE`, ...) and of the API (`aws:kms`, `AES256`). Only
+    the kinds that are known to leave the MD5 do so: of one that S3 may have some day nothing is known.
     """
-    return (encryption or "").upper() in {"SSE-KMS", "DSSE-KMS", "SSE-C", "AWS:KMS", "AWS:KMS:DSSE"}
+    return (encryption or "").upper() not in _SHOWING_MD5

@@ -7,6 +7,7 @@ open is looked at object by object (aws/evidence.py).
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -28,6 +29,7 @@ class Ruling(StrEnum):
     ABSENT = "absent"
     CHANGED = "changed"
     LATE = "late"
+    UNREPORTED = "unreported"
     SIZE_UNKNOWN = "size_unknown"
     SIZES_DIFFER = "sizes_differ"
     EMPTY = "empty"
@@ -59,6 +61,7 @@ _MEANING = {
     Ruling.ABSENT: (Verdict.MISSING_ON_TARGET, Evidence.PRESENCE),
     Ruling.CHANGED: (Verdict.CHANGED_SINCE, Evidence.PRESENCE),
     Ruling.LATE: (Verdict.UNPROVABLE, Evidence.NONE),
+    Ruling.UNREPORTED: (Verdict.UNPROVABLE, Evidence.NONE),
     Ruling.SIZE_UNKNOWN: (Verdict.UNPROVABLE, Evidence.NONE),
     Ruling.SIZES_DIFFER: (Verdict.SIZE_DIFFERS, Evidence.SIZE),
     Ruling.EMPTY: (Verdict.MATCH, Evidence.SIZE),
@@ -71,9 +74,11 @@ _DETAILS = {
     Ruling.GONE_FROM_SOURCE: "deleted on the source since the run copied it",
     Ruling.CHANGED: "the source is newer than the run, or than the beginning of the check",
     Ruling.LATE: "one side is newer than the other side's report, so the two can't be compared",
+    Ruling.UNREPORTED: "the run says it copied it, and a report does not show it",
     Ruling.SIZE_UNKNOWN: "a listing does not tell the size",
     Ruling.NOT_COMPARABLE: "the ETags can't be compared",
 }
+_Some = TypeVar("_Some", bool, Bools)
 RULINGS = tuple(Ruling)  # a ruling's place here is its code in `rule_all`
 
 
@@ -94,19 +99,27 @@ class Moments:
 @dataclass(frozen=True, slots=True)
 class Compared:
     """`hides_md5` of a side: its bucket encrypts by default so that ETags are no MD5s; it decides where a row itself
-    says nothing of its encryption. `of_run`: only what a run says it copied is asked about."""
+    says nothing of its encryption. `of_run`: only what a run says it copied is asked about. `is_report` of a side: it
+    was not listed, and an inventory report may lack what was written or deleted shortly before it.
+
+    Source: "Amazon S3 Inventory consistency" in the S3 documentation: look at an object before acting on what a report
+    says of it.
+    """
 
     moments: Moments = Moments()
     source_hides_md5: bool = False
     target_hides_md5: bool = False
     of_run: bool = False
+    source_is_report: bool = False
+    target_is_report: bool = False
 
 
 # The first line that fits decides. `newer`: the source is newer than `changed_after`. `late`: the source is newer
-# than the target's listing, or the target than the source's.
+# than the target's listing, or the target than the source's. Unreported: a side is absent from a report.
 #
 # | source  | target  | of a run | differ in                  | newer | late | ruling                                |
 # |---------|---------|----------|----------------------------|-------|------|---------------------------------------|
+# | any     | any     | yes      | presence, unreported       |       |      | unreported: open                      |
 # | absent  | absent  | yes      |                            |       |      | gone_from_both: missing_on_target     |
 # | absent  | present | yes      |                            |       |      | gone_from_source: changed_since       |
 # | absent  | present | no       |                            |       | yes  | late: open                            |
@@ -141,6 +154,8 @@ def rule(source: Seen | None, target: Seen | None, compared: Compared) -> Ruling
 
 def _by_presence(source: Seen | None, target: Seen | None, compared: Compared) -> Ruling:
     moments = compared.moments
+    if compared.of_run and _is_unreported(source is None, target is None, compared):
+        return Ruling.UNREPORTED
     if source is None:
         if compared.of_run or target is None:
             return Ruling.GONE_FROM_BOTH if target is None else Ruling.GONE_FROM_SOURCE
@@ -148,6 +163,11 @@ def _by_presence(source: Seen | None, target: Seen | None, compared: Compared) -
     if _is_newer(source, moments.changed_after):
         return Ruling.CHANGED
     return Ruling.LATE if _is_newer(source, moments.target_seen_at) else Ruling.ABSENT
+
+
+def _is_unreported(no_source: _Some, no_target: _Some, compared: Compared) -> _Some:
+    """For one object, or for many."""
+    return (no_source & compared.source_is_report) | (no_target & compared.target_is_report)
 
 
 def _difference(source: Seen, target: Seen, compared: Compared) -> Ruling:
@@ -196,6 +216,7 @@ def rule_all(
     differs = pairs & ~unknown & (~same_size | sure)
     only_source, only_target = has_source & ~has_target, has_target & ~has_source
     lines = (
+        (Ruling.UNREPORTED, _is_unreported(~has_source, ~has_target, compared) & compared.of_run),
         (Ruling.GONE_FROM_BOTH, ~has_source & ~has_target),
         (Ruling.GONE_FROM_SOURCE, only_target & compared.of_run),
         (Ruling.LATE, only_target & late_target),

@@ -14,7 +14,7 @@ BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 FORMULA_STARTS = "=+-@\uff1d\uff0b\uff0d\uff20"  # the last four are the wide forms of the first ones
 
 _STARTS = "[" + "".join(rf"\x{{{ord(character):x}}}" for character in FORMULA_STARTS) + "]"
-_FORMULA = rf"(\A|;[ \"]*)({_STARTS})"
+_FORMULA = rf"(\A|;)([\s\pZ\"]*)({_STARTS})"  # spreadsheets pass over spaces
 _CONTROL = r"[\x00-\x1f\x7f]"  # tabs and line ends too, which some spreadsheets take for the end of a cell
 
 
@@ -38,4 +38,4 @@ def _cells(column: pa.ChunkedArray) -> pa.ChunkedArray:
     if not pa.types.is_string(column.type):
         return column
     shown = pc.replace_substring_regex(column, _CONTROL, "\ufffd")
-    return pc.replace_substring_regex(shown, _FORMULA, r"\1'\2")
+    return pc.replace_substring_regex(shown, _FORMULA, r"\1'\2\3")

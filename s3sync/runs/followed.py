@@ -1,6 +1,7 @@
 """The run that a command follows: the migration that `check --run-id` checks, the check whose findings are copied."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from s3sync.aws.store import Store, open_store
@@ -19,23 +20,26 @@ _OF_A_MIGRATION = (*_BUCKETS, "source.prefixes", "target.storage_class", "target
 
 @dataclass(frozen=True, slots=True)
 class Migration:
-    """A finished migration: its plan, and the tables that say what it copied, or found on the target already."""
+    """A finished migration: its plan, the tables that say what it copied, or found on the target already, and when it
+    ended, later attempts at its tasks included."""
 
     plan: Plan
     tables: tuple[str, ...]
+    ended_at: datetime
 
 
 def followed_migration(config: Config, store: Store, run_id: str) -> tuple[Config, Migration]:
     """The configuration of a check of that run, and the run. Raises ConfigError where it can't be checked."""
     folder, options = _options_of(store, run_id, "--run-id", is_check=False)
-    plan, outcomes = folder.manifest("plan"), folder.manifest("outcomes")
-    if plan is None or outcomes is None:
+    plan, outcomes, summary = folder.manifest("plan"), folder.manifest("outcomes"), folder.get_json("summary.json")
+    if plan is None or outcomes is None or summary is None:
         raise ConfigError(
             "--run-id", f"run {run_id} is not finished, so it does not say yet what it copied; go on with it first"
         )
     retries = folder.manifest("retries") or {"settled": []}
     tables = (*outcomes["parts"], *outcomes["skip_files"], *(name for _, name in retries["settled"]))
-    return followed(config, options, _OF_A_MIGRATION, run_id), Migration(Plan.from_json(plan), tables)
+    ended_at = datetime.fromisoformat(summary["ended_at"])
+    return followed(config, options, _OF_A_MIGRATION, run_id), Migration(Plan.from_json(plan), tables, ended_at)
 
 
 def followed_check(config: Config) -> Config:

@@ -78,7 +78,13 @@ def _context(run: CheckRun, stage: Stage, engine: EngineOptions, hub: HubAddress
     copying = CopySettings.of(config, planned_at=moment, preconditions=True)
     return CheckContext(
         stage=stage,
-        settings=LookSettings(copying, changed_after, config.check.metadata, parts=stage is Stage.LOOKED),
+        settings=LookSettings(
+            copying,
+            changed_after,
+            config.check.metadata,
+            parts=stage is Stage.LOOKED,
+            of_run=run.prepared.of_run is not None,
+        ),
         check=config.check,
         access=config.access,
         engine=engine,

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from s3sync.aws.buckets import BucketFacts, look_at_bucket
 from s3sync.aws.store import Store
 from s3sync.config.model import Config
+from s3sync.errors import InventoryError
 from s3sync.inventory.manifest import Manifest
 from s3sync.model.candidates import SIDE_SOURCE, SIDE_TARGET
 from s3sync.planning.verdicts import Compared, Moments
@@ -32,7 +33,14 @@ class CheckPreparation:
 
     @property
     def compared(self) -> Compared:
-        return Compared(self.moments, self.source.hides_md5, self.target.hides_md5, of_run=self.of_run is not None)
+        return Compared(
+            self.moments,
+            self.source.hides_md5,
+            self.target.hides_md5,
+            of_run=self.of_run is not None,
+            source_is_report=bool(self.source_manifests),
+            target_is_report=bool(self.target_manifests),
+        )
 
     @property
     def source_place(self) -> str:
@@ -52,21 +60,22 @@ class CheckPreparation:
         """How a side was seen, for people."""
         manifests = self.source_manifests if side == SIDE_SOURCE else self.target_manifests
         moment = self.moments.source_seen_at if side == SIDE_SOURCE else self.moments.target_seen_at
-        at = moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC") if moment else "an unknown time"
+        at = _told(moment) if moment else "an unknown time"
         return f"inventory report of {at}" if manifests else f"listed at {at}"
 
 
 def prepare_check(config: Config, store: Store) -> CheckPreparation:
     """Look at what the configuration names. Raises UserErrors; nothing was written yet."""
-    of_run, planned_at = config.run.run_id, None
+    of_run, planned_at, run_ended_at = config.run.run_id, None, None
     copied: tuple[CopiedFile, ...] = ()
     if of_run is not None:
         config, migration = followed_migration(config, store, of_run)
         copied = tuple(CopiedFile(of_run, table) for table in migration.tables)
-        planned_at = migration.plan.planned_at
+        planned_at, run_ended_at = migration.plan.planned_at, migration.ended_at
     config = replace(config, run=replace(config.run, run_id=None))
     source_manifests = find_manifests(config, SIDE_SOURCE)
     target_manifests = find_manifests(config, SIDE_TARGET)
+    _verify_reports(target_manifests, of_run, run_ended_at)
     if source_manifests:
         config = replace(config, source=replace(config.source, bucket=source_manifests[0].source_bucket))
     if target_manifests:
@@ -80,6 +89,22 @@ def prepare_check(config: Config, store: Store) -> CheckPreparation:
         target_seen_at=_seen_at(target_manifests, target),
     )
     return CheckPreparation(config, of_run, source_manifests, target_manifests, source, target, copied, moments)
+
+
+def _verify_reports(manifests: tuple[Manifest, ...], of_run: str | None, ended_at: datetime | None) -> None:
+    """A report of the target that is older than the end of the run shows what the run found there, not what it left:
+    equal ETags would prove nothing, and differing ones neither (C14)."""
+    for manifest in manifests:
+        if ended_at is not None and manifest.created_at <= ended_at:
+            raise InventoryError(
+                manifest.uri,
+                f"is of {_told(manifest.created_at)}, and run {of_run} ended at {_told(ended_at)}: it does not show "
+                "what the run copied. Name a newer report of the target, or none, and the target is listed",
+            )
+
+
+def _told(moment: datetime) -> str:
+    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
 def _seen_at(manifests: tuple[Manifest, ...], bucket: BucketFacts) -> datetime:

@@ -6,7 +6,7 @@ from math import ceil
 from pyspark.sql import SparkSession
 
 from s3sync.aws.clients import client
-from s3sync.aws.inventory_source import find_manifest
+from s3sync.aws.inventory_source import find_manifest, inventory_of
 from s3sync.aws.listing import ListOptions
 from s3sync.aws.store import Store
 from s3sync.aws.workers import EngineOptions
@@ -44,7 +44,7 @@ class Sources:
 
 def find_manifests(config: Config, side: int = SIDE_SOURCE) -> tuple[Manifest, ...]:
     """The reports that `-m` (or, of the target, `--target-manifest-path`) names, checked. Raises InventoryError where
-    they are of different buckets, or of another one than `-s` (or `-t`) says."""
+    they are of different buckets, or of another one than `-s` (or `-t`) says, or two of one inventory."""
     if side == SIDE_SOURCE:
         name, uris, given = "source", config.inventory.manifests, config.source.bucket
     else:
@@ -57,7 +57,20 @@ def find_manifests(config: Config, side: int = SIDE_SOURCE) -> tuple[Manifest, .
             raise InventoryError(
                 manifest.uri, f"is an inventory of {manifest.source_bucket!r}, but the {name} is {expected!r}"
             )
+    _verify_apart(manifests)
     return manifests
+
+
+def _verify_apart(manifests: tuple[Manifest, ...]) -> None:
+    """Of two days' reports of one inventory the older one shows as there what was deleted since."""
+    first: dict[str, str] = {}
+    for manifest in manifests:
+        inventory = inventory_of(manifest.uri)
+        if inventory is not None and first.setdefault(inventory, manifest.uri) != manifest.uri:
+            raise InventoryError(
+                manifest.uri,
+                f"is of the same inventory as {first[inventory]}, of another time; name the newest one alone",
+            )
 
 
 def inventory_sources(manifests: tuple[Manifest, ...], side: int = SIDE_SOURCE) -> Sources:

@@ -4,12 +4,13 @@ its report goes. On one Spark session."""
 import json
 import shutil
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from s3sync.errors import InventoryError
 from s3sync.inventory.manifest import FileFormat
 from s3sync.model.limits import PART_MIN_BYTES
 from tests.e2e.checking import Checks, Pair, wait_a_second
@@ -176,3 +177,49 @@ def test_what_a_run_left_alone_and_a_check_found_is_overwritten_by_a_retry(
 
 def _records(run: Path, stage: str) -> list[str]:
     return sorted(str(path.relative_to(run)) for path in run.glob(f"{stage}/*/*.done.json"))
+
+
+def test_a_run_is_checked_by_reports_that_show_what_it_left(
+    checks: Checks, s3: Any, listed: Listed, bucket_factory: Factory
+) -> None:
+    """C14: of a report from before the run nothing is said; what a later one does not show yet is looked at."""
+    pair, home = Pair(s3, bucket_factory(), bucket_factory()), bucket_factory()
+    for key in ("before", "lagging", "equal", "gone"):
+        pair.put(key, b"of the run", pair.source)
+    pair.put("before", b"of the run", pair.target)  # the run writes it again, and somebody breaks it then
+    before = datetime.now(UTC)
+    checks.migrate("-s", pair.source, "-t", pair.target)
+    (run,) = (checks.folder / "work" / "runs").iterdir()
+    entries = listed(pair.target)
+    pair.put("before", b"broken", pair.target)
+    s3.delete_object(Bucket=pair.source, Key="gone")
+
+    def checked(created_at: datetime) -> Any:
+        shown = [entries[key] for key in ("before", "equal", "gone")]
+        report = put_inventory(s3, shown, pair.target, home, created_at)
+        return checks.run("--run-id", run.name, "--target-manifest-path", report)
+
+    with pytest.raises(InventoryError, match=f"and run {run.name} ended at .*: it does not show what the run copied"):
+        checked(before)
+    found = checked(datetime.now(UTC) + timedelta(days=1))
+    assert found.verdicts == {"gone": "changed_since"}  # of the report's time: `before` was broken since
+    assert found.summary["verdicts"]["match"]["objects"] == 3
+    assert found.summary["requests"]["HeadObject"] == 2  # of `lagging` alone
+
+
+def test_a_run_is_checked_by_a_report_of_its_source(
+    checks: Checks, s3: Any, listed: Listed, bucket_factory: Factory
+) -> None:
+    """A key that came after the report, and that the run copied, is looked at: nothing says that it was deleted."""
+    pair, home = Pair(s3, bucket_factory(), bucket_factory()), bucket_factory()
+    pair.put("old", b"body", pair.source)
+    report = put_inventory(s3, listed(pair.source).values(), pair.source, home, datetime.now(UTC))
+    pair.put("new", b"body", pair.source)
+    checks.migrate("-s", pair.source, "-t", pair.target)
+    (run,) = (checks.folder / "work" / "runs").iterdir()
+
+    found = checks.run("--run-id", run.name, "-m", report)
+
+    assert found.code == 0, found.output
+    assert found.summary["verdicts"]["match"]["objects"] == 2
+    assert found.summary["requests"]["HeadObject"] == 2

@@ -149,6 +149,25 @@ def test_what_a_look_comes_to(source, target, finding, verdict):
         assert "HeadObject on the" in looked.finding.detail
 
 
+UNSEEN = replace(EXTRA, target_size=None, target_etag=None, target_last_modified=None)
+
+
+@pytest.mark.parametrize(
+    ("source", "target", "finding", "verdict", "detail"),
+    [
+        (GONE, head(), EXTRA, Verdict.CHANGED_SINCE, "since the run copied it"),
+        (GONE, GONE, UNSEEN, Verdict.MISSING_ON_TARGET, "neither side has it now"),
+        (GONE, GONE, EXTRA, Verdict.CHANGED_SINCE, "on both sides since the listing"),
+        (head(), GONE, UNSEEN, Verdict.MISSING_ON_TARGET, ""),
+        (head(), head(), UNSEEN, Verdict.MATCH, ""),
+    ],
+)
+def test_what_a_run_says_it_copied_was_on_both_sides(source, target, finding, verdict, detail):
+    found = looked_at(source, target, finding=finding, settings=replace(SETTINGS, of_run=True)).finding
+    assert found.verdict is verdict
+    assert detail in (found.detail or "")
+
+
 def test_the_finding_has_the_values_it_was_reached_with():
     found = looked_at(head(OTHER, 7), head(TWO, 8, StorageClass="GLACIER")).finding
     assert (found.source_size, found.source_etag, found.target_size) == (7, OTHER, 8)

@@ -73,6 +73,8 @@ def test_of_parts_refuses_what_is_no_md5():
         ("SSE-C", True),
         ("aws:kms", True),
         ("aws:kms:dsse", True),
+        ("aws:fsx", True),
+        ("SSE-NEW", True),
         ("SSE-S3", False),
         ("NOT-SSE", False),
         ("AES256", False),

@@ -16,7 +16,7 @@ from s3sync.runs.folder import RunFolder, find_or_create
 from s3sync.runs.followed import CHECK, FINDINGS, findings_of_check, followed_check, followed_migration
 from s3sync.runs.plan import Batch, Plan
 
-NOW = datetime(2026, 1, 1, tzinfo=UTC)
+NOW, ENDED = datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 1, 3, tzinfo=UTC)
 OF_RUN = Config(source=SourceConfig("from-here"), target=TargetConfig("into", prefix="to/"))
 
 
@@ -34,6 +34,7 @@ def a_migration(store: LocalStore) -> RunFolder:
     folder = a_run(store, "m1")
     folder.commit("plan", Plan("from-here", "into", NOW, Counts()).to_json())
     folder.commit("outcomes", {"parts": ["outcomes/a"], "skip_files": ["plan/skips"]})
+    folder.put_json("summary.json", {"ended_at": ENDED.isoformat()})
     return folder
 
 
@@ -42,15 +43,18 @@ def test_a_migration_tells_its_tables_and_its_buckets(store: LocalStore) -> None
     config, migration = followed_migration(Config(), store, "m1")
     assert (config.source.bucket, config.target.bucket, config.target.prefix) == ("from-here", "into", "to/")
     assert migration.tables == ("outcomes/a", "plan/skips")
-    assert migration.plan.planned_at == NOW
+    assert (migration.plan.planned_at, migration.ended_at) == (NOW, ENDED)
     folder.commit("retries", {"settled": [["", "retries/settled"]], "parts": []})
     assert followed_migration(Config(), store, "m1")[1].tables[-1] == "retries/settled"
 
 
-def test_runs_that_can_not_be_checked(store: LocalStore) -> None:
+def test_runs_that_can_not_be_checked(store: LocalStore, tmp_path: Path) -> None:
     a_run(store, "begun")
+    a_migration(store)
+    (tmp_path / "runs" / "m1" / "summary.json").unlink()
     a_run(store, "c1", is_check=True)
-    for run_id, problem in (("none", "there is no run none"), ("begun", "not finished"), ("c1", "is a check")):
+    problems = {"none": "there is no run none", "begun": "not finished", "m1": "not finished", "c1": "is a check"}
+    for run_id, problem in problems.items():
         with pytest.raises(ConfigError, match=problem) as caught:
             followed_migration(Config(), store, run_id)
         assert caught.value.place == "--run-id"
