@@ -21,7 +21,7 @@ from s3sync.aws.multipart_upload import PartedUpload
 from s3sync.aws.part_layouts import Boundaries, Cut, choose_cut, measured_cut
 from s3sync.aws.relay_parts import BY_WORKER
 from s3sync.aws.source_look import Head, look_at_target
-from s3sync.aws.target_look import before_repeat, judge_newer
+from s3sync.aws.target_look import before_repeat, judge_since
 from s3sync.model.outcome import Outcome, Status
 from s3sync.model.task import Method, Overwrite
 from s3sync.planning.giants import NO_SUCH_UPLOAD, Next, after, is_passing
@@ -153,7 +153,7 @@ def carry_part(job: CopyJob, opened: OpenUpload, part: Part) -> Operation[str | 
 # | target                          | parts     | then                                                        |
 # |---------------------------------|-----------|-------------------------------------------------------------|
 # | newer, with the parts' ETag     | all there | copied: an earlier attempt completed the upload             |
-# | newer, otherwise                | any       | copied or failed, see `judge_newer`                         |
+# | newer, otherwise                | any       | copied, failed or skipped, see `judge_since`                |
 # | can't be looked at              | any       | failed                                                      |
 # | there, not newer, kept by never | any       | skipped: exists                                             |
 # | any other                       | all there | complete, see `PartedUpload.complete`                       |
@@ -189,7 +189,7 @@ def _settled(upload: PartedUpload, etags: list[str] | None, failure: Outcome | N
     job.is_absent = target is None and job.settings.preconditions
     if target is not None and job.settings.is_since_plan(target.last_modified):
         found = yield from upload.completed_before(target, etags or [])
-        return found if found is not None else (yield from judge_newer(job, target))
+        return found if found is not None else (yield from judge_since(job, target))
     if target is not None and job.settings.overwrite is Overwrite.NEVER:
         return job.skipped(EXISTS, target.etag)
     if etags is None:

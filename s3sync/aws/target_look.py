@@ -15,7 +15,9 @@ TARGET_IS_NEWER = "TargetIsNewer"
 # | absent                     | any             | copy, where it still is absent               |
 # | not newer than the plan    | always, changed | copy                                         |
 # | not newer than the plan    | never           | skipped: exists                              |
-# | newer than the plan        | any             | copied or failed, see `judge_newer`          |
+# | newer than the plan        | always, changed | copied or failed, see `judge_newer`          |
+# | newer, the planned object  | never           | copied                                       |
+# | newer, any other           | never           | skipped: exists                              |
 # | can't be looked at         | any             | failed                                       |
 def before_repeat(job: CopyJob) -> Operation[Outcome | None]:
     """What became of the task already; None where the copy is to be made."""
@@ -24,8 +26,15 @@ def before_repeat(job: CopyJob) -> Operation[Outcome | None]:
         job.is_absent = target is None and job.settings.preconditions
         return target
     if job.settings.is_since_plan(target.last_modified):
-        return (yield from judge_newer(job, target))
+        return (yield from judge_since(job, target))
     return job.skipped(EXISTS, target.etag) if job.settings.overwrite is Overwrite.NEVER else None
+
+
+def judge_since(job: CopyJob, target: Head) -> Operation[Outcome]:
+    """What became of a task whose target is newer than the plan: made already, in the way, or to be left alone."""
+    found = yield from judge_newer(job, target)
+    is_kept = job.settings.overwrite is Overwrite.NEVER and found.status is not Status.COPIED
+    return job.skipped(EXISTS, target.etag) if is_kept else found
 
 
 # The first line that fits decides. Nothing here writes: whoever wrote the newer object, it stays.
@@ -69,9 +78,7 @@ def judge_kept(job: CopyJob, target: Head, *, was_sent_again: bool) -> Operation
     if job.settings.overwrite is not Overwrite.NEVER:
         return (yield from judge_newer(job, target))
     if was_sent_again and job.settings.is_since_plan(target.last_modified):
-        found = yield from judge_newer(job, target)
-        if found.status is Status.COPIED:
-            return found
+        return (yield from judge_since(job, target))
     return job.skipped(EXISTS, target.etag)
 
 

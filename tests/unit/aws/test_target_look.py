@@ -38,6 +38,8 @@ ROWS: list[tuple[dict[str, Any], dict[str, Any], list[Answer], bool, tuple[Any, 
     ({}, {}, [head(PLAIN, 100, PLANNED_AT)], False, ("copied", "found_on_target", None, Verified.ETAG_EQUAL)),
     ({}, {}, [newer()], False, ("copied", "found_on_target", None, Verified.ETAG_EQUAL)),
     ({}, NEVER, [newer()], False, ("copied", "found_on_target", None, Verified.ETAG_EQUAL)),
+    ({}, NEVER, [newer(OTHER), head()], False, ("skipped", "exists", None, None)),
+    ({}, NEVER, [newer(OTHER), GONE], False, ("skipped", "exists", None, None)),
     ({"etag": PARTS}, {}, [newer(PARTS)], False, ("copied", "found_on_target", None, Verified.ETAG_EQUAL)),
     ({}, {}, [newer(PLAIN, 101), head()], False, ("failed", "missing", "TargetIsNewer", None)),
     (
