@@ -84,9 +84,21 @@ class RunFolder:
         """Make the files that `manifest` names the stage's result."""
         self.put_json(f"{stage}/manifest.json", {"schema_version": SCHEMA_VERSION, **manifest})
 
+    def commit_first(self, stage: str, manifest: Mapping[str, Any]) -> bool:
+        """As `commit`, of several callers for one only; False for the others, who go on with what that one committed:
+        a driver that was thought dead must not take away what another one works from."""
+        body = json.dumps({"schema_version": SCHEMA_VERSION, **manifest}, indent=1).encode()
+        return self.put_new(f"{stage}/manifest.json", body)
+
     def manifest(self, stage: str) -> dict[str, Any] | None:
         """The stage's commit, None where it has none yet."""
         return self.get_json(f"{stage}/manifest.json")
+
+    def drop(self, stage: str) -> None:
+        """Remove the files of a stage, its commit first; what of it is left then does not exist."""
+        self.store.delete(self.path(f"{stage}/manifest.json"))
+        for name in list(self.names(f"{stage}/")):
+            self.store.delete(self.path(name))
 
     def begin_epoch(self, note: Mapping[str, Any]) -> int:
         """Count this driver's start: 1 for the first one, and no two drivers get the same number."""

@@ -1,5 +1,6 @@
 """A committed plan, as its manifest tells it."""
 
+import json
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -7,6 +8,9 @@ from typing import Any
 
 from s3sync.planning.cost import Estimate
 from s3sync.report.accounting import Counts
+from s3sync.runs.folder import RunFolder
+
+_LOOKED = "looked_at.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,11 +26,29 @@ class Batch:
     is_giant: bool = False
 
 
+def first_looked_at(folder: RunFolder, target_time: datetime) -> datetime:
+    """The target server's time when the first driver of the run began to list; to be called before the first listing.
+
+    A later driver finds those listings: what came to the target since then is in none of them, and would seem old by
+    the later driver's own time.
+    """
+    if folder.put_new(_LOOKED, json.dumps({"target_time": target_time.isoformat()}).encode()):
+        return target_time
+    return datetime.fromisoformat((folder.get_json(_LOOKED) or {})["target_time"])
+
+
+def forget_listings(folder: RunFolder) -> None:
+    """Let the run list anew: of these listings no plan can be made, and the mistake may be mended at the source."""
+    for stage in ("listing-source", "listing-target"):
+        folder.drop(stage)
+    folder.store.delete(folder.path(_LOOKED))
+
+
 @dataclass(frozen=True, slots=True)
 class Plan:
     """What was listed and what became of it (C1), why, what it will ask of S3, and the files that hold it.
 
-    `planned_at` is the target server's time before anything was looked at: an object on the target that is newer
+    `planned_at` is the target server's time before anything was listed: an object on the target that is newer
     was not there when the plan was made. `reasons` counts the planned rows by their reason.
     """
 

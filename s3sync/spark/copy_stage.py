@@ -29,6 +29,7 @@ from s3sync.spark.session import advertised_host, listening_host, workers
 
 LATE_AFTER = timedelta(minutes=5)
 PROBES_MAX = 20
+LOCK_LOST = "another run took over the lock of the target, so this one stopped"
 
 
 def copy(run: RunContext, plan: Plan, console: Console, is_lock_lost: Callable[[], bool]) -> S3SyncError | None:
@@ -101,7 +102,7 @@ def _preconditions(run: RunContext, plan: Plan) -> bool:
 
 def _why_stopped(circuit_code: str | None, *, is_interrupted: bool, is_lock_lost: bool) -> S3SyncError | None:
     if is_lock_lost:
-        return Interrupted("another run took over the lock of the target, so this one stopped")
+        return Interrupted(LOCK_LOST)
     if circuit_code is not None:
         return CircuitOpen(
             f"nearly every object failed with {circuit_code}; the rest stays planned. "

@@ -31,7 +31,7 @@ from s3sync.runs.plan import Plan
 from s3sync.runs.reports import report_store, write_migration_report
 from s3sync.runs.submissions import announce_run
 from s3sync.spark.context import Preparation, RunContext, prepare
-from s3sync.spark.copy_stage import copy, written_recipe
+from s3sync.spark.copy_stage import LOCK_LOST, copy, written_recipe
 from s3sync.spark.plan_stage import figures, planned
 from s3sync.spark.session import open_session
 
@@ -49,7 +49,7 @@ def migrate(config: Config, console: Console) -> int:
     with work.begun() as (run, lock):
         if not work.is_known:
             _look_first(run)
-        plan = _planned(run)
+        plan = _planned(run, lock)
         acts, skips = plan.counts.planned_total.objects - plan.counts.skips.objects, plan.counts.skips.objects
         run.say(f"The plan: objects to copy: {acts:,}, to skip: {skips:,}; batches: {len(plan.batches):,}")
         reason = copy(run, plan, console, lock.lost.is_set)
@@ -80,8 +80,8 @@ def plan_only(config: Config, console: Console) -> int:
     work = _Work.find(prepared, console)
     if work.is_finished:
         return work.finished_before()
-    with work.begun() as (run, _):
-        plan = _planned(run)
+    with work.begun() as (run, lock):
+        plan = _planned(run, lock)
         console.print(plan_view(figures(run, plan)))
         run.say(f"The plan lies in {run.folder.uri}/plan/; `s3sync migrate` with the same options carries it out.")
         return EXIT_DONE
@@ -96,20 +96,23 @@ def enqueue(config: Config, console: Console) -> int:
     work = _Work.find(prepared, console)
     if work.folder.is_finished:
         return work.finished_before()
-    with work.begun() as (run, _):
-        plan = _planned(run)
+    with work.begun() as (run, lock):
+        plan = _planned(run, lock)
         written_recipe(run, plan)
         enqueue_run(run.folder, config, run.say, again=False)
         return EXIT_DONE
 
 
-def _planned(run: RunContext) -> Plan:
+def _planned(run: RunContext, lock: TargetLock) -> Plan:
     def cancel() -> bool:
         run.cancel()
         return False
 
     with interruptible(cancel, run.say):
-        return planned(run)
+        plan = planned(run)
+    if lock.lost.is_set():
+        raise Interrupted(LOCK_LOST)
+    return plan
 
 
 @dataclass(frozen=True, slots=True)

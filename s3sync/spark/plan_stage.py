@@ -1,6 +1,9 @@
 """The plan of a run: the one it has, or a new one from the sources that the configuration names."""
 
+from datetime import datetime
+
 from s3sync.config.files import conf_file
+from s3sync.errors import MappingError
 from s3sync.model import etag
 from s3sync.planning.batches import BatchLimits, partition_count
 from s3sync.planning.cost import CostOptions
@@ -8,7 +11,7 @@ from s3sync.planning.giants import GiantRule
 from s3sync.planning.prices import bill, load_prices
 from s3sync.planning.resolve import ResolveOptions
 from s3sync.report.console import PlanFigures
-from s3sync.runs.plan import Plan
+from s3sync.runs.plan import Plan, first_looked_at, forget_listings
 from s3sync.spark.context import Preparation, RunContext
 from s3sync.spark.plan_files import WriteJob
 from s3sync.spark.planning import PlanJob, make_plan
@@ -21,18 +24,26 @@ def planned(run: RunContext) -> Plan:
     committed = run.folder.manifest("plan")
     if committed is not None:
         return Plan.from_json(committed)
-    if run.config.plan.from_findings is not None:
-        sources = findings_sources(run.folder.store, run.config.plan.from_findings)
+    config, planned_at = run.config, run.prepared.target.server_time
+    is_static = config.plan.from_findings is not None or bool(run.prepared.manifests)
+    if config.plan.verify or not is_static:
+        planned_at = first_looked_at(run.folder, planned_at)
+    if config.plan.from_findings is not None:
+        sources = findings_sources(run.folder.store, config.plan.from_findings)
     elif run.prepared.manifests:
         sources = inventory_sources(run.prepared.manifests)
     else:
-        sources = listed_source(run.spark, run.folder, run.config, run.epoch)
-    if run.config.plan.verify:
-        sources = sources + listed_target(run.spark, run.folder, run.config, run.epoch)
-    return make_plan(run.spark, run.folder, _plan_job(run, sources))
+        sources = listed_source(run.spark, run.folder, config, run.epoch)
+    if config.plan.verify:
+        sources = sources + listed_target(run.spark, run.folder, config, run.epoch)
+    try:
+        return make_plan(run.spark, run.folder, _plan_job(run, sources, planned_at))
+    except MappingError:
+        forget_listings(run.folder)
+        raise
 
 
-def _plan_job(run: RunContext, sources: Sources) -> PlanJob:
+def _plan_job(run: RunContext, sources: Sources, planned_at: datetime) -> PlanJob:
     config = run.config
     limits = BatchLimits(config.plan.batch_objects, config.plan.batch_size_bytes)
     limits = limits.widened(sources.estimated_rows, sources.estimated_bytes)
@@ -60,7 +71,7 @@ def _plan_job(run: RunContext, sources: Sources) -> PlanJob:
         estimated_rows=sources.estimated_rows,
         partitions=partition_count(sources.estimated_rows, sources.estimated_bytes, limits, cores),
         limit=config.plan.limit,
-        planned_at=run.prepared.target.server_time,
+        planned_at=planned_at,
         listing_pages=sources.pages,
     )
 

@@ -42,7 +42,9 @@ class PlanJob:
 
 
 def make_plan(spark: SparkSession, folder: RunFolder, job: PlanJob) -> Plan:
-    """Write and commit the plan. Raises MappingError, InventoryError, InvariantBroken; then nothing is committed."""
+    """Write and commit the plan; the one that is there, where another driver committed its own meanwhile.
+
+    Raises MappingError, InventoryError, InvariantBroken; then nothing is committed."""
     portions = _portions(spark.sparkContext, job)
     with workers_errors():
         reports: list[PartitionReport] = (
@@ -50,8 +52,9 @@ def make_plan(spark: SparkSession, folder: RunFolder, job: PlanJob) -> Plan:
         )
     sum((report.faults for report in reports), MappingFaults()).raise_if_any()
     plan = _account(reports, job)
-    folder.commit("plan", plan.to_json())
-    return plan
+    if folder.commit_first("plan", plan.to_json()):
+        return plan
+    return Plan.from_json(folder.manifest("plan") or {})
 
 
 def _portions(sc: SparkContext, job: PlanJob) -> "RDD[Any]":

@@ -5,6 +5,7 @@ import shutil
 import threading
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,8 @@ import pytest
 
 from s3sync.aws.store import LocalStore
 from s3sync.runs.lock import TargetLock
+from s3sync.spark import migrate as migrate_job
+from s3sync.spark import planning
 from tests.inventories import put_inventory
 from tests.servers import Server
 from tests.servers.capabilities import require
@@ -74,6 +77,38 @@ def test_a_committed_listing_is_not_made_again(
     assert objects(pair[1]) == BODIES
 
 
+def test_what_came_to_the_target_since_its_listing_is_not_overwritten(
+    workplace: Workplace, s3: Any, filled: tuple[str, ...], pair: tuple[str, str], objects: Objects
+) -> None:
+    """The plan is made later, by another driver, from the listings of the first one."""
+    run = uncommit(workplace.plan(*filled, "-v").folder, "plan/manifest.json")
+    looked = json.loads((run / "looked_at.json").read_text())["target_time"]
+    earlier = (datetime.fromisoformat(looked) - timedelta(minutes=10)).isoformat()  # hours, for a large bucket
+    (run / "looked_at.json").write_text(json.dumps({"target_time": earlier}))
+    s3.put_object(Bucket=pair[1], Key="a/00", Body=b"somebody else's, since the listing")
+    ended = workplace.run(*filled, "-v")
+    assert (ended.folder, ended.plan["planned_at"]) == (run, earlier)
+    assert (ended.code, ended.statuses) == (3, {"copied": len(BODIES) - 1, "failed": 1})
+    assert ended.outcomes()["a/00"]["error_code"] == "TargetIsNewer"
+    assert objects(pair[1])["a/00"] == b"somebody else's, since the listing"
+
+
+@pytest.mark.parametrize("options", [(), ("--run-id", "one")], ids=["found", "named"])
+def test_a_source_that_was_mended_after_a_key_had_no_target_is_listed_again(
+    workplace: Workplace, s3: Any, pair: tuple[str, str], objects: Objects, options: tuple[str, ...]
+) -> None:
+    source, target = pair
+    for key in ("a/", "a/x"):
+        s3.put_object(Bucket=source, Key=key, Body=b"1")
+    given = ("-s", source, "-t", target, "--prefix", "a/", "--strip-prefix", "a/", *options)
+    refused = workplace.run(*given)
+    assert (refused.code, "no target key would be left" in (refused.error or "")) == (2, True)
+    s3.delete_object(Bucket=source, Key="a/")
+    mended = workplace.run(*given)
+    assert (mended.code, mended.folder, mended.error) == (0, refused.folder, None)
+    assert objects(target) == {"x": b"1"}
+
+
 def test_plan_files_that_no_manifest_names_are_not_carried_out(
     workplace: Workplace, filled: tuple[str, ...], pair: tuple[str, str], objects: Objects
 ) -> None:
@@ -98,6 +133,48 @@ def test_a_committed_plan_is_carried_out_as_it_is(
     ended = workplace.run(*filled)
     assert (ended.folder, ended.statuses) == (planned.folder, {"copied": len(BODIES)})
     assert set(objects(pair[1])) == set(BODIES)
+
+
+def test_a_plan_that_another_driver_committed_meanwhile_counts(
+    workplace: Workplace, filled: tuple[str, ...], pair: tuple[str, str], objects: Objects, monkeypatch: Any
+) -> None:
+    """C1, C2: a driver that slept while another one took over plans into other batches, by the same names."""
+    folder = workplace.plan(*filled, "--run-id", "one").folder
+    assert folder is not None
+    manifest = folder / "plan" / "manifest.json"
+    others = manifest.read_bytes()
+    manifest.unlink()
+    account = planning._account
+
+    def slowly(*given: Any) -> Any:
+        manifest.write_bytes(others)
+        return account(*given)
+
+    monkeypatch.setattr(planning, "_account", slowly)
+    ended = workplace.run(*filled, "--run-id", "one")
+    assert (ended.code, ended.statuses) == (0, {"copied": len(BODIES)})
+    assert manifest.read_bytes() == others
+    files = {batch[1] for batch in json.loads(others)["batches"]}
+    assert {path.name for path in folder.glob("plan/batch-*")} > {Path(file).name for file in files}
+    assert objects(pair[1]) == BODIES
+
+
+def test_a_driver_that_lost_the_lock_while_it_planned_copies_nothing(
+    workplace: Workplace, filled: tuple[str, ...], pair: tuple[str, str], objects: Objects, monkeypatch: Any
+) -> None:
+    plan = migrate_job.planned
+
+    def robbed(run: Any) -> Any:
+        (held,) = (workplace.work / "locks").glob("*/*.json")
+        (held.parent / f"{int(held.stem) + 1:08}.json").write_bytes(held.read_bytes())
+        (lock,) = [each for each in threading.enumerate() if each.name == "target-lock"]
+        lock.join(30)
+        return plan(run)
+
+    monkeypatch.setattr(migrate_job, "planned", robbed)
+    ended = workplace.run(*filled, "--lock-timeout", "1s")
+    assert (ended.code, ended.error) == (1, "another run took over the lock of the target, so this one stopped")
+    assert objects(pair[1]) == {}
 
 
 def half_done(run: Path) -> set[str]:
