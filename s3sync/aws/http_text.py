@@ -31,9 +31,21 @@ def header_value(name: str, value: Any) -> str:
     return text
 
 
+_END = b"\r\n\r\n"
+
+
+def final_headers(headers: bytes) -> bytes:
+    """The final answer's part of what libcurl took for headers. What a proxy or a `100 Continue` said stands before it;
+    behind it stands the trailer of a body in chunks, which is no header (RFC 9110, 6.5.1), and nothing that S3 says."""
+    if headers.find(_END) == len(headers) - len(_END):
+        return headers
+    answers = [part for part in headers.split(_END) if part.startswith(b"HTTP/")]
+    return answers[-1] + _END if answers else b""
+
+
 def header_lines(headers: bytes) -> list[bytes]:
-    """The header lines of the final answer; what a proxy or a `100 Continue` said before is left out."""
-    return headers.rstrip().rpartition(b"\r\n\r\n")[2].split(b"\r\n")[1:]
+    """The lines of one answer's headers, without the first, which is no header."""
+    return headers.rstrip().split(b"\r\n")[1:]
 
 
 def header_map(headers: bytes) -> HeadersDict:

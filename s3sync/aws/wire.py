@@ -21,7 +21,7 @@ from botocore.serialize import create_serializer
 from botocore.utils import parse_timestamp
 
 from s3sync.aws import object_wire, quick_form
-from s3sync.aws.http_text import MalformedRequest, Wire, header_map, header_value
+from s3sync.aws.http_text import MalformedRequest, Wire, final_headers, header_map, header_value
 from s3sync.aws.messages import one_line
 from s3sync.aws.quick_form import copy_source
 from s3sync.aws.retry_after import retry_after_seconds
@@ -146,7 +146,7 @@ def _query(fixed: str, given: Mapping[str, Any]) -> str:
 
 def reply_of(request: Request, status: int, headers: bytes, body: bytes, seconds: float) -> Reply:
     """The answer under boto3's names. A 200 with an error in it is the error (AWS: "CopyObject")."""
-    operation = request.operation
+    operation, headers = request.operation, final_headers(headers)
     if status < 300 and not (body and operation not in _STREAMED and _ERROR.match(body)):  # noqa: PLR2004
         if operation == "CopyObject":
             return _copied(request, status, headers, body, seconds)

@@ -41,6 +41,16 @@ class Recording(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(COPIED)
 
+    def do_GET(self):
+        """A body in chunks, and behind it what would be wrong if it were a header."""
+        self.send_response(200)
+        self.send_header("Last-Modified", "Sun, 06 Nov 1994 08:49:37 GMT")
+        self.send_header("ETag", '"of the header"')
+        self.send_header("Transfer-Encoding", "chunked")
+        self.send_header("Trailer", "ETag")
+        self.end_headers()
+        self.wfile.write(b'4\r\nbody\r\n0\r\nETag: "of the trailer"\r\n\r\n')
+
     def do_CONNECT(self):
         self.note()
         self.send_error(403)
@@ -85,6 +95,15 @@ def test_a_session_token_is_sent_and_signed(recorder):
     assert path == "/into/a/b"
     assert headers["x-amz-security-token"] == "the/token"
     assert "x-amz-security-token" in headers["authorization"].partition("SignedHeaders=")[2]
+
+
+def test_a_trailer_is_no_header(recorder):
+    """And the connection is good for the next request."""
+    transport = to(f"http://127.0.0.1:{recorder.server_port}")
+    for _ in range(2):
+        transport.submit(Request("GetObject", Side.SOURCE, {"Bucket": "into", "Key": "a/b"}))
+        (reply,) = transport.wait(20)
+        assert (reply.code, reply.values["ETag"], reply.values["Body"]) == (None, '"of the header"', b"body")
 
 
 def test_virtual_hosted_style(recorder):

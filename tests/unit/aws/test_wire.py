@@ -147,8 +147,26 @@ def test_a_time_that_cannot_be_read_fails_the_request_and_nothing_else():
     assert wire.reply_of(request("HeadObject", Bucket="b", Key="k"), 200, lines, b"", 0).code == "Truncated"
 
 
-def test_what_came_before_the_final_answer_is_not_read():
-    early = b"HTTP/1.1 100 Continue\r\nx-amz-version-id: no\r\n\r\n" + HEADERS
-    found = wire.header_map(early)
-    assert "x-amz-version-id" not in found
-    assert found["x-amz-server-side-encryption"] == "aws:kms"
+OTHERS = b"etag: no\r\nx-amz-version-id: no\r\nx-amz-server-side-encryption: no\r\nretry-after: 9\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [(b"HTTP/1.1 100 Continue\r\n" + OTHERS, b""), (b"HTTP/1.1 200 Connected\r\n\r\n", OTHERS), (b"", OTHERS)],
+    ids=["an early answer", "a tunnel, a trailer", "a trailer"],
+)
+@pytest.mark.parametrize(
+    ("operation", "status", "body"),
+    [
+        ("CopyObject", 200, COPIED),
+        ("GetObject", 200, b"body"),
+        ("HeadObject", 200, b""),
+        ("PutObject", 200, b""),
+        ("UploadPart", 200, b""),
+        ("GetObject", 503, b"<Error><Code>SlowDown</Code></Error>"),
+    ],
+)
+def test_only_the_headers_of_the_final_answer_are_read(operation, status, body, before, after):
+    """A trailer is none of them (RFC 9110, 6.5.1), however a server calls what it says there."""
+    headers = DATED + b"ETag: yes\r\nx-amz-server-side-encryption: AES256\r\n\r\n"
+    assert reply(operation, status, body, before + headers + after) == reply(operation, status, body, headers)
