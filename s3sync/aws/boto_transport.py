@@ -122,9 +122,6 @@ class BotoTransport:
                 values["Body"] = values["Body"].read()
         except ClientError as error:
             return _refused(request, error, time.monotonic() - began)
-        except RuntimeError as error:  # botocore: "the refreshed credentials are still expired"
-            message = one_line(str(error))
-            return Reply(request, 0, "CredentialRetrievalError", message, seconds=time.monotonic() - began)
         except (BotoCoreError, ResponseParserError) as error:
             message = error_text(error)[1] if isinstance(error, BotoCoreError) else one_line(str(error))
             return Reply(request, 0, _own_code(error), message, seconds=time.monotonic() - began)

@@ -15,6 +15,7 @@ from botocore.credentials import AssumeRoleCredentialFetcher, DeferredRefreshabl
 from botocore.exceptions import BotoCoreError, ClientError, ProfileNotFound
 
 from s3sync import __version__
+from s3sync.aws.held_credentials import hold_credentials
 from s3sync.aws.kept_keys import with_kept_keys
 from s3sync.aws.messages import one_line
 from s3sync.config.model import Access
@@ -107,7 +108,8 @@ def _new_session(access: Access) -> boto3.Session:
             aws_secret_access_key=secret.reveal() if secret else None,
             aws_session_token=token.reveal() if token else None,
         )
-        if base.get_credentials() is None:
+        found = base.get_credentials()
+        if found is None:
             raise ConfigError(
                 _place(access),
                 "there are no AWS credentials: name a profile, keys or a role, or see `aws configure`",
@@ -118,6 +120,7 @@ def _new_session(access: Access) -> boto3.Session:
         ) from error
     except BotoCoreError as error:
         raise ConfigError(_place(access), f"the credentials can't be used: {error_text(error)[1]}") from error
+    hold_credentials(base, found)
     return _with_role(base, access) if access.role_arn else base
 
 
@@ -132,14 +135,13 @@ def _with_role(base: boto3.Session, access: Access) -> boto3.Session:
         role_arn=role_arn,
         extra_args={name: value for name, value in wanted.items() if value},
     )
-    credentials = DeferredRefreshableCredentials(refresh_using=fetcher.fetch_credentials, method="assume-role")
+    made = boto3.Session(profile_name=access.profile_name, region_name=base.region_name)
+    hold_credentials(made, DeferredRefreshableCredentials(fetcher.fetch_credentials, "assume-role"))
     try:
-        credentials.get_frozen_credentials()
+        made.get_credentials().get_frozen_credentials()  # type: ignore[union-attr]  # they are there: see above
     except (ClientError, BotoCoreError) as error:
         raise ServiceError(f"{role_arn}: the role can't be assumed: {': '.join(error_text(error))}") from error
-    core = botocore.session.Session(profile=access.profile_name)
-    vars(core)["_credentials"] = credentials  # botocore has no public way to hand over credentials that refresh
-    return boto3.Session(botocore_session=core, region_name=base.region_name)
+    return made
 
 
 def _config(access: Access, *, data_plane: bool, connections: int) -> Config:

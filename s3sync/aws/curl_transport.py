@@ -76,7 +76,7 @@ class CurlTransport:
             self._refuse(request, "ConnectionError", error)
         except (NoCredentialsError, PartialCredentialsError) as error:
             self._refuse(request, "NoCredentials", error)
-        except (BotoCoreError, ClientError, RuntimeError) as error:  # credentials that were due could not be had
+        except (BotoCoreError, ClientError) as error:  # credentials that were due could not be had
             self._refuse(request, "CredentialRetrievalError", error)
 
     def _refuse(self, request: Request, code: str, error: Exception) -> None:

@@ -15,7 +15,7 @@ from urllib.request import getproxies, proxy_bypass
 import boto3
 import certifi
 from botocore.config import Config as BotoConfig
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import BotoCoreError, ClientError, CredentialRetrievalError
 
 from s3sync.aws.clients import client, error_text, session
 from s3sync.aws.sigv4 import FrozenCredentials
@@ -84,11 +84,14 @@ class Endpoints:
 
 
 def bucket_region(s3: "S3Client", bucket: str) -> str | None:
-    """The region that a bucket is in, as any answer about it tells, a refusal too; None where none does."""
+    """The region that a bucket is in, as any answer about it tells, a refusal too; None where none does. Raises
+    ConfigError where it can't be reached, CredentialRetrievalError where that is for want of credentials."""
     try:
         headers = s3.head_bucket(Bucket=bucket)["ResponseMetadata"]["HTTPHeaders"]
     except ClientError as error:
         headers = error.response.get("ResponseMetadata", {}).get("HTTPHeaders", {})
+    except CredentialRetrievalError:
+        raise
     except BotoCoreError as error:
         raise ConfigError(f"bucket {bucket}", f"cannot be reached: {error_text(error)[1]}") from error
     return headers.get("x-amz-bucket-region")

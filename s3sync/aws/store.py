@@ -135,13 +135,11 @@ class S3Store:
 
     @contextmanager
     def _told(self, path: str, verb: str) -> Iterator[None]:
-        """Inside, what boto3 raises comes out as StoreError: a RuntimeError too, which is botocore's for refreshed
-        credentials that are expired."""
+        """Inside, what boto3 raises comes out as StoreError."""
         try:
             yield
-        except (ClientError, BotoCoreError, RuntimeError) as error:
-            cause = str(error) if isinstance(error, RuntimeError) else ": ".join(error_text(error))
-            raise StoreError(f"{self.uri}/{path}: cannot be {verb}: {cause}") from error
+        except (ClientError, BotoCoreError) as error:
+            raise StoreError(f"{self.uri}/{path}: cannot be {verb}: {': '.join(error_text(error))}") from error
 
     def put(self, path: str, body: bytes) -> None:
         with self._told(path, "written"):

@@ -1,8 +1,9 @@
 """Credentials that come from STS; the embedded server plays it."""
 
+from datetime import UTC, datetime, timedelta
+
 import boto3
 import pytest
-from botocore.credentials import RefreshableCredentials
 
 from s3sync.aws import clients
 from s3sync.config.model import Access, Secret
@@ -24,15 +25,19 @@ def access(server, monkeypatch):
     )
 
 
-def test_a_role_is_assumed_and_its_credentials_refresh(access):
+def test_a_role_is_assumed_and_its_credentials_refresh(access, monkeypatch):
     made = clients.session(access)
     credentials = made.get_credentials()
-    assert isinstance(credentials, RefreshableCredentials)
     assert credentials.method == "assume-role"
     frozen = credentials.get_frozen_credentials()
     assert frozen.access_key.startswith("ASIA")
     assert frozen.token
     assert made.region_name == "eu-west-1"
+    assert credentials.get_frozen_credentials() == frozen
+    now = datetime.now(UTC)
+    monkeypatch.setattr("botocore.credentials._local_now", lambda: now + timedelta(hours=2))
+    credentials._held._expiry_time = now
+    assert credentials.get_frozen_credentials().access_key != frozen.access_key
 
 
 def test_a_client_signs_with_the_roles_credentials(access):

@@ -11,6 +11,7 @@ from botocore.exceptions import ClientError, CredentialRetrievalError
 
 from s3sync.aws import clients
 from s3sync.aws.curl_transport import CurlTransport
+from s3sync.aws.held_credentials import hold_credentials
 from s3sync.aws.transport import Request, Side
 from s3sync.config.model import Access, Secret
 
@@ -141,7 +142,7 @@ def refreshing(transport, refresh):
     due = datetime.now(UTC) + timedelta(seconds=1)
     held = RefreshableCredentials("AKIAONE", "secret", "token", due, refresh, "test")
     for each in transport._endpoints.values():
-        each._session._session._credentials = held
+        hold_credentials(each._session, held)
 
 
 def of(recorder):
