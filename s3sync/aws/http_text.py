@@ -24,6 +24,43 @@ class MalformedRequest(ValueError):
     """A parameter that no request can carry."""
 
 
+# A request's headers by boto3's names of the parameters, whatever the operation: one name is one header. (A test holds
+# them against botocore's model.)
+HEADERS = {
+    "ACL": "x-amz-acl",
+    "BucketKeyEnabled": "x-amz-server-side-encryption-bucket-key-enabled",
+    "CacheControl": "cache-control",
+    "ContentDisposition": "content-disposition",
+    "ContentEncoding": "content-encoding",
+    "ContentLanguage": "content-language",
+    "ContentMD5": "content-md5",
+    "ContentType": "content-type",
+    "CopySource": "x-amz-copy-source",
+    "CopySourceIfMatch": "x-amz-copy-source-if-match",
+    "ExpectedBucketOwner": "x-amz-expected-bucket-owner",
+    "ExpectedSourceBucketOwner": "x-amz-source-expected-bucket-owner",
+    "IfMatch": "if-match",
+    "IfNoneMatch": "if-none-match",
+    "Range": "range",
+    "RequestPayer": "x-amz-request-payer",
+    "SSEKMSKeyId": "x-amz-server-side-encryption-aws-kms-key-id",
+    "ServerSideEncryption": "x-amz-server-side-encryption",
+    "StorageClass": "x-amz-storage-class",
+    "Tagging": "x-amz-tagging",
+    "TaggingDirective": "x-amz-tagging-directive",
+}
+
+
+def headers_of(names: str) -> dict[str, str]:
+    """The part of HEADERS for these parameters, given with spaces between."""
+    return {name: HEADERS[name] for name in names.split()}
+
+
+def flag_header(name: str, value: object) -> Header:
+    """A header that says yes or no."""
+    return HEADERS[name], "true" if value else "false"
+
+
 def header_value(name: str, value: Any) -> str:
     text = value if isinstance(value, str) else str(value)
     if not text.isascii() or not (text.isprintable() or text.replace("\t", " ").isprintable()):

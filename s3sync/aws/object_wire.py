@@ -11,7 +11,7 @@ from functools import lru_cache
 from typing import Any
 from urllib.parse import quote
 
-from s3sync.aws.http_text import Wire, header_lines, header_value
+from s3sync.aws.http_text import Wire, flag_header, header_lines, header_value, headers_of
 from s3sync.aws.transport import Reply, Request
 from s3sync.model import keys
 
@@ -19,23 +19,10 @@ METHODS = {"GetObject": "GET", "GetObjectTagging": "GET", "PutObject": "PUT", "U
 
 # Header or query parameter by boto3's name; what begins with `?` goes into the query.
 _GIVEN = {
-    "ACL": "x-amz-acl",
-    "CacheControl": "cache-control",
-    "ContentDisposition": "content-disposition",
-    "ContentEncoding": "content-encoding",
-    "ContentLanguage": "content-language",
-    "ContentMD5": "content-md5",
-    "ContentType": "content-type",
-    "ExpectedBucketOwner": "x-amz-expected-bucket-owner",
-    "IfMatch": "if-match",
-    "IfNoneMatch": "if-none-match",
+    **headers_of("ACL CacheControl ContentDisposition ContentEncoding ContentLanguage ContentMD5 ContentType"),
+    **headers_of("ExpectedBucketOwner IfMatch IfNoneMatch Range RequestPayer"),
+    **headers_of("SSEKMSKeyId ServerSideEncryption StorageClass Tagging"),
     "PartNumber": "?partNumber",
-    "Range": "range",
-    "RequestPayer": "x-amz-request-payer",
-    "SSEKMSKeyId": "x-amz-server-side-encryption-aws-kms-key-id",
-    "ServerSideEncryption": "x-amz-server-side-encryption",
-    "StorageClass": "x-amz-storage-class",
-    "Tagging": "x-amz-tagging",
     "UploadId": "?uploadId",
     "VersionId": "?versionId",
 }
@@ -57,7 +44,7 @@ def wire_of_object(operation: str, params: Mapping[str, Any]) -> Wire | None:
         elif given == "Metadata":
             headers.extend((f"x-amz-meta-{each.lower()}", header_value(each, text)) for each, text in value.items())
         elif given == _FLAG:
-            headers.append(("x-amz-server-side-encryption-bucket-key-enabled", "true" if value else "false"))
+            headers.append(flag_header(given, value))
         elif given not in _ELSEWHERE:
             return None
     method = METHODS[operation]

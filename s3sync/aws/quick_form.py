@@ -15,40 +15,25 @@ from operator import itemgetter
 from typing import Any
 
 from s3sync.aws.endpoints import Endpoint
+from s3sync.aws.http_text import HEADERS, headers_of
 from s3sync.aws.sigv4 import EMPTY_SHA256, UNSIGNED, Second, Signer
 from s3sync.model import keys
 
-_SOURCE = "x-amz-copy-source"
-_OF_ALL = {"ExpectedBucketOwner": "x-amz-expected-bucket-owner", "RequestPayer": "x-amz-request-payer"}
+_SOURCE = HEADERS["CopySource"]
+_OF_ALL = headers_of("ExpectedBucketOwner RequestPayer")
+_OF_WRITES = headers_of("ACL IfNoneMatch SSEKMSKeyId ServerSideEncryption StorageClass")
 
-# The headers of CopyObject by boto3's names, those whose values are texts. `Metadata` and dates are not among them: a
-# copy carries the source's.
+# Those of CopyObject whose values are texts. `Metadata` and dates are not among them: a copy carries the source's.
 COPY_HEADERS = {
     **_OF_ALL,
-    "ACL": "x-amz-acl",
-    "CopySourceIfMatch": "x-amz-copy-source-if-match",
-    "ExpectedSourceBucketOwner": "x-amz-source-expected-bucket-owner",
-    "IfNoneMatch": "if-none-match",
-    "SSEKMSKeyId": "x-amz-server-side-encryption-aws-kms-key-id",
-    "ServerSideEncryption": "x-amz-server-side-encryption",
-    "StorageClass": "x-amz-storage-class",
-    "TaggingDirective": "x-amz-tagging-directive",
+    **_OF_WRITES,
+    **headers_of("CopySourceIfMatch ExpectedSourceBucketOwner TaggingDirective"),
 }
 # Those of PutObject; an object with user metadata, whose names differ, goes the slow way.
 _PUT_HEADERS = {
     **_OF_ALL,
-    "ACL": "x-amz-acl",
-    "CacheControl": "cache-control",
-    "ContentDisposition": "content-disposition",
-    "ContentEncoding": "content-encoding",
-    "ContentLanguage": "content-language",
-    "ContentMD5": "content-md5",
-    "ContentType": "content-type",
-    "IfNoneMatch": "if-none-match",
-    "SSEKMSKeyId": "x-amz-server-side-encryption-aws-kms-key-id",
-    "ServerSideEncryption": "x-amz-server-side-encryption",
-    "StorageClass": "x-amz-storage-class",
-    "Tagging": "x-amz-tagging",
+    **_OF_WRITES,
+    **headers_of("CacheControl ContentDisposition ContentEncoding ContentLanguage ContentMD5 ContentType Tagging"),
 }
 NOT_HEADERS = frozenset({"Bucket", "Key", "CopySource"})
 
@@ -71,7 +56,7 @@ class _Shape:
 
 _SHAPES = {
     "CopyObject": _Shape("PUT", "", {"CopySource": _SOURCE, **COPY_HEADERS}, ("Content-Length: 0",)),
-    "GetObject": _Shape("GET", "", {**_OF_ALL, "IfMatch": "if-match", "Range": "range"}),
+    "GetObject": _Shape("GET", "", {**_OF_ALL, **headers_of("IfMatch Range")}),
     "GetObjectTagging": _Shape("GET", "tagging=", _OF_ALL),
     "PutObject": _Shape("PUT", "", _PUT_HEADERS, ("Expect:",), UNSIGNED),
 }

@@ -21,7 +21,16 @@ from botocore.serialize import create_serializer
 from botocore.utils import parse_timestamp
 
 from s3sync.aws import object_wire, quick_form
-from s3sync.aws.http_text import MalformedRequest, Wire, final_headers, header_map, header_value
+from s3sync.aws.http_text import (
+    HEADERS,
+    MalformedRequest,
+    Wire,
+    final_headers,
+    flag_header,
+    header_map,
+    header_value,
+    headers_of,
+)
 from s3sync.aws.messages import one_line
 from s3sync.aws.quick_form import copy_source
 from s3sync.aws.retry_after import retry_after_seconds
@@ -50,29 +59,28 @@ def wire_of(request: Request) -> Wire:
 
 
 def _copy_object(params: Mapping[str, Any]) -> Wire:
-    headers = [("x-amz-copy-source", copy_source(params["CopySource"]))]
+    headers = [(HEADERS["CopySource"], copy_source(params["CopySource"]))]
     for name, value in params.items():
         header = quick_form.COPY_HEADERS.get(name)
         if header is not None:
             headers.append((header, header_value(name, value)))
         elif name == "BucketKeyEnabled":
-            headers.append(("x-amz-server-side-encryption-bucket-key-enabled", "true" if value else "false"))
+            headers.append(flag_header(name, value))
         elif name not in quick_form.NOT_HEADERS:
             return _modelled("CopyObject", params)
     return Wire("PUT", f"/{keys.to_path(params['Key'])}", "", headers)
 
 
-# The parameters of a page of a listing; what begins with x- is a header.
+# The parameters of a page of a listing: headers, and what stands in the query.
 _LISTINGS = {"ListObjectsV2": "list-type=2", "ListObjectVersions": "versions="}
+_LISTING_HEADERS = headers_of("ExpectedBucketOwner RequestPayer")
 _LISTING_PARAMETERS = {
     "ContinuationToken": "continuation-token",
     "EncodingType": "encoding-type",
-    "ExpectedBucketOwner": "x-amz-expected-bucket-owner",
     "FetchOwner": "fetch-owner",
     "KeyMarker": "key-marker",
     "MaxKeys": "max-keys",
     "Prefix": "prefix",
-    "RequestPayer": "x-amz-request-payer",
     "StartAfter": "start-after",
     "VersionIdMarker": "version-id-marker",
 }
@@ -81,16 +89,15 @@ _LISTING_PARAMETERS = {
 def _listing(operation: str, params: Mapping[str, Any]) -> Wire:
     query, headers = [_LISTINGS[operation]], []
     for given, value in params.items():
-        name = _LISTING_PARAMETERS.get(given)
-        text = str(value).lower() if isinstance(value, bool) else str(value)
         if given == "Bucket":
             continue
-        if name is None:
-            return _modelled(operation, params)
-        if name.startswith("x-"):
-            headers.append((name, header_value(given, text)))
+        text = str(value).lower() if isinstance(value, bool) else str(value)
+        if given in _LISTING_HEADERS:
+            headers.append((_LISTING_HEADERS[given], header_value(given, text)))
+        elif given in _LISTING_PARAMETERS:
+            query.append(f"{_LISTING_PARAMETERS[given]}={quote(text, safe='-_.~')}")
         else:
-            query.append(f"{name}={quote(text, safe='-_.~')}")
+            return _modelled(operation, params)
     return Wire("GET", "/", "&".join(sorted(query)), headers)
 
 
