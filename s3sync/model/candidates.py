@@ -12,6 +12,7 @@ SIDE_SOURCE = 0
 SIDE_TARGET = 1
 SIDE_LEFT_OUT = 3  # a source object that a filter left out: its copy on the target is no extra (a check's rows)
 SIDE_COPIED = 4  # an object that a run says it copied (a check's rows)
+OUTDATED = {SIDE_SOURCE: 5, SIDE_TARGET: 6}  # rows of a report that a newer one of the same inventory stands beside
 
 CANDIDATES = pa.schema(
     [

@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from s3sync.model.candidates import SIDE_COPIED, SIDE_LEFT_OUT, SIDE_SOURCE, SIDE_TARGET
+from s3sync.model.candidates import OUTDATED, SIDE_COPIED, SIDE_LEFT_OUT, SIDE_SOURCE, SIDE_TARGET
 from s3sync.model.finding import Verdict
 from s3sync.model.tables import FINDINGS
 from s3sync.planning.decision import Bools
@@ -23,7 +23,7 @@ Indices = npt.NDArray[np.int64]
 Codes = npt.NDArray[np.int8]
 
 _SEEN = ["size", "etag", "last_modified", "encryption"]
-_SIDES = (SIDE_SOURCE, SIDE_TARGET, SIDE_LEFT_OUT, SIDE_COPIED)
+_SIDES = (SIDE_SOURCE, SIDE_TARGET, SIDE_LEFT_OUT, SIDE_COPIED, *OUTDATED.values())
 _VERDICTS = pa.array([str(ruling.verdict) for ruling in RULINGS])
 _EVIDENCE = pa.array([str(ruling.evidence) for ruling in RULINGS])
 _IS_OPEN = np.array([ruling.is_open for ruling in RULINGS])
@@ -112,6 +112,8 @@ def compare(table: pa.Table, hashes: Hashes, compared: Compared) -> Comparison:
     |------------------------------------------|--------------------------------------------------------------|
     | several of one side                      | the newest counts, the others are duplicates                 |
     | ... that differ, at one time or at none  | as one row; what both sides show can't be compared then      |
+    | only of a report that is outdated        | open: outdated                                               |
+    | of one that is outdated, and another     | a duplicate                                                  |
     | a source row that a filter left out      | left out, with the target's row, unless another one was kept |
     | none that the run copied, a run is asked | not of the run                                               |
     | any other                                | ruled on: `planning.verdicts.rule`                           |
@@ -124,9 +126,12 @@ def compare(table: pa.Table, hashes: Hashes, compared: Compared) -> Comparison:
     is_first[1:] |= side[1:] != side[:-1]
     count = int(group[-1]) + 1 if group.size else 0
     newest = {each: np.full(count, -1, np.int64) for each in _SIDES}
+    present = np.bincount(side, minlength=max(_SIDES) + 1)
     for each, rows in newest.items():
-        chosen = is_first & (side == each)
-        rows[group[chosen]] = order[chosen]
+        if present[each]:
+            chosen = is_first & (side == each)
+            rows[group[chosen]] = order[chosen]
+    outdated = _filled_in(newest)
     source, target, copied = newest[SIDE_SOURCE], newest[SIDE_TARGET], newest[SIDE_COPIED]
     left_out = (newest[SIDE_LEFT_OUT] >= 0) & (source < 0)
     not_of_run = (copied < 0) & ~left_out if compared.of_run else np.zeros(count, np.bool_)
@@ -135,10 +140,22 @@ def compare(table: pa.Table, hashes: Hashes, compared: Compared) -> Comparison:
     codes = rule_all(_taken(table, _SEEN, source), _taken(table, _SEEN, target), source >= 0, target >= 0, compared)
     unclear = np.isin(np.flatnonzero(asked), group[_undecided(table, order, is_first, side)])
     codes[unclear & (source >= 0) & (target >= 0)] = RULINGS.index(Ruling.NOT_COMPARABLE)
-    repeats = ~is_first & ((side == SIDE_SOURCE) | (side == SIDE_TARGET))
-    return Comparison(
-        table, codes, source, target, copied, int(repeats.sum()), int(left_out.sum()), int(not_of_run.sum())
-    )
+    codes[outdated[asked]] = RULINGS.index(Ruling.OUTDATED)
+    used = sum(int((rows >= 0).sum()) for rows in (newest[SIDE_SOURCE], newest[SIDE_TARGET]))
+    listed = int(present.sum() - present[SIDE_LEFT_OUT] - present[SIDE_COPIED])
+    return Comparison(table, codes, source, target, copied, listed - used, int(left_out.sum()), int(not_of_run.sum()))
+
+
+def _filled_in(newest: dict[int, Indices]) -> Bools:
+    """Take the rows of outdated reports where a side has no other; for which keys that was."""
+    taken = np.zeros(newest[SIDE_SOURCE].size, np.bool_)
+    for side, old in OUTDATED.items():
+        lacks = (newest[side] < 0) & (newest[old] >= 0)
+        if side == SIDE_SOURCE:
+            lacks &= newest[SIDE_LEFT_OUT] < 0
+        newest[side] = np.where(lacks, newest[old], newest[side])
+        taken |= lacks
+    return taken
 
 
 def _undecided(table: pa.Table, order: Indices, is_first: Bools, side: Codes) -> Indices:

@@ -30,6 +30,7 @@ class Ruling(StrEnum):
     CHANGED = "changed"
     LATE = "late"
     UNREPORTED = "unreported"
+    OUTDATED = "outdated"
     SIZE_UNKNOWN = "size_unknown"
     SIZES_DIFFER = "sizes_differ"
     EMPTY = "empty"
@@ -62,6 +63,7 @@ _MEANING = {
     Ruling.CHANGED: (Verdict.CHANGED_SINCE, Evidence.PRESENCE),
     Ruling.LATE: (Verdict.UNPROVABLE, Evidence.NONE),
     Ruling.UNREPORTED: (Verdict.UNPROVABLE, Evidence.NONE),
+    Ruling.OUTDATED: (Verdict.UNPROVABLE, Evidence.NONE),
     Ruling.SIZE_UNKNOWN: (Verdict.UNPROVABLE, Evidence.NONE),
     Ruling.SIZES_DIFFER: (Verdict.SIZE_DIFFERS, Evidence.SIZE),
     Ruling.EMPTY: (Verdict.MATCH, Evidence.SIZE),
@@ -75,6 +77,7 @@ _DETAILS = {
     Ruling.CHANGED: "the source is newer than the run, or than the beginning of the check",
     Ruling.LATE: "one side is newer than the other side's report, so the two can't be compared",
     Ruling.UNREPORTED: "the run says it copied it, and a report does not show it",
+    Ruling.OUTDATED: "only an older report of the same inventory shows it, so it may be gone",
     Ruling.SIZE_UNKNOWN: "a listing does not tell the size",
     Ruling.NOT_COMPARABLE: "the ETags can't be compared",
 }

@@ -3,6 +3,7 @@
 What a task writes does not exist until the driver commits it.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
@@ -12,7 +13,7 @@ import pyarrow.compute as pc
 
 from s3sync.aws.store import open_store
 from s3sync.config.model import Access, CheckConfig
-from s3sync.model.candidates import COMPARED, SIDE_SOURCE, SIDE_TARGET
+from s3sync.model.candidates import COMPARED, OUTDATED, SIDE_SOURCE, SIDE_TARGET
 from s3sync.model.finding import Verdict
 from s3sync.planning.check_cost import part_heads
 from s3sync.planning.compare import Comparison, compare
@@ -73,8 +74,9 @@ def judge(job: JudgeJob) -> Callable[[Iterable[Portion]], Iterator[JudgeReport]]
 
 def _judge(job: JudgeJob, report: JudgeReport, bodies: list[bytes]) -> None:
     table = table_of(bodies, PORTION)
-    sides = np.bincount(table["side"].to_numpy(), minlength=SIDE_TARGET + 1)
-    report.source_rows, report.target_rows = int(sides[SIDE_SOURCE]), int(sides[SIDE_TARGET])
+    sides = Counter(dict(enumerate(np.bincount(table["side"].to_numpy()).tolist())))
+    report.source_rows = sides[SIDE_SOURCE] + sides[OUTDATED[SIDE_SOURCE]]
+    report.target_rows = sides[SIDE_TARGET] + sides[OUTDATED[SIDE_TARGET]]
     hashes = table["hash"].to_numpy()
     found = compare(table.select(COMPARED.names), hashes, job.compared)
     report.duplicates, report.left_out, report.not_of_run = found.duplicates, found.left_out, found.not_of_run

@@ -12,7 +12,7 @@ from s3sync.model.candidates import SIDE_SOURCE, SIDE_TARGET
 from s3sync.planning.verdicts import Compared, Moments
 from s3sync.runs.followed import followed_migration
 from s3sync.spark.check_rows import CopiedFile
-from s3sync.spark.sources import find_manifests
+from s3sync.spark.sources import find_manifests, outdated
 
 _A_SECOND = timedelta(seconds=1)  # S3's times are cut to whole seconds
 
@@ -94,7 +94,7 @@ def prepare_check(config: Config, store: Store) -> CheckPreparation:
 def _verify_reports(manifests: tuple[Manifest, ...], of_run: str | None, ended_at: datetime | None) -> None:
     """A report of the target that is older than the end of the run shows what the run found there, not what it left:
     equal ETags would prove nothing, and differing ones neither (C14)."""
-    for manifest in manifests:
+    for manifest in _current(manifests):
         if ended_at is not None and manifest.created_at <= ended_at:
             raise InventoryError(
                 manifest.uri,
@@ -103,10 +103,15 @@ def _verify_reports(manifests: tuple[Manifest, ...], of_run: str | None, ended_a
             )
 
 
+def _current(manifests: tuple[Manifest, ...]) -> list[Manifest]:
+    old = outdated(manifests)
+    return [manifest for manifest in manifests if manifest.uri not in old]
+
+
 def _told(moment: datetime) -> str:
     return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
 def _seen_at(manifests: tuple[Manifest, ...], bucket: BucketFacts) -> datetime:
     """The oldest report's time; a listing begins after this moment."""
-    return min((manifest.created_at for manifest in manifests), default=bucket.server_time + _A_SECOND)
+    return min((manifest.created_at for manifest in _current(manifests)), default=bucket.server_time + _A_SECOND)

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from s3sync.aws.store import open_store
-from s3sync.model.candidates import COMPARED, SIDE_COPIED, SIDE_LEFT_OUT, SIDE_SOURCE, SIDE_TARGET
+from s3sync.model.candidates import COMPARED, OUTDATED, SIDE_COPIED, SIDE_LEFT_OUT, SIDE_SOURCE, SIDE_TARGET
 from s3sync.model.outcome import Status
 from s3sync.model.task import Action
 from s3sync.planning.check_scope import Scope
@@ -16,7 +16,7 @@ from s3sync.planning.key_hashes import key_hashes
 from s3sync.planning.portions import Portion, ReadCounts, divided, pieces
 from s3sync.runs.folder import RunFolder
 from s3sync.runs.outcome_log import read_parquet
-from s3sync.spark.rows import ReadJob, Source, listing
+from s3sync.spark.rows import InventoryFile, ReadJob, Source, listing
 
 PORTION = pa.schema([*COMPARED, pa.field("hash", pa.uint64(), nullable=False)])
 
@@ -74,25 +74,27 @@ def _rows(job: CheckRead, source: CheckSource, counts: ReadCounts) -> Iterator[p
             yield batch
         return
     scope = Scope(job.read.filters, job.read.mapping)
+    own = OUTDATED[source.side] if isinstance(source, InventoryFile) and source.is_outdated else source.side
     for batch in listing(job.read, source, _READ):
         counts.listed[source.side] += batch.num_rows
         if source.side == SIDE_SOURCE:
             kept, left_out, dropped = scope.source(batch)
             counts.dropped_source.update(dropped)
-            sides = [(kept, SIDE_SOURCE), (left_out, SIDE_LEFT_OUT)]
+            sides = [(kept, own), (left_out, SIDE_LEFT_OUT)]
         else:
             kept, dropped = scope.target(batch)
             counts.dropped_target.update(dropped)
-            sides = [(kept, SIDE_TARGET)]
+            sides = [(kept, own)]
         for rows, side in sides:
             if rows.num_rows:
                 counts.sent[side] += rows.num_rows
-                yield _compared(job, rows, side)
+                yield _compared(job, rows, source.side, side)
 
 
-def _compared(job: CheckRead, batch: pa.RecordBatch, side: int) -> pa.RecordBatch:
+def _compared(job: CheckRead, batch: pa.RecordBatch, of: int, side: int) -> pa.RecordBatch:
+    """The rows of one side's listing, `of`, as rows that count as `side`."""
     keys = batch.column("key")
-    target_keys = keys if side == SIDE_TARGET else job.read.mapping.target_keys(keys)
+    target_keys = keys if of == SIDE_TARGET else job.read.mapping.target_keys(keys)
     sides = pa.repeat(pa.scalar(side, pa.int8()), batch.num_rows)
     return pa.RecordBatch.from_arrays([target_keys, sides, *map(batch.column, _COLUMNS)], schema=COMPARED)
 

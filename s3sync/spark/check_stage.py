@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pyspark.sql import SparkSession
 
 from s3sync.errors import InvariantBroken
-from s3sync.model.candidates import SIDE_SOURCE, SIDE_TARGET
+from s3sync.model.candidates import OUTDATED, SIDE_SOURCE, SIDE_TARGET
 from s3sync.planning.mapping import KeyMapping
 from s3sync.planning.portions import ReadCounts, read_tasks
 from s3sync.report.check_summary import CheckCounts, verify_verdicts
@@ -103,8 +103,9 @@ def _account(reports: list[JudgeReport], files: int, pages: int) -> Judged:
         raise InvariantBroken(f"{files} files were to be read but {read.files} gave their counts")
     for side, name in ((SIDE_SOURCE, "source_rows"), (SIDE_TARGET, "target_rows")):
         arrived = sum(getattr(report, name) for report in reports)
-        if read.sent[side] != arrived:
-            raise InvariantBroken(f"{read.sent[side]} rows were read of one side's listing but {arrived} were judged")
+        sent = read.sent[side] + read.sent[OUTDATED[side]]
+        if sent != arrived:
+            raise InvariantBroken(f"{sent} rows were read of one side's listing but {arrived} were judged")
     counts.source_rows, counts.target_rows = read.listed[SIDE_SOURCE], read.listed[SIDE_TARGET]
     counts.dropped_source, counts.dropped_target = Counter(read.dropped_source), Counter(read.dropped_target)
     found = Judged(

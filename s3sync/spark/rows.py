@@ -32,11 +32,12 @@ from s3sync.runs.outcome_log import read_parquet
 
 @dataclass(frozen=True, slots=True)
 class InventoryFile:
-    """A data file of an inventory report of the bucket of one side."""
+    """A data file of an inventory report of the bucket of one side. `is_outdated`: see `sources.outdated`."""
 
     manifest: Manifest
     file: DataFile
     side: int = SIDE_SOURCE
+    is_outdated: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,7 +44,7 @@ class Sources:
 
 def find_manifests(config: Config, side: int = SIDE_SOURCE) -> tuple[Manifest, ...]:
     """The reports that `-m` (or, of the target, `--target-manifest-path`) names, checked. Raises InventoryError where
-    they are of different buckets, or of another one than `-s` (or `-t`) says, or two of one inventory."""
+    they are of different buckets, or of another one than `-s` (or `-t`) says."""
     if side == SIDE_SOURCE:
         name, uris, given = "source", config.inventory.manifests, config.source.bucket
     else:
@@ -57,24 +57,24 @@ def find_manifests(config: Config, side: int = SIDE_SOURCE) -> tuple[Manifest, .
             raise InventoryError(
                 manifest.uri, f"is an inventory of {manifest.source_bucket!r}, but the {name} is {expected!r}"
             )
-    _verify_apart(manifests)
     return manifests
 
 
-def _verify_apart(manifests: tuple[Manifest, ...]) -> None:
-    """Of two days' reports of one inventory the older one shows as there what was deleted since."""
-    first: dict[str, str] = {}
+def outdated(manifests: tuple[Manifest, ...]) -> frozenset[str]:
+    """The URIs of reports that a newer one of the same inventory is named beside: what only they show was deleted
+    since, as far as anybody knows."""
+    newest: dict[str, Manifest] = {}
     for manifest in manifests:
-        inventory = inventory_of(manifest.uri)
-        if inventory is not None and first.setdefault(inventory, manifest.uri) != manifest.uri:
-            raise InventoryError(
-                manifest.uri,
-                f"is of the same inventory as {first[inventory]}, of another time; name the newest one alone",
-            )
+        inventory = inventory_of(manifest.uri) or manifest.uri
+        newest[inventory] = max(newest.get(inventory, manifest), manifest, key=lambda each: each.created_at)
+    return frozenset(each.uri for each in manifests) - {each.uri for each in newest.values()}
 
 
 def inventory_sources(manifests: tuple[Manifest, ...], side: int = SIDE_SOURCE) -> Sources:
-    files = tuple(InventoryFile(manifest, file, side) for manifest in manifests for file in manifest.files)
+    old = outdated(manifests)
+    files = tuple(
+        InventoryFile(manifest, file, side, manifest.uri in old) for manifest in manifests for file in manifest.files
+    )
     rows = sum(ceil(file.file.size_bytes / ROW_BYTES[file.manifest.file_format]) for file in files)
     return Sources(files, rows)
 

@@ -104,11 +104,6 @@ def two_folders(report: Report) -> Report:
     return {**report, **{key.replace("/all/", "/other/"): body for key, body in report.items()}}
 
 
-def of_two_days(report: Report) -> Report:
-    dated = path_of(report).split("/")[-2]
-    return {**report, **{key.replace(dated, "2020-01-01T01-00Z"): body for key, body in report.items()}}
-
-
 BAD = {
     # options
     "nothing to copy": Bad("-t {target}", ("-s/--source-bucket: is missing", "-m MANIFEST")),
@@ -161,11 +156,6 @@ BAD = {
     "several reports": inv(two_folders, "has several folders of reports below it; name one"),
     "of another bucket than -s": inv(
         dict, "is an inventory of '{source}', but the source is '{target}'", args="-s {target} -m {manifest} -t {none}"
-    ),
-    "two days' reports of one inventory": inv(
-        of_two_days,
-        "2020-01-01T01-00Z/manifest.json: is of the same inventory as {manifest}, of another time; name the newest one",
-        args="-m {manifest} -m s3://{home}/inv/{source}/all/2020-01-01T01-00Z/manifest.json -t {target}",
     ),
     # manifests
     "a changed manifest": inv(lambda r: {**r, path_of(r): r[path_of(r)] + b" "}, "{manifest}: has the MD5"),

@@ -192,6 +192,7 @@ def put_inventory(
     created_at: datetime,
     columns: Iterable[OptionalField] = ALL_FIELDS,
     file_format: FileFormat = FileFormat.CSV,
+    config_id: str | None = None,
 ) -> str:
     """A report of these entries of a listing; gives its manifest's URI."""
     rows = [
@@ -204,13 +205,13 @@ def put_inventory(
         source_bucket=bucket,
         destination_bucket=home,
         prefix="inv",
-        config_id=f"{created_at:%d}",
+        config_id=config_id or f"{created_at:%d}",
         created_at=created_at,
         columns=tuple(columns),
     )
     for key, body in report.items():
         s3.put_object(Bucket=home, Key=key, Body=body)
-    return f"s3://{home}/inv/{bucket}/{created_at:%d}/"
+    return f"s3://{home}/inv/{bucket}/{config_id or f'{created_at:%d}'}/"
 
 
 def test_inventories_that_overlap_and_are_days_apart(
@@ -279,3 +280,24 @@ def test_a_budget_for_bodies(checks: Checks, pair: Pair) -> None:
     assert "--max-deep-bytes" in checked.rows[0]["detail"]
     assert checked.summary["verdicts"]["match"]["objects"] == 1
     assert checked.summary["read_bytes"] == 2 * len(LARGE)
+
+
+def test_two_days_reports_of_one_inventory(checks: Checks, s3: Any, listed: Listed, bucket_factory: Factory) -> None:
+    """What only the older one shows may be gone, and is looked at; the rest needs no request."""
+    pair, home = Pair(s3, bucket_factory(), bucket_factory()), bucket_factory()
+    for key in ("deleted", "kept", "lagging"):
+        pair.put(key, b"body")
+    now, entries = datetime.now(UTC), listed(pair.source)
+    old = put_inventory(s3, entries.values(), pair.source, home, now - timedelta(days=28))
+    s3.delete_object(Bucket=pair.source, Key="deleted")
+    put_inventory(s3, [entries["kept"]], pair.source, home, now, config_id=f"{now - timedelta(days=28):%d}")
+    dated = sorted({each["Key"].rsplit("/", 1)[0] for each in s3.list_objects_v2(Bucket=home)["Contents"]})
+    manifests = [f"s3://{home}/{folder}/manifest.json" for folder in dated if not folder.endswith("data")]
+    assert len(manifests) == 2
+    assert all(f"s3://{home}/{folder}".startswith(old.rstrip("/")) for folder in dated)
+
+    checked = checks.run("-m", manifests[0], "-m", manifests[1], "-t", pair.target)
+
+    assert checked.verdicts == {"deleted": "changed_since"}, checked.rows
+    assert checked.summary["verdicts"]["match"]["objects"] == 2
+    assert checked.summary["requests"]["HeadObject"] == 4

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from s3sync.model.candidates import COMPARED, SIDE_COPIED, SIDE_LEFT_OUT, SIDE_SOURCE, SIDE_TARGET
+from s3sync.model.candidates import COMPARED, OUTDATED, SIDE_COPIED, SIDE_LEFT_OUT, SIDE_SOURCE, SIDE_TARGET
 from s3sync.model.tables import FINDINGS
 from s3sync.planning.compare import compare
 from s3sync.planning.decision import Seen
@@ -77,6 +77,31 @@ def test_the_newest_row_of_a_side_counts():
     by_key, found = ruled(rows)
     assert by_key == {"k": "etags_equal"}
     assert found.duplicates == 3
+
+
+def test_what_only_an_outdated_report_shows_is_open():
+    """C14: it may be gone. What a newer report of the inventory shows counts, whatever the times say."""
+    old_source, old_target = OUTDATED[SIDE_SOURCE], OUTDATED[SIDE_TARGET]
+    rows = [
+        row("gone", old_source), row("gone", SIDE_TARGET),
+        row("gone too", old_source),
+        row("empty", old_source, size=0), row("empty", SIDE_TARGET, size=0),
+        row("left", SIDE_SOURCE), row("left", old_target),
+        row("there", old_source, at=9, etag=B), row("there"), row("there", SIDE_TARGET),
+        row("twice", old_source, at=2), row("twice", old_source), row("twice", SIDE_TARGET),
+        row("filtered", old_source), row("filtered", SIDE_LEFT_OUT), row("filtered", SIDE_TARGET),
+    ]  # fmt: skip
+    by_key, found = ruled(rows)
+    assert by_key == {
+        "gone": "outdated",
+        "gone too": "outdated",
+        "empty": "outdated",
+        "left": "outdated",
+        "there": "etags_equal",
+        "twice": "outdated",
+    }
+    assert found.duplicates == 3
+    assert found.left_out == 1
 
 
 def test_the_twin_of_an_object_that_a_filter_left_out_is_no_extra():

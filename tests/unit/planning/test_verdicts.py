@@ -95,7 +95,8 @@ def test_the_table_row_by_row(source, target, compared, ruling):
 
 
 def test_every_ruling_stands_in_the_table():
-    assert {ruling for *_, ruling in ROWS} == set(Ruling)
+    """But the one that needs more than two rows: planning/compare.py."""
+    assert {ruling for *_, ruling in ROWS} == set(Ruling) - {Ruling.OUTDATED}
 
 
 def test_open_rulings_prove_nothing():
