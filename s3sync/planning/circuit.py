@@ -9,12 +9,13 @@
 | code                                            | class                       | hopeless |
 |-------------------------------------------------|-----------------------------|----------|
 | one for expired credentials or none to be had   | any                         | yes      |
+| 400: a refusal without a reason, as a HEAD gets | any                         | yes      |
 | other                                           | denied, not_found, invalid  | yes      |
 | other                                           | any other                   | no       |
 
 Hopeless is what no retry mends. Credentials that expired are tried again, since most are refreshed meanwhile; an object
-that failed with them all the same found none that are good, and neither will the next one. Throttling never opens the
-circuit.
+that failed with them all the same found none that are good, and neither will the next one. S3 says so to a HEAD as a
+bare 400, since that has no body to name the reason in. Throttling never opens the circuit.
 """
 
 from collections import Counter, deque
@@ -23,8 +24,17 @@ from dataclasses import dataclass, field
 from s3sync.model.outcome import ErrorClass, Outcome, Status
 
 _CLASSES = frozenset({ErrorClass.DENIED, ErrorClass.NOT_FOUND, ErrorClass.INVALID})
+NAMELESS = "400"
+NAMELESS_HINT = "expired credentials and a missing key of SSE-C are told so to a request for an object's headers"
 _CODES = frozenset(
-    {"ExpiredToken", "ExpiredTokenException", "TokenRefreshRequired", "CredentialRetrievalError", "NoCredentials"}
+    {
+        "ExpiredToken",
+        "ExpiredTokenException",
+        "TokenRefreshRequired",
+        "CredentialRetrievalError",
+        "NoCredentials",
+        NAMELESS,
+    }
 )
 SHARE = 0.95
 

@@ -12,7 +12,7 @@ from s3sync.aws.copy_settings import CopySettings
 from s3sync.aws.workers import EngineOptions, shares_of
 from s3sync.errors import CircuitOpen, Interrupted, S3SyncError
 from s3sync.model.task import Overwrite
-from s3sync.planning.circuit import Circuit
+from s3sync.planning.circuit import NAMELESS, NAMELESS_HINT, Circuit
 from s3sync.report.progress import ProgressView
 from s3sync.runs.copy_batch import CopyContext
 from s3sync.runs.failures import NOT_CONFIGURED, failure_queues
@@ -104,8 +104,9 @@ def _why_stopped(circuit_code: str | None, *, is_interrupted: bool, is_lock_lost
     if is_lock_lost:
         return Interrupted(LOCK_LOST)
     if circuit_code is not None:
+        hint = f", which names no reason ({NAMELESS_HINT})" if circuit_code == NAMELESS else ""
         return CircuitOpen(
-            f"nearly every object failed with {circuit_code}; the rest stays planned. "
+            f"nearly every object failed with {circuit_code}{hint}; the rest stays planned. "
             "Mend the cause and give the same command again"
         )
     if is_interrupted:

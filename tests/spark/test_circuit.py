@@ -63,6 +63,29 @@ def test_c15_it_opens_leaves_all_planned_and_the_same_command_ends_the_work(
     assert objects(pair[1]) == BODIES
 
 
+def test_c15_heads_that_tell_no_reason_open_it_too(
+    workplace: Workplace, faults: Faults, filled: tuple[str, ...], pair: tuple[str, str], objects: Objects
+) -> None:
+    """To a HEAD expired credentials are a 400 without a body; a batch that had begun looks at each target first."""
+    deny(faults, pair[1])
+    first = workplace.run(*filled)
+    assert first.error == STOPPED
+    faults.clear()
+    faults.add(Fault(Action.EXPIRED_TOKEN, operation="HeadObject", bucket=pair[1]))
+
+    second = workplace.run(*filled, "--max-attempts", "1")
+
+    assert second.code == 1
+    assert second.error is not None
+    assert second.error.startswith("nearly every object failed with 400, which names no reason (")
+    assert second.folder == first.folder
+    assert (second.summary["state"], second.summary["remaining"]) == ("circuit_open", len(BODIES))
+    assert faults.requests("HeadObject", bucket=pair[1]) < len(BODIES)
+    faults.clear()
+    assert_goes_on(workplace.run(*filled), first)
+    assert objects(pair[1]) == BODIES
+
+
 def test_c15_it_opens_in_the_middle_and_what_was_copied_stays(
     workplace: Workplace, faults: Faults, filled: tuple[str, ...], pair: tuple[str, str], objects: Objects
 ) -> None:

@@ -54,6 +54,7 @@ def test_c15_one_portion_larger_than_the_window_counts_whole() -> None:
         (Status.FAILED, "TokenRefreshRequired", ErrorClass.TRANSIENT, True),
         (Status.FAILED, "CredentialRetrievalError", ErrorClass.TRANSIENT, True),
         (Status.FAILED, "NoCredentials", ErrorClass.DENIED, True),
+        (Status.FAILED, "400", ErrorClass.TRANSIENT, True),
         (Status.FAILED, "InternalError", ErrorClass.TRANSIENT, False),
         (Status.FAILED, "SlowDown", ErrorClass.THROTTLED, False),
         (Status.FAILED, "BadDigest", ErrorClass.CORRUPT, False),
