@@ -1,4 +1,4 @@
-"""A laptop with an account on the embedded server."""
+"""A laptop with an account on the embedded server, and a pair of buckets of that account."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from tests.contract.deploying import REGION, SECRETS, Laptop
+from tests.contract.examining import Pair
 
 
 @pytest.fixture
@@ -36,3 +37,17 @@ def laptop(
     for key in laptop.listed():
         laptop.aws("s3").delete_object(Bucket=laptop.bucket, Key=key)
     laptop.aws("s3").delete_bucket(Bucket=laptop.bucket)
+
+
+@pytest.fixture
+def pair(laptop: Laptop) -> Pair:
+    made: list[str] = []
+    s3 = laptop.aws("s3")
+
+    def make() -> str:
+        name = f"{'src' if not made else 'tgt'}-{laptop.bucket[5:]}"
+        s3.create_bucket(Bucket=name)
+        made.append(name)
+        return name
+
+    return Pair(laptop, make)
