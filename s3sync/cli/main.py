@@ -6,8 +6,9 @@ from collections.abc import Sequence
 
 from rich.console import Console
 
+from s3sync.cli.commands import QUEUE_COMMANDS
 from s3sync.cli.doctor import doctor
-from s3sync.cli.options import QUEUE_COMMANDS, Invocation, parse
+from s3sync.cli.options import Invocation, parse
 from s3sync.cli.queue_commands import queue_command
 from s3sync.cli.remote_config import config_on_disk
 from s3sync.cli.report import report

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from s3sync.aws.artifacts import upload
 from s3sync.aws.destinations import ApiCall, Destination
-from s3sync.cli.options import COMMANDS
+from s3sync.cli.commands import COMMANDS
 from s3sync.config.check import check_ready
 from s3sync.config.files import conf_file
 from s3sync.config.model import Access, Config

@@ -25,7 +25,8 @@ from s3sync.planning.rounds import ROUND_SECONDS
 from s3sync.planning.sharing import Sharing
 from s3sync.planning.splitting import Lane
 from s3sync.runs.hub import HubAddress, HubClient, Report
-from s3sync.runs.listing import Calls, Listed, Listing, ListingFolder
+from s3sync.runs.listing import Calls, Listed, Listing
+from s3sync.runs.listing_folder import ListingFolder
 from s3sync.runs.segments import RangeLog, SegmentFormat, SegmentLog
 
 REPORT_SECONDS = 0.25

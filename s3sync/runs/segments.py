@@ -14,7 +14,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from s3sync.model.ranges import KeyRange
-from s3sync.runs.listing import Calls, Listed, ListedRange, ListingFolder, Segment
+from s3sync.runs.listing import Calls, Listed, ListedRange, Segment
+from s3sync.runs.listing_folder import ListingFolder
 
 SEGMENT_OBJECTS = 100_000
 WRITING_MAX = 2

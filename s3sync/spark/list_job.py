@@ -30,7 +30,7 @@ from s3sync.runs.interrupts import interruptible
 from s3sync.runs.list_format import ListedFiles
 from s3sync.runs.list_hints import remember, remembered
 from s3sync.runs.list_task import ListContext
-from s3sync.runs.listing import ListingFolder
+from s3sync.runs.listing_folder import ListingFolder
 from s3sync.runs.lock import TargetLock
 from s3sync.spark.list_rounds import ListingPlace, ListingStage
 from s3sync.spark.listing import outermost

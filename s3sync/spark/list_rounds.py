@@ -24,7 +24,8 @@ from s3sync.report.progress import ProgressView, Standing
 from s3sync.runs.hub import Hub, Report
 from s3sync.runs.list_hints import Hints
 from s3sync.runs.list_task import ListContext, ListTask, TaskEnd, run_list_task
-from s3sync.runs.listing import Listed, Listing, ListingFolder
+from s3sync.runs.listing import Listed, Listing
+from s3sync.runs.listing_folder import ListingFolder
 from s3sync.spark.attempts import this_attempt
 from s3sync.spark.failures import workers_errors
 from s3sync.spark.session import advertised_host, cores_at_most, listening_host

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from s3sync import errors
-from s3sync.cli.options import COMMANDS, command_parser, parse
+from s3sync.cli.commands import COMMANDS
+from s3sync.cli.options import command_parser, parse
 from s3sync.model import tables
 from s3sync.model.message import Message, QueuedTask, to_text
 from s3sync.model.outcome import ErrorClass, Status

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from s3sync.cli.options import COMMANDS, command_parser
+from s3sync.cli.commands import COMMANDS
+from s3sync.cli.options import command_parser
 from s3sync.config.load import load
 from s3sync.config.model import Config, Secret
 from s3sync.config.settings import BY_ENV, SECTIONS, SETTINGS

@@ -30,7 +30,8 @@ from s3sync.planning.rounds import share_out
 from s3sync.planning.splitting import Lane
 from s3sync.runs import list_task, segments
 from s3sync.runs.list_task import ListContext, ListTask, TaskEnd, run_list_task
-from s3sync.runs.listing import Listing, ListingFolder
+from s3sync.runs.listing import Listing
+from s3sync.runs.listing_folder import ListingFolder
 from s3sync.runs.outcome_log import parquet_bytes
 from s3sync.runs.segments import SegmentFormat
 from tests.unit.listed_bucket import ListedBucket, at_call, body_changed, page_xml
