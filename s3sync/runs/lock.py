@@ -73,7 +73,19 @@ def _is_dead(holder: dict[str, Any]) -> bool:
     here = _this_process()
     if here["boot"] is None or any(holder.get(name) != here[name] for name in ("host", "boot", "pid_namespace")):
         return False
-    return _started(int(holder["pid"])) != holder.get("started")
+    started = _started(int(holder["pid"]))
+    return _is_gone(int(holder["pid"])) if started is None else started != holder.get("started")
+
+
+def _is_gone(pid: int) -> bool:
+    """Of a process that /proc does not show: it may be another user's, which a /proc with hidepid hides."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return True
+    except PermissionError:
+        pass
+    return False
 
 
 class TargetLock:
@@ -147,6 +159,9 @@ class TargetLock:
         if ruling:
             self._await_end(ruling)
         if not self._store.put_new(self._path(ruling + 1), self._body("held")):
+            return False
+        if self._ruling() != ruling + 1:  # others came and went meanwhile, and removed what ruled when this one looked
+            self._store.delete(self._path(ruling + 1))
             return False
         self._generation = ruling + 1
         for name in self._store.names(f"{self._folder}/"):

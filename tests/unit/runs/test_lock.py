@@ -1,6 +1,7 @@
 """One run at a time for a target, with a clock that the test turns."""
 
 import json
+import os
 import threading
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import pytest
 
 from s3sync.aws.store import LocalStore
 from s3sync.errors import LockHeld
+from s3sync.runs import lock as lock_module
 from s3sync.runs.lock import TargetLock, _this_process, lock_name
 
 TARGET = "aws/bucket/"
@@ -83,6 +85,39 @@ def test_a_dead_process_of_this_machine_is_followed_at_once(tmp_path: Path) -> N
     with lock(store, pauses):
         pass
     assert not pauses
+
+
+def test_a_process_that_proc_hides_is_not_dead(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Mounted with hidepid, /proc shows nobody the processes of other users."""
+    store = LocalStore(tmp_path)
+    held_by_another(store, **{**_this_process(), "pid": os.getppid()})
+    started = lock_module._started
+    monkeypatch.setattr(lock_module, "_started", lambda pid: started(pid) if pid == os.getpid() else None)
+    pauses: list[float] = []
+    with lock(store, pauses):
+        pass
+    assert sum(pauses) >= 60
+
+
+def test_of_two_that_wait_the_one_that_sleeps_does_not_take_what_others_took_and_left(tmp_path: Path) -> None:
+    """While it sleeps one comes and goes, and another one comes, who removes the files of both."""
+    store = LocalStore(tmp_path)
+    held_by_another(store)
+    others: list[TargetLock] = []
+
+    def meanwhile() -> None:
+        if not others:
+            held_by_another(store, state="released")
+            with lock(store, []):
+                pass
+            others.append(lock(store, []).__enter__())
+        last = others[0]
+        store.put(last._path(last._generation), last._body("held"))
+
+    with pytest.raises(LockHeld, match="is alive"), lock(store, [], meanwhile):
+        pass
+    assert [name.rpartition("/")[2] for name in store.names("locks/")] == ["00000003.json"]
+    others[0].__exit__()
 
 
 def test_a_number_of_another_containers_process_says_nothing_of_it(tmp_path: Path) -> None:
