@@ -8,6 +8,7 @@ S3SyncError                      anything below; carries the exit code
 │   └── LockHeld                 another run is working on the same target
 ├── Interrupted          exit 1  stopped by the user (Ctrl-C); the same command goes on
 ├── CircuitOpen          exit 1  nearly everything failed for one reason; the rest stays planned
+├── WorkerLost           exit 1  Spark lost a worker too often, or cut one off; the same command goes on
 ├── StoreError           exit 1  the work location could not be read or written
 ├── ServiceError         exit 1  AWS refused a control-plane call
 └── InvariantBroken      exit 1  the counts of a run do not add up (C1): a defect, never ignored
@@ -75,6 +76,17 @@ class Interrupted(S3SyncError):
 
 
 class CircuitOpen(S3SyncError):
+    """`code` is the error code that nearly every object failed with; `hint` what more is to be said of it."""
+
+    def __init__(self, code: str, hint: str = "") -> None:
+        super().__init__(
+            f"nearly every object failed with {code}{hint}; the rest stays planned. "
+            "Mend the cause and give the same command again"
+        )
+        self.code = code
+
+
+class WorkerLost(S3SyncError):
     pass
 
 

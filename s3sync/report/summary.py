@@ -167,8 +167,10 @@ def summarize(
     counts: Counts,
     tally: Tally,
     stopped: State | None = None,
+    circuit_code: str | None = None,
 ) -> Summary:
-    """The summary of a run. `counts` holds the outcomes already; `stopped` says why it ended early, if it did."""
+    """The summary of a run. `counts` holds the outcomes already; `stopped` says why it ended early, if it did, and
+    `circuit_code` for which error code its circuit opened: that stands in no row, for these objects stay planned."""
     code = EXIT_OTHER if stopped else exit_code(counts)
     state = stopped or (State.COMPLETE if code == EXIT_DONE else State.INCOMPLETE)
     return Summary(
@@ -191,18 +193,17 @@ def summarize(
         errors=dict(tally.errors),
         pinned=dict(tally.pinned),
         verified=dict(tally.verified),
-        what_next=tuple(_advice(counts, state, tally, run_id)),
+        what_next=tuple(_advice(counts, state, tally, run_id, circuit_code)),
     )
 
 
-def _advice(counts: Counts, state: State, tally: Tally, run_id: str) -> list[str]:
+def _advice(counts: Counts, state: State, tally: Tally, run_id: str, circuit_code: str | None) -> list[str]:
     settled = counts.settled
     failed, changed, archived = (settled[s].objects for s in (Status.FAILED, Status.CHANGED, Status.ARCHIVED))
     lines = []
     if state is State.CIRCUIT_OPEN:
-        code, error = max(tally.errors.items(), key=lambda item: item[1].count, default=("an error", None))
-        why = f" ({error.error_class})" if error else ""
-        lines.append(f"Nearly everything failed with {code}{why}. Mend the cause, then run the same command again.")
+        why = f"with {circuit_code}" if circuit_code else "for one reason"
+        lines.append(f"Nearly everything failed {why}. Mend the cause, then run the same command again.")
     elif counts.remaining and state is State.ENQUEUED:
         lines.append(f"In the queues, or lost from them: {counts.remaining:,}. `s3sync retry` takes them there.")
     elif counts.remaining:

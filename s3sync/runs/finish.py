@@ -52,11 +52,18 @@ def accounts_of(folder: RunFolder, plan: Plan, *, stopped_early: bool) -> Accoun
 
 
 def finish_run(
-    folder: RunFolder, plan: Plan, source: str, target: str, began: datetime, stopped: State | None
+    folder: RunFolder,
+    plan: Plan,
+    source: str,
+    target: str,
+    began: datetime,
+    stopped: State | None,
+    circuit_code: str | None = None,
 ) -> Summary:
     """Check that the outcomes add up (C1), commit them where all are there, and write `summary.json`.
 
-    `source` and `target` are places for people; `began` is when this driver started. Raises InvariantBroken.
+    `source` and `target` are places for people; `began` is when this driver started; `circuit_code` is what the circuit
+    opened for, where it is known. Raises InvariantBroken.
     """
     accounts = accounts_of(folder, plan, stopped_early=stopped is not None)
     counts = accounts.counts
@@ -74,6 +81,7 @@ def finish_run(
         counts=counts,
         tally=accounts.tally,
         stopped=stopped if counts.remaining else None,
+        circuit_code=circuit_code,
     )
     folder.put("summary.json", summary.to_json().encode())
     return summary

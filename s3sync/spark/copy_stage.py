@@ -105,10 +105,7 @@ def _why_stopped(circuit_code: str | None, *, is_interrupted: bool, is_lock_lost
         return Interrupted(LOCK_LOST)
     if circuit_code is not None:
         hint = f", which names no reason ({NAMELESS_HINT})" if circuit_code == NAMELESS else ""
-        return CircuitOpen(
-            f"nearly every object failed with {circuit_code}{hint}; the rest stays planned. "
-            "Mend the cause and give the same command again"
-        )
+        return CircuitOpen(circuit_code, hint)
     if is_interrupted:
         return Interrupted("stopped; the same command goes on from here")
     return None

@@ -10,6 +10,7 @@ from typing import TypeVar
 from py4j.protocol import Py4JJavaError
 from pyspark.sql import SparkSession
 
+from s3sync.errors import WorkerLost
 from s3sync.planning.circuit import Circuit
 from s3sync.report.progress import ProgressView, Standing
 from s3sync.runs.hub import Hub, Progress, Report
@@ -97,7 +98,7 @@ def carry_out(
         with workers_errors():
             found: list[Result] = sc.parallelize(batches, len(batches)).mapPartitions(task).collect()
             return found
-    except Py4JJavaError:
+    except (Py4JJavaError, WorkerLost):
         if not watch.hub.is_stopping:
             raise
         return []

@@ -1,4 +1,4 @@
-"""Errors that workers raise on purpose, brought back to the driver as what they were."""
+"""Errors that workers raise on purpose, and the loss of workers, brought back to the driver as what they were."""
 
 import re
 import sys
@@ -10,17 +10,21 @@ from pyspark.errors import PySparkException
 
 from s3sync import errors
 
+_ABORTED = re.compile(r"Job aborted due to stage failure: (.*)")
+_LOST = re.compile(r"ExecutorLostFailure|worker exited unexpectedly")
+_SHOWN_CHARACTERS = 300
 _RAISED = re.compile(r"^(?:Caused by: .*?)?(s3sync[\w.]*)\.(\w+): (.*)$", re.MULTILINE)
 
 
 @contextmanager
 def workers_errors() -> Iterator[None]:
-    """Inside, an S3SyncError that ended a Spark task comes out as that error; anything else stays as it is."""
+    """Inside, an S3SyncError that ended a Spark task comes out as that error, and workers that were lost until Spark gave
+    up (killed for their memory, mostly) as WorkerLost; anything else stays as it is."""
     try:
         yield
     except (Py4JJavaError, PySparkException) as error:
         text = str(error.java_exception) if isinstance(error, Py4JJavaError) else str(error)
-        raised = revived(text)
+        raised = revived(text) or _lost(text)
         if raised is None:
             raise
         raise raised from None
@@ -35,3 +39,13 @@ def revived(text: str) -> errors.S3SyncError | None:
             revival.args = (message.strip(),)
             return revival
     return None
+
+
+def _lost(text: str) -> errors.WorkerLost | None:
+    found = _ABORTED.search(text)
+    if found is None or not _LOST.search(found[1]):
+        return None
+    return errors.WorkerLost(
+        f"Spark lost the worker of a task too often: {found[1][:_SHOWN_CHARACTERS]}. The same command goes on; where "
+        "workers are killed for their memory, give them more by spark.executor.memoryOverhead"
+    )

@@ -8,6 +8,7 @@ Each arrow is a Spark job. Parts come before batches: they take longest. A run t
 and goes on with them.
 """
 
+import os
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TypeVar
@@ -15,6 +16,7 @@ from typing import TypeVar
 from pyspark.sql import SparkSession
 
 from s3sync.aws.store import Store, open_store
+from s3sync.errors import WorkerLost
 from s3sync.model.outcome import Outcome
 from s3sync.planning.giants import PIECES_LEAST, ROUNDS, telling
 from s3sync.runs.copy_batch import CopyContext, Stopped, copy_batch
@@ -106,10 +108,13 @@ def _task(
     context: CopyContext, act: Callable[[CopyContext, Store, Work, str], list[Result]]
 ) -> Callable[[Iterable[Work]], Iterator[Result]]:
     def run(works: Iterable[Work]) -> Iterator[Result]:
-        attempt = this_attempt(context.epoch)
+        attempt, parent = this_attempt(context.epoch), os.getppid()
         store = open_store(context.store_uri, context.access.work)
         for work in works:
             yield from act(context, store, work, attempt)
+            # Work that is cut short ends as if it had been told to. Where Spark still listens it is to try again.
+            if os.getppid() != parent:
+                raise WorkerLost("a worker was cut off: the process of Spark that began it is gone")
 
     return run
 

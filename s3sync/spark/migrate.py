@@ -54,7 +54,8 @@ def migrate(config: Config, console: Console) -> int:
         run.say(f"The plan: objects to copy: {acts:,}, to skip: {skips:,}; batches: {len(plan.batches):,}")
         reason = copy(run, plan, console, lock.lost.is_set)
         stopped = _STATES[type(reason)] if reason is not None else None
-        summary = finish_run(run.folder, plan, prepared.source_place, prepared.target_place, began, stopped)
+        code = reason.code if isinstance(reason, CircuitOpen) else None
+        summary = finish_run(run.folder, plan, prepared.source_place, prepared.target_place, began, stopped, code)
         console.print(summary_view(summary))
         run.say(f"The run's tables and summary.json lie in {run.folder.uri}/")
         if run.config.report.uri is not None:

@@ -104,6 +104,19 @@ def test_c15_it_opens_in_the_middle_and_what_was_copied_stays(
     assert faults.requests("CopyObject", bucket=pair[1]) <= len(BODIES) - copied + 1  # the probe's; C6
 
 
+def test_c15_the_summary_names_what_opened_it_and_not_what_failed_besides(
+    workplace: Workplace, faults: Faults, filled: tuple[str, ...], pair: tuple[str, str]
+) -> None:
+    """What nearly everything failed with is in no row, since these objects stay planned."""
+    faults.add(Fault(Action.INTERNAL_ERROR, operation="CopyObject", bucket=pair[1], key_contains="7", times=3))
+    deny(faults, pair[1], skip=100)
+    stopped = workplace.run(*filled, "--max-attempts", "1", "--run-id", "one")  # no 7 in the probe's key
+    assert (stopped.code, stopped.error) == (1, STOPPED)
+    assert list(stopped.summary["errors"]) == ["InternalError"]
+    (opened, *_) = stopped.summary["what_next"]
+    assert opened == "Nearly everything failed with AccessDenied. Mend the cause, then run the same command again."
+
+
 def test_c15_small_batches_open_it_at_the_driver(
     workplace: Workplace, faults: Faults, filled: tuple[str, ...], pair: tuple[str, str], objects: Objects
 ) -> None:

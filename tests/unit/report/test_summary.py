@@ -22,7 +22,7 @@ def counts_of(remaining=0, **outcomes: int) -> Counts:
     return Counts(listed=total, planned={"copy/copy_object": Amount(total, 10 * total)}, outcomes=settled)
 
 
-def summary_of(counts: Counts, stopped=None, **tally) -> Summary:
+def summary_of(counts: Counts, stopped=None, circuit_code=None, **tally) -> Summary:
     return summarize(
         run_id="r1",
         source="s3://from/",
@@ -33,6 +33,7 @@ def summary_of(counts: Counts, stopped=None, **tally) -> Summary:
         counts=counts,
         tally=Tally(**tally),
         stopped=stopped,
+        circuit_code=circuit_code,
     )
 
 
@@ -157,10 +158,10 @@ def test_no_time_no_rate():
         (summary_of(counts_of(archived=2)), ["Archived: 2.", "Restore"]),
         (summary_of(counts_of(1200, copied=1), State.INTERRUPTED), ["Still to do: 1,200.", "same command"]),
         (
-            summary_of(counts_of(9, failed=3), State.CIRCUIT_OPEN, errors={"AccessDenied": DENIED}),
-            ["failed with AccessDenied (denied)", "same command"],
+            summary_of(counts_of(9, failed=3), State.CIRCUIT_OPEN, circuit_code="NoSuchBucket", errors={"x": DENIED}),
+            ["failed with NoSuchBucket.", "same command"],
         ),
-        (summary_of(counts_of(9), State.CIRCUIT_OPEN), ["failed with an error"]),
+        (summary_of(counts_of(9), State.CIRCUIT_OPEN), ["failed for one reason."]),
         (
             summary_of(counts_of(7, copied=1), State.ENQUEUED),
             ["In the queues, or lost from them: 7.", "`s3sync retry`"],
