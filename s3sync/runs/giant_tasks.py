@@ -148,8 +148,11 @@ def open_giants(context: CopyContext, store: Store, opening: Opening, attempt: s
 
     def operations() -> Iterator[tuple[tuple[Batch, Task, int, int], Operation[OpenUpload | Outcome]]]:
         for batch in opening.giants:
-            prior = desk.log(batch.batch_id).begin()
-            if prior.done is not None:
+            log = desk.log(batch.batch_id)
+            prior = log.begin()
+            if prior.done is None and prior.settled:  # whoever settled it died before its commit
+                log.finish(1)
+            if prior.done is not None or prior.settled:
                 desk.note_settled(None)
                 continue
             task = desk.task(batch.file)

@@ -87,7 +87,8 @@ class BatchDone:
 
 @dataclass(frozen=True, slots=True)
 class Prior:
-    """What earlier attempts left. `was_begun`: copies may have been made that no row tells of."""
+    """What earlier attempts left. `was_begun`: copies may have been made that no row tells of. `settled` is empty where
+    the batch is `done`."""
 
     was_begun: bool = False
     settled: frozenset[str] = frozenset()
@@ -179,7 +180,8 @@ def read_prior(folder: RunFolder, batch_id: str) -> Prior:
     names = list(folder.names(f"outcomes/{batch_id}/"))
     for name in names:
         if name.endswith(".done.json"):
-            return Prior(was_begun=True, done=BatchDone.from_json(json.loads(folder.get(name))))
+            done = BatchDone.from_json(json.loads(folder.get(name)))
+            return Prior(was_begun=True, parts=done.parts, tally=done.tally, done=done)
     settled: set[str] = set()
     parts: list[str] = []
     counts = Tally()

@@ -263,3 +263,23 @@ def test_a_plain_giant_and_preserve_etags(workplace: Workplace, s3: Any, server:
     ended = workplace.run("-s", source, "-t", target, *SMALL, "--preserve-etags")
     assert_moved(s3, ended, source, target, etag)
     assert ended.summary["requests"]["UploadPartCopy"] == len(SIZES)
+
+
+def test_c2_a_giant_whose_outcome_is_written_is_not_done_again(
+    workplace: Workplace, s3: Any, server: Server, pair: tuple[str, str], faults: Any
+) -> None:
+    """Its worker died between the outcome and the commit."""
+    require(server, "faults")
+    source, target = pair
+    put_in_parts(s3, source, "giant", SIZES)
+    faults.add(Fault(Action.DENIED, operation="UploadPartCopy", bucket=target))
+    first = workplace.run("-s", source, "-t", target, *SMALL)
+    assert (first.code, first.statuses) == (3, {"failed": 1})
+    assert first.folder is not None
+    for record in (*first.folder.glob("outcomes/*/*.done.json"), first.folder / "summary.json"):
+        record.unlink()
+    faults.clear()
+    again = workplace.run("-s", source, "-t", target, *SMALL)
+    assert (again.code, again.folder, again.statuses) == (3, first.folder, {"failed": 1})
+    assert not faults.requests("CreateMultipartUpload")
+    assert not faults.requests("UploadPartCopy")
