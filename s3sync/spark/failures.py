@@ -18,8 +18,8 @@ _RAISED = re.compile(r"^(?:Caused by: .*?)?(s3sync[\w.]*)\.(\w+): (.*)$", re.MUL
 
 @contextmanager
 def workers_errors() -> Iterator[None]:
-    """Inside, an S3SyncError that ended a Spark task comes out as that error, and workers that were lost until Spark gave
-    up (killed for their memory, mostly) as WorkerLost; anything else stays as it is."""
+    """Inside, an S3SyncError that ended a Spark task comes out as that error, and workers that were lost until Spark
+    gave up (killed for their memory, mostly) as WorkerLost; anything else stays as it is."""
     try:
         yield
     except (Py4JJavaError, PySparkException) as error:

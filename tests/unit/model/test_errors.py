@@ -15,6 +15,7 @@ EXIT_CODES = {
     errors.LockHeld: 2,
     errors.Interrupted: 1,
     errors.CircuitOpen: 1,
+    errors.WorkerLost: 1,
     errors.StoreError: 1,
     errors.ServiceError: 1,
     errors.InvariantBroken: 1,
