@@ -51,8 +51,8 @@ def own_processes(*, workers: bool) -> list[int]:
 
 @pytest.mark.parametrize(
     ("workers", "says"),
-    [(False, "a worker was cut off"), (True, "Spark lost the worker of a task too often: ")],
-    ids=["the daemon that forks workers", "workers"],
+    [(True, "Spark lost the worker of a task too often: "), (False, "a worker was cut off")],
+    ids=["workers", "the daemon that forks workers"],  # last: Spark goes on with workers whose daemon is gone
 )
 def test_c1_a_process_of_spark_that_dies_ends_the_run_in_one_line_and_it_goes_on(
     workplace: Workplace,
