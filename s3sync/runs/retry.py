@@ -197,7 +197,7 @@ class Drain:
         """One operation for each task, in however many messages it is."""
         for task_id, tags in twins.items():
             delivery, queued = max(tags, key=lambda tag: tag[1].attempt)
-            look_first = len(tags) > 1 or _may_be_done(queued, delivery.received)
+            look_first = len(tags) > 1 or _may_be_done(queued, delivery.received, run.settings.planned_at)
             attempt = queued.attempt + 1
             yield task_id, retry_task(queued.task, run.settings, attempt, self._context.how, look_first=look_first)
 
@@ -300,10 +300,10 @@ class Drain:
         return engine_tally(counts, seconds)
 
 
-def _may_be_done(queued: QueuedTask, received: Received) -> bool:
-    """Whether the target must be looked at first: the copy may have been made, or somebody may have written there."""
-    is_old = received.sent_at is None or datetime.now(UTC) - received.sent_at > LOOK_AFTER
-    return queued.attempt > 0 or received.receives > 1 or is_old
+def _may_be_done(queued: QueuedTask, received: Received, planned_at: datetime) -> bool:
+    """Whether the target must be looked at first: the copy may have been made, or somebody may have written there. A
+    message may be young and its task old: a long check sends what it found at its end."""
+    return queued.attempt > 0 or received.receives > 1 or datetime.now(UTC) - planned_at > LOOK_AFTER
 
 
 def _reason(tasks: list[QueuedTask]) -> str:

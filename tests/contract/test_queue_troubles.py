@@ -23,6 +23,7 @@ from s3sync.planning.messages import Packed
 from s3sync.report.summary import State
 from s3sync.runs.failures import FailureQueues, FailureSender, Route, send_tasks
 from s3sync.runs.folder import RunFolder
+from s3sync.runs.recipe import put_recipe
 from s3sync.runs.redrive import Wanted, redrive
 from s3sync.runs.reports import write_report
 from s3sync.runs.run_history import troubles_of
@@ -274,6 +275,19 @@ def test_a_dead_letter_that_is_days_old_is_looked_for_first(
     monkeypatch.setattr("s3sync.runs.retry.LOOK_AFTER", timedelta(0))
     assert run.drain().by_status == {"copied": OBJECTS}
     assert faults.requests("HeadObject", bucket=run.settings.target_bucket) == OBJECTS
+
+
+def test_a_young_message_of_an_old_plan_is_looked_for_first(run: QueuedRun, faults: Faults) -> None:
+    """A long check sends what it found at its end: somebody may have written to the target since it looked there."""
+    from s3sync.runs.enqueue import enqueue_run
+
+    hour_ago = run.settings.planned_at - timedelta(hours=1)
+    put_recipe(run.folder, replace(run.settings, planned_at=hour_ago))
+    enqueue_run(run.folder, replace_queue_names(run), lambda _: None, again=False)
+    key = run.s3.list_objects_v2(Bucket=run.settings.source_bucket, MaxKeys=1)["Contents"][0]["Key"]
+    run.s3.put_object(Bucket=run.settings.target_bucket, Key=key, Body=b"somebody's")
+    assert run.drain(attempts=1).by_status == {"copied": OBJECTS - 1, "failed": 1}
+    assert run.s3.get_object(Bucket=run.settings.target_bucket, Key=key)["Body"].read() == b"somebody's"
 
 
 def test_a_batch_that_comes_in_pieces_is_not_taken_for_sent_by_one_of_them(
