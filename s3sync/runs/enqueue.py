@@ -20,7 +20,8 @@ MARKS = "enqueued/"
 
 
 def enqueue_run(folder: RunFolder, config: Config, say: Callable[[str], None], *, again: bool) -> Summary:
-    """Send what of the run is not settled; `again`: also what was sent before, for it may have expired.
+    """Send what of the run is not settled; `again`: also what was sent before, for it may have expired. What failed then
+    has its attempts anew, as after a redrive.
 
     Raises ConfigError and ServiceError where the queues can't be found, ServiceError where some tasks could not be
     sent: the same command sends them. A task that is in a queue twice does no harm (C2, C8).
@@ -40,6 +41,8 @@ def enqueue_run(folder: RunFolder, config: Config, say: Callable[[str], None], *
     sent = unsent = 0
     trouble: str | None = None
     for batch_id, tasks in unfinished_tasks(folder, plan, accounts.done, skip):
+        if again:
+            tasks = [queued.redriven() if queued.attempt else queued for queued in tasks]
         went = send_tasks(sqs, route, tasks)
         sent += went.tasks
         unsent += len(tasks) - went.tasks

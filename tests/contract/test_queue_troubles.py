@@ -277,6 +277,22 @@ def test_a_dead_letter_that_is_days_old_is_looked_for_first(
     assert faults.requests("HeadObject", bucket=run.settings.target_bucket) == OBJECTS
 
 
+def test_what_is_sent_again_has_its_attempts_anew(run: QueuedRun, faults: Faults) -> None:
+    from s3sync.runs.enqueue import enqueue_run
+
+    faults.add(denied())
+    run.copy()
+    run.drain(attempts=3)
+    run.summary()
+    enqueue_run(run.folder, replace_queue_names(run), lambda _: None, again=True)
+    found = [queued for queue in run.queues.work for queued in run.queued(queue)]
+    assert {(queued.attempt, queued.counted) for queued in found} == {(3, 1)}
+    faults.clear()
+    time.sleep(2)  # as long as they are hidden
+    assert run.drain().by_status == {"copied": OBJECTS}
+    assert run.summary().state is State.COMPLETE
+
+
 def test_a_young_message_of_an_old_plan_is_looked_for_first(run: QueuedRun, faults: Faults) -> None:
     """A long check sends what it found at its end: somebody may have written to the target since it looked there."""
     from s3sync.runs.enqueue import enqueue_run
