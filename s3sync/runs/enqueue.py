@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from s3sync.aws.queues import find_queues, sqs_client
 from s3sync.config.model import Config
 from s3sync.errors import ServiceError, UserError
+from s3sync.model.message import QueuedTask
 from s3sync.report.summary import Summary
 from s3sync.runs.failures import Route, send_tasks
 from s3sync.runs.finish import accounts_of, finish_again
@@ -20,8 +21,8 @@ MARKS = "enqueued/"
 
 
 def enqueue_run(folder: RunFolder, config: Config, say: Callable[[str], None], *, again: bool) -> Summary:
-    """Send what of the run is not settled; `again`: also what was sent before, for it may have expired. What failed then
-    has its attempts anew, as after a redrive.
+    """Send what of the run is not settled; `again`: also what was sent before, for it may have expired. What failed
+    then has its attempts anew, as after a redrive.
 
     Raises ConfigError and ServiceError where the queues can't be found, ServiceError where some tasks could not be
     sent: the same command sends them. A task that is in a queue twice does no harm (C2, C8).
@@ -41,9 +42,7 @@ def enqueue_run(folder: RunFolder, config: Config, say: Callable[[str], None], *
     sent = unsent = 0
     trouble: str | None = None
     for batch_id, tasks in unfinished_tasks(folder, plan, accounts.done, skip):
-        if again:
-            tasks = [queued.redriven() if queued.attempt else queued for queued in tasks]
-        went = send_tasks(sqs, route, tasks)
+        went = send_tasks(sqs, route, [_anew(queued) for queued in tasks] if again else tasks)
         sent += went.tasks
         unsent += len(tasks) - went.tasks
         trouble = went.trouble or trouble
@@ -53,3 +52,7 @@ def enqueue_run(folder: RunFolder, config: Config, say: Callable[[str], None], *
     if unsent:
         raise ServiceError(f"{unsent:,} tasks could not be sent ({trouble}); the same command sends them")
     return finish_again(folder, began)
+
+
+def _anew(queued: QueuedTask) -> QueuedTask:
+    return queued.redriven() if queued.attempt else queued
