@@ -33,8 +33,9 @@ def _spark_settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
             session.stop()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture
 def spark(_spark_settings: None) -> SparkSession:
+    """The session, or a new one where a test ended it."""
     return open_session("tests")
 
 
