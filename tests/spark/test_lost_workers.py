@@ -4,15 +4,15 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
-from pyspark import SparkContext
+from pyspark.sql import SparkSession
 
 from s3sync.demo.server import SeedObject, seed
+from s3sync.errors import WorkerLost
+from s3sync.spark.failures import workers_errors
 from tests.servers.faults import Action, Fault, Faults
 from tests.spark.workplace import Workplace
 
@@ -20,59 +20,39 @@ Objects = Callable[[str], dict[str, bytes]]
 BODIES = {f"{n:03}": b"%d" % n for n in range(60)}
 
 
-def parents() -> dict[int, int]:
-    found = {}
-    for path in Path("/proc").glob("[0-9]*/stat"):
+def test_a_worker_that_is_killed_each_time_is_one_line(spark: SparkSession) -> None:
+    def die(_: Iterable[int]) -> Iterator[int]:
+        os.kill(os.getpid(), signal.SIGKILL)
+        yield 0
+
+    says = r"^Spark lost the worker of a task too often: .*\(crashed\)\. The same command goes on"
+    with pytest.raises(WorkerLost, match=says), workers_errors():
+        spark.sparkContext.parallelize([0], 1).mapPartitions(die).collect()
+
+
+def own_daemon() -> list[int]:
+    """The process that forks the workers of this very process's Spark. Other tests run beside it."""
+    known, daemons = {}, []
+    for path in Path("/proc").glob("[0-9]*"):
         try:
-            found[int(path.parent.name)] = int(path.read_text().rpartition(")")[2].split()[1])
-        except OSError:
+            pid, parent = int(path.name), int((path / "stat").read_text().rpartition(")")[2].split()[1])
+            daemons += [pid] if b"pyspark.daemon" in (path / "cmdline").read_bytes() else []
+        except OSError:  # it has ended
             continue
-    return found
-
-
-def is_daemon(pid: int) -> bool:
-    try:
-        return b"pyspark.daemon" in Path(f"/proc/{pid}/cmdline").read_bytes()
-    except OSError:
-        return False
-
-
-def own_processes(*, workers: bool) -> list[int]:
-    """Of the Spark of this very process: the daemon that forks workers, or the workers. Other tests run beside it."""
-    known = parents()
+        known[pid] = parent
 
     def is_own(pid: int) -> bool:
         while pid in known and pid != os.getpid():
             pid = known[pid]
         return pid == os.getpid()
 
-    daemons = [pid for pid in known if is_own(pid) and is_daemon(pid)]
-    return [pid for pid in daemons if (known[pid] in daemons) is workers]
+    return [pid for pid in daemons if is_own(pid) and known[pid] not in daemons]
 
 
-@pytest.fixture(autouse=True)
-def _session_of_its_own() -> Iterator[None]:
-    """Spark keeps workers that idle for the next task, and does not see that they died: no other test may get them."""
-    yield
-    context = SparkContext._active_spark_context
-    assert context is not None
-    context.stop()
-
-
-@pytest.mark.parametrize(
-    ("workers", "says"),
-    [(True, "Spark lost the worker of a task too often: "), (False, "a worker was cut off")],
-    ids=["workers", "the daemon that forks workers"],
-)
-def test_c1_a_process_of_spark_that_dies_ends_the_run_in_one_line_and_it_goes_on(
-    workplace: Workplace,
-    faults: Faults,
-    pair: tuple[str, str],
-    objects: Objects,
-    workers: bool,
-    says: str,
+def test_c1_a_worker_that_is_cut_off_is_not_taken_for_one_that_ended(
+    workplace: Workplace, faults: Faults, pair: tuple[str, str], objects: Objects
 ) -> None:
-    """The tests' Spark tries each task once; others try it four times."""
+    """The tests' Spark tries each task once, so the run ends with it; others try it four times."""
     source, target = pair
     seed(source, (SeedObject(key, body) for key, body in BODIES.items()))
     faults.add(Fault(Action.STALL, operation="CopyObject", bucket=target, seconds=0.3))
@@ -83,18 +63,17 @@ def test_c1_a_process_of_spark_that_dies_ends_the_run_in_one_line_and_it_goes_on
         while not killed and time.monotonic() < until:
             time.sleep(0.05)
             if faults.requests("CopyObject", bucket=target) >= 5:
-                killed.extend(own_processes(workers=workers))
+                killed.extend(own_daemon())
         for pid in killed:
-            with suppress(ProcessLookupError):  # a worker that idled may have ended by itself
-                os.kill(pid, signal.SIGKILL)
+            os.kill(pid, signal.SIGKILL)
 
     killer = threading.Thread(target=kill)
     killer.start()
-    given: Any = ("-s", source, "-t", target, "--in-flight", "2")
+    given = ("-s", source, "-t", target, "--in-flight", "2")
     first = workplace.run(*given)
     killer.join()
-    assert killed
-    assert (first.code, says in (first.error or "")) == (1, True), first.error
+    assert len(killed) == 1
+    assert (first.code, "a worker was cut off" in (first.error or "")) == (1, True), first.error
     assert 0 < len(objects(target)) < len(BODIES)
 
     faults.clear()
