@@ -21,7 +21,7 @@ from s3sync.config.model import Config
 from s3sync.errors import EXIT_DONE, CircuitOpen, ConfigError, Interrupted, StoreError
 from s3sync.model.health import Health
 from s3sync.report.console import plan_view, summary_view
-from s3sync.report.summary import State
+from s3sync.report.summary import State, Summary
 from s3sync.runs.enqueue import enqueue_run
 from s3sync.runs.finish import finish_run
 from s3sync.runs.folder import RunFolder, find_or_create
@@ -58,13 +58,31 @@ def migrate(config: Config, console: Console) -> int:
         summary = finish_run(run.folder, plan, prepared.source_place, prepared.target_place, began, stopped, code)
         console.print(summary_view(summary))
         run.say(f"The run's tables and summary.json lie in {run.folder.uri}/")
-        if run.config.report.uri is not None:
-            report = report_store(run.config, run.folder)
-            write_migration_report(report, run.folder, summary)
-            run.say(f"The report is {report.uri}/report.html")
+        trouble = _reported(run, summary)
         if reason is not None and summary.counts.remaining:
+            if trouble is not None:
+                run.say(str(trouble))
             raise reason
+        if trouble is not None:
+            raise trouble
         return summary.exit_code
+
+
+def _reported(run: RunContext, summary: Summary) -> StoreError | None:
+    """Write the report where one is asked for; returns what to raise where it could not be written. The run has ended
+    all the same: the same command would begin another one."""
+    if run.config.report.uri is None:
+        return None
+    report = report_store(run.config, run.folder)
+    try:
+        write_migration_report(report, run.folder, summary)
+    except StoreError as error:
+        return StoreError(
+            f"the run ended ({summary.state}), but its report could not be written: {error}; "
+            f"`s3sync report {run.folder.run_id}` writes it again"
+        )
+    run.say(f"The report is {report.uri}/report.html")
+    return None
 
 
 def _look_first(run: RunContext) -> None:

@@ -345,3 +345,16 @@ def test_runs_over_an_inventory_are_gone_on_with_too(
     ended = workplace.run("-m", manifest, "-t", pair[1])
     assert (ended.code, ended.folder) == (0, planned.folder)
     assert objects(pair[1]) == BODIES
+
+
+def test_a_report_that_cannot_be_written_is_told_beside_how_the_run_ended(
+    workplace: Workplace, filled: tuple[str, ...], pair: tuple[str, str], objects: Objects, tmp_path: Path
+) -> None:
+    """The same command would copy everything again, so another way out is named."""
+    (tmp_path / "taken").write_bytes(b"no folder")
+    ended = workplace.run(*filled, "--report-uri", str(tmp_path / "taken"))
+    assert ended.folder is not None
+    assert (ended.code, ended.summary["state"], objects(pair[1])) == (1, "complete", BODIES)
+    assert ended.error is not None
+    assert ended.error.startswith("the run ended (complete), but its report could not be written: ")
+    assert ended.error.endswith(f"; `s3sync report {ended.folder.name}` writes it again")
