@@ -21,12 +21,13 @@ _METHODS = {Method.COPY_OBJECT: copy_object, Method.MULTIPART_COPY: multipart_co
 # | no         | never     | ignored       | yes: the server would not heed If-None-Match         |
 # | no         | any other | any           | no                                                   |
 def copy_task(
-    task: Task, settings: CopySettings, attempt: int, look_first: bool, *, is_alone: bool = True
+    task: Task, settings: CopySettings, attempt: int, look_first: bool, *, is_repeat: bool | None = None
 ) -> Operation[Outcome]:
-    """The operation for a task. `look_first`: an earlier attempt may have made the copy (a retry, a resumed batch).
-    `is_alone`: nobody else works on this task, as the run holds the lock of its target; a queue can hand a task to two.
+    """The operation for a task. `look_first`: an earlier attempt may have made the copy (a retry, a resumed batch), or
+    the plan is old. `is_repeat` is as in `CopyJob`: not of a task that nobody has begun, nor of one from a queue, which
+    can hand it to two; where nothing is said, as `look_first`.
     """
-    job = CopyJob(task, settings, attempt, is_repeat=look_first and is_alone)
+    job = CopyJob(task, settings, attempt, is_repeat=look_first if is_repeat is None else is_repeat)
     if look_first or (settings.overwrite is Overwrite.NEVER and not settings.preconditions):
         return _after_look(job)
     return _METHODS[task.method](job)

@@ -66,7 +66,7 @@ def _retry(job: CopyJob, how: RetryHow, look_first: bool) -> Operation[Outcome]:
             return target
         if target is not None and _is_planned_object(task, target):
             return job.skipped(EXISTS, target.etag)
-    outcome = yield from copy_task(task, job.settings, job.attempt, look_first, is_alone=False)
+    outcome = yield from copy_task(task, job.settings, job.attempt, look_first, is_repeat=False)
     if outcome.status is Status.CHANGED:
         outcome = yield from _pinned_anew(job, outcome)
     return outcome._replace(
@@ -99,7 +99,7 @@ def _pinned_anew(job: CopyJob, changed: Outcome) -> Operation[Outcome]:
         method=Method.MULTIPART_COPY if too_large and job.task.method is Method.COPY_OBJECT else job.task.method,
         reason=PINNED_ANEW,
     )
-    return (yield from copy_task(task, job.settings, job.attempt, look_first=True, is_alone=False))
+    return (yield from copy_task(task, job.settings, job.attempt, look_first=True, is_repeat=False))
 
 
 def _by_mode(task: Task, mode: Mode) -> Task:

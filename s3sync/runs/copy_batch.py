@@ -204,8 +204,9 @@ def copy_batch(context: CopyContext, store: Store, batch: Batch, attempt: str) -
     watch = BatchWatch(context, hub, log, batch.batch_id, attempt, engine, prior.tally)
     plan = parquet_batches(folder.get(batch.file), READ_ROWS)
     number = 1 if not prior.was_begun else 2
+    look_first = prior.was_begun or context.is_late
     operations = (
-        (task, copy_task(task, context.settings, number, look_first=prior.was_begun or context.is_late))
+        (task, copy_task(task, context.settings, number, look_first, is_repeat=prior.was_begun))
         for task in tasks_of(plan)
         if task.task_id not in prior.settled
     )
