@@ -60,15 +60,18 @@ class LocalStore:
         return str(self._folder)
 
     def _write_aside(self, path: str, body: bytes) -> tuple[Path, Path]:
-        final = self._folder / path
+        final, aside = self._folder / path, None
         try:
             final.parent.mkdir(parents=True, exist_ok=True)
             handle, name = tempfile.mkstemp(dir=final.parent, prefix=".incoming-")
+            aside = Path(name)
             with os.fdopen(handle, "wb") as out:
                 out.write(body)
         except OSError as error:
+            if aside is not None:  # on a full disk it would keep what room there was
+                aside.unlink(missing_ok=True)
             raise StoreError(f"{final}: cannot be written: {error.strerror}") from error
-        return Path(name), final
+        return aside, final
 
     def put(self, path: str, body: bytes) -> None:
         aside, final = self._write_aside(path, body)

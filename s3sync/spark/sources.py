@@ -49,6 +49,8 @@ def find_manifests(config: Config, side: int = SIDE_SOURCE) -> tuple[Manifest, .
         name, uris, given = "source", config.inventory.manifests, config.source.bucket
     else:
         name, uris, given = "target", config.inventory.target_manifests, config.target.bucket
+    if not uris:
+        return ()  # and nobody's credentials are asked for
     s3 = client("s3", config.access.inventory if side == SIDE_SOURCE else config.access.target)
     manifests = tuple(find_manifest(s3, uri) for uri in uris)
     for manifest in manifests:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -12,11 +13,14 @@ from botocore.config import Config
 
 from s3sync.aws import inventory_source
 from s3sync.aws.inventory_source import fetch_data_file, find_manifest
+from s3sync.config.model import Access, AccessConfig, Config, InventoryConfig
 from s3sync.demo.inventory_writer import InventoryObject, write_inventory
 from s3sync.demo.odd_keys import ODD_KEYS
-from s3sync.errors import InventoryError, ServiceError, StoreError
+from s3sync.errors import ConfigError, InventoryError, ServiceError, StoreError
 from s3sync.inventory.datafile import read_data_file
 from s3sync.inventory.manifest import DataFile, FileFormat, Manifest
+from s3sync.model.candidates import SIDE_SOURCE, SIDE_TARGET
+from s3sync.spark.sources import find_manifests
 from tests.servers import Server
 from tests.servers.capabilities import require
 from tests.servers.faults import Action, Fault, Faults
@@ -324,3 +328,14 @@ def test_no_answer(reports: str) -> None:
     message = fault_of(lambda: find_manifest(nobody, f"s3://{reports}/x/"), ServiceError)
     assert message.startswith(f"s3://{reports}/x/: S3 can't be asked: Could not connect")
     assert "hidden-words" not in message
+
+
+@pytest.mark.parametrize("side", [SIDE_SOURCE, SIDE_TARGET])
+def test_credentials_are_asked_for_only_where_a_report_is_named(side: int, reports: str) -> None:
+    """A check of two listings needs none for inventories."""
+    nobody = Access(profile_name="nobody-has-this-profile")
+    config = Config(access=AccessConfig(inventory=nobody, target=nobody))
+    assert find_manifests(config, side) == ()
+    named = (f"s3://{reports}/inv",)
+    with pytest.raises(ConfigError, match="there is no such profile"):
+        find_manifests(replace(config, inventory=InventoryConfig(manifests=named, target_manifests=named)), side)
