@@ -16,6 +16,7 @@ from s3sync.model.finding import Verdict
 from s3sync.model.keys import printable
 from s3sync.report.check_tally import CheckTally
 from s3sync.report.console import duration_text, size_text
+from s3sync.report.summary import named
 
 SCHEMA_VERSION = 1
 KIND = "check"  # tells the summary of a check from that of a migration
@@ -76,6 +77,7 @@ class CheckSummary:
     | tally                     | `CheckTally`: what the report's pictures are drawn from                         |
     | requests, read_bytes      | requests by S3 operation, listings included; bytes of bodies that were read     |
     | retries, throttled        | repeats; answers that asked to slow down                                        |
+    | work_uri                  | where the check's run lies; null in summaries from before it was written        |
     | requeued                  | objects sent to the dead-letter queue; null where none were to be sent          |
     | accept_unprovable         | whether unprovable objects were accepted                                        |
     | what_next                 | sentences for a person                                                          |
@@ -93,6 +95,7 @@ class CheckSummary:
     of_run: str | None = None
     accept_unprovable: bool = False
     requeued: int | None = None
+    work_uri: str | None = None
 
     @property
     def exit_code(self) -> int:
@@ -143,6 +146,7 @@ class CheckSummary:
             "read_bytes": tally.read_bytes,
             "accept_unprovable": self.accept_unprovable,
             "requeued": self.requeued,
+            "work_uri": self.work_uri,
             "tally": tally.to_json(),
             "what_next": [sentence for _, sentence in advice(self)],
         }
@@ -159,6 +163,7 @@ class CheckSummary:
             **{name: value[name] for name in same},
             started_at=datetime.fromisoformat(value["started_at"]),
             ended_at=datetime.fromisoformat(value["ended_at"]),
+            work_uri=value.get("work_uri"),
             counts=CheckCounts.from_json(value["counts"]),
             tally=CheckTally.from_json(value["tally"]),
         )
@@ -201,8 +206,8 @@ _ADVICE = {
 
 def advice(summary: CheckSummary) -> list[tuple[Verdict, str]]:
     """What to do next, for each kind of finding there is."""
-    found = summary.tally.objects
-    return [(v, _ADVICE[v].format(run=summary.run_id)) for v in Verdict if v in _ADVICE and found[v]]
+    found, run = summary.tally.objects, named(summary.run_id, summary.work_uri)
+    return [(v, _ADVICE[v].format(run=run)) for v in Verdict if v in _ADVICE and found[v]]
 
 
 def check_view(summary: CheckSummary) -> Group:

@@ -18,7 +18,7 @@ from s3sync.model.keys import printable
 from s3sync.model.limits import KIB
 from s3sync.model.outcome import Pinned, Status, Verified
 from s3sync.report.accounting import Amount, Counts
-from s3sync.report.summary import State, Summary
+from s3sync.report.summary import State, Summary, told_of_nothing
 
 LOG_WIDTH = 100
 PREFIXES = 5
@@ -70,7 +70,7 @@ def plan_view(figures: PlanFigures) -> Group:
         *([_figures("because", reasons)] if reasons else []),
         _figures("requests", [*_number_rows(figures.requests), ("batches", f"{figures.batches:,}")]),
         *([_figures("estimated cost", costs)] if costs else []),
-        *(_line("note", note) for note in figures.notes),
+        *(_line("note", note) for note in (*figures.notes, *told_of_nothing(counts))),
     )
 
 

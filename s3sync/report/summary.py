@@ -1,14 +1,15 @@
 """The summary of a run: what `summary.json` holds and the console shows, and the exit code that follows from it."""
 
 import json
-from collections.abc import Mapping
+import shlex
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
 from s3sync.errors import EXIT_DONE, EXIT_INCOMPLETE, EXIT_OTHER
-from s3sync.model.outcome import Pinned, Status, Verified
+from s3sync.model.outcome import ErrorClass, Pinned, Status, Verified
 from s3sync.report.accounting import Counts
 from s3sync.report.tally import ErrorTally, Tally
 
@@ -44,6 +45,7 @@ class Summary:
     | pinned, unpinned                     | copies by how they were tied to what was listed; those not at all (C4) |
     | verified                             | copies by what their answers proved (C13)                              |
     | objects_per_second, bytes_per_second | copied ones, by wall_seconds                                           |
+    | work_uri                             | where the run lies; null in summaries from before it was written       |
     | what_next                            | sentences for a person                                                 |
     """
 
@@ -66,7 +68,12 @@ class Summary:
     errors: Mapping[str, ErrorTally] = field(default_factory=dict)
     pinned: Mapping[str, int] = field(default_factory=dict)
     verified: Mapping[str, int] = field(default_factory=dict)
+    work_uri: str | None = None
     what_next: tuple[str, ...] = ()
+
+    @property
+    def named(self) -> str:
+        return named(self.run_id, self.work_uri)
 
     @property
     def unpinned(self) -> int:
@@ -112,6 +119,7 @@ class Summary:
             "verified": dict(self.verified),
             "objects_per_second": round(self.objects_per_second, 3),
             "bytes_per_second": round(self.bytes_per_second, 3),
+            "work_uri": self.work_uri,
             "what_next": list(self.what_next),
         }
         return json.dumps(value, indent=2) + "\n"
@@ -133,8 +141,14 @@ class Summary:
             sent=value.get("sent", 0),
             unsent=value.get("unsent", {}),
             errors={code: ErrorTally(**error) for code, error in value["errors"].items()},
+            work_uri=value.get("work_uri"),
             what_next=tuple(value["what_next"]),
         )
+
+
+def named(run_id: str, work_uri: str | None) -> str:
+    """A run as a command line names it: with its work location, so that the line can be pasted anywhere."""
+    return run_id if work_uri is None else f"{run_id} --work-uri {shlex.quote(work_uri)}"
 
 
 def exit_code(counts: Counts) -> int:
@@ -168,9 +182,11 @@ def summarize(
     tally: Tally,
     stopped: State | None = None,
     circuit_code: str | None = None,
+    work_uri: str | None = None,
 ) -> Summary:
     """The summary of a run. `counts` holds the outcomes already; `stopped` says why it ended early, if it did, and
-    `circuit_code` for which error code its circuit opened: that stands in no row, for these objects stay planned."""
+    `circuit_code` for which error code its circuit opened: that stands in no row, for these objects stay planned.
+    `work_uri` is where the run lies, for the commands in `what_next`."""
     code = EXIT_OTHER if stopped else exit_code(counts)
     state = stopped or (State.COMPLETE if code == EXIT_DONE else State.INCOMPLETE)
     return Summary(
@@ -193,14 +209,16 @@ def summarize(
         errors=dict(tally.errors),
         pinned=dict(tally.pinned),
         verified=dict(tally.verified),
-        what_next=tuple(_advice(counts, state, tally, run_id, circuit_code)),
+        work_uri=work_uri,
+        what_next=tuple(_advice(counts, state, tally, named(run_id, work_uri), circuit_code)),
     )
 
 
-def _advice(counts: Counts, state: State, tally: Tally, run_id: str, circuit_code: str | None) -> list[str]:
+def _advice(counts: Counts, state: State, tally: Tally, run: str, circuit_code: str | None) -> list[str]:
+    """`run` is the run as a command line names it."""
     settled = counts.settled
     failed, changed, archived = (settled[s].objects for s in (Status.FAILED, Status.CHANGED, Status.ARCHIVED))
-    lines = []
+    lines = list(told_of_nothing(counts))
     if state is State.CIRCUIT_OPEN:
         why = f"with {circuit_code}" if circuit_code else "for one reason"
         lines.append(f"Nearly everything failed {why}. Mend the cause, then run the same command again.")
@@ -209,13 +227,15 @@ def _advice(counts: Counts, state: State, tally: Tally, run_id: str, circuit_cod
     elif counts.remaining:
         lines.append(f"Still to do: {counts.remaining:,}. Run the same command again to go on.")
     if failed:
-        lines.append(f"Failed: {failed:,}. See the errors; once mended, `s3sync retry --from-run {run_id}`.")
+        lines.append(f"Failed: {failed:,}. See the errors; once mended, `s3sync retry --from-run {run}`.")
+    if any(error.error_class == ErrorClass.INVALID for error in tally.errors.values()):
+        lines.append("A retry copies with the run's own options; where one of them is wrong, migrate anew.")
     if changed:
         lines.append(
-            f"Changed since they were listed: {changed:,}. `s3sync retry --from-run {run_id}` copies them as they are."
+            f"Changed since they were listed: {changed:,}. `s3sync retry --from-run {run}` copies them as they are."
         )
     if archived:
-        lines.append(f"Archived: {archived:,}. Restore them, then `s3sync retry --from-run {run_id}`.")
+        lines.append(f"Archived: {archived:,}. Restore them, then `s3sync retry --from-run {run}`.")
     if failed + changed + archived:
         lines.extend(_told_of_queues(tally))
     if unpinned := tally.pinned[Pinned.UNPINNED]:
@@ -223,6 +243,14 @@ def _advice(counts: Counts, state: State, tally: Tally, run_id: str, circuit_cod
             f"Copied without a condition on the source: {unpinned:,}. `s3sync check` shows whether they are right."
         )
     return lines
+
+
+def told_of_nothing(counts: Counts) -> Iterator[str]:
+    """A slip in a prefix or a filter must not look like a bucket that is done."""
+    if not counts.listed:
+        yield "Nothing was listed: the bucket or the inventory is empty, or no key begins with a given --prefix."
+    elif not counts.planned_total.objects:
+        yield "Nothing was planned: all that was listed is left out; the counts of the listing say by what."
 
 
 def _told_of_queues(tally: Tally) -> list[str]:

@@ -82,6 +82,7 @@ def finish_run(
         tally=accounts.tally,
         stopped=stopped if counts.remaining else None,
         circuit_code=circuit_code,
+        work_uri=folder.store.uri,
     )
     folder.put("summary.json", summary.to_json().encode())
     return summary

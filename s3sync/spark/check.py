@@ -166,6 +166,7 @@ def _finished(run: CheckRun, found: Judged, began: datetime) -> CheckSummary:
         tally=tally,
         of_run=prepared.of_run,
         accept_unprovable=prepared.config.check.accept_unprovable,
+        work_uri=run.folder.store.uri,
     )
     run.folder.commit(FINDINGS, {"files": files})
     return summary

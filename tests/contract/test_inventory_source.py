@@ -13,7 +13,7 @@ from botocore.config import Config
 
 from s3sync.aws import inventory_source
 from s3sync.aws.inventory_source import fetch_data_file, find_manifest
-from s3sync.config.model import Access, AccessConfig, Config, InventoryConfig
+from s3sync.config import model
 from s3sync.demo.inventory_writer import InventoryObject, write_inventory
 from s3sync.demo.odd_keys import ODD_KEYS
 from s3sync.errors import ConfigError, InventoryError, ServiceError, StoreError
@@ -333,9 +333,9 @@ def test_no_answer(reports: str) -> None:
 @pytest.mark.parametrize("side", [SIDE_SOURCE, SIDE_TARGET])
 def test_credentials_are_asked_for_only_where_a_report_is_named(side: int, reports: str) -> None:
     """A check of two listings needs none for inventories."""
-    nobody = Access(profile_name="nobody-has-this-profile")
-    config = Config(access=AccessConfig(inventory=nobody, target=nobody))
+    nobody = model.Access(profile_name="nobody-has-this-profile")
+    config = model.Config(access=model.AccessConfig(inventory=nobody, target=nobody))
     assert find_manifests(config, side) == ()
     named = (f"s3://{reports}/inv",)
     with pytest.raises(ConfigError, match="there is no such profile"):
-        find_manifests(replace(config, inventory=InventoryConfig(manifests=named, target_manifests=named)), side)
+        find_manifests(replace(config, inventory=model.InventoryConfig(manifests=named, target_manifests=named)), side)

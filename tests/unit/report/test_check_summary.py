@@ -97,6 +97,11 @@ def test_every_kind_but_a_match_has_an_advice():
     told = dict(advice(summary_of(with_verdicts(*Verdict))))
     assert set(told) == set(Verdict) - {Verdict.MATCH}
     assert "--from-findings r1" in told[Verdict.MISSING_ON_TARGET]
+    known = summary_of(with_verdicts(*Verdict), work_uri="s3://work/x y")
+    told = dict(advice(CheckSummary.from_json(known.to_json())))
+    commands = [told[v] for v in Verdict if "migrate" in told.get(v, "")]
+    assert all("--from-findings r1 --work-uri 's3://work/x y'`" in each for each in commands), commands
+    assert len(commands) == 5
     assert "--deep" in told[Verdict.UNPROVABLE]  # C14: the report says how to settle it
 
 

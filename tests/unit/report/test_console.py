@@ -118,3 +118,7 @@ def test_sizes(size_bytes, text):
 )
 def test_durations(seconds, text):
     assert duration_text(seconds) == text
+
+
+def test_a_plan_of_nothing_says_so():
+    assert "note Nothing was listed" in printed(plan_view(PlanFigures("s", "t", Counts(), {}, 0)))

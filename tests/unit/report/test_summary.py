@@ -14,6 +14,7 @@ from s3sync.report.tally import ErrorTally, Tally
 
 START = datetime(2024, 5, 1, 12, tzinfo=UTC)
 DENIED = ErrorTally("denied", 3, "a key", "Access Denied")
+REFUSED = ErrorTally("invalid", 3, "a key", "The storage class you specified is not valid")
 
 
 def counts_of(remaining=0, **outcomes: int) -> Counts:
@@ -22,7 +23,7 @@ def counts_of(remaining=0, **outcomes: int) -> Counts:
     return Counts(listed=total, planned={"copy/copy_object": Amount(total, 10 * total)}, outcomes=settled)
 
 
-def summary_of(counts: Counts, stopped=None, circuit_code=None, **tally) -> Summary:
+def summary_of(counts: Counts, stopped=None, circuit_code=None, work_uri=None, **tally) -> Summary:
     return summarize(
         run_id="r1",
         source="s3://from/",
@@ -34,6 +35,7 @@ def summary_of(counts: Counts, stopped=None, circuit_code=None, **tally) -> Summ
         tally=Tally(**tally),
         stopped=stopped,
         circuit_code=circuit_code,
+        work_uri=work_uri,
     )
 
 
@@ -114,6 +116,7 @@ def test_the_file_has_these_fields():
         "verified",
         "objects_per_second",
         "bytes_per_second",
+        "work_uri",
         "what_next",
     ]
     assert value["schema_version"] == 1
@@ -153,6 +156,10 @@ def test_no_time_no_rate():
     ("summary", "words"),
     [
         (summary_of(counts_of(copied=1)), []),
+        (summary_of(Counts()), ["Nothing was listed", "--prefix"]),
+        (summary_of(Counts(listed=2, filtered={"limit": 2})), ["Nothing was planned", "left out"]),
+        (summary_of(counts_of(failed=1), errors={"x": DENIED}), ["Failed: 1."]),
+        (summary_of(counts_of(failed=1), errors={"x": REFUSED}), ["Failed: 1.", "run's own options", "migrate anew"]),
         (FULL, ["Failed: 3.", "retry --from-run r1", "without a condition on the source: 1."]),
         (summary_of(counts_of(changed=2)), ["Changed since they were listed: 2.", "retry --from-run r1"]),
         (summary_of(counts_of(archived=2)), ["Archived: 2.", "Restore"]),
@@ -173,6 +180,17 @@ def test_no_time_no_rate():
     ],
 )
 def test_what_next(summary, words):
+    assert ("migrate anew" in "".join(summary.what_next)) == ("migrate anew" in words)
     said = "\n".join(summary.what_next)
     assert [word for word in words if word not in said] == []
     assert bool(said) == bool(words)
+
+
+def test_a_command_that_is_told_can_be_pasted_anywhere():
+    """It names the work location, as a shell wants it, in the summary that is read back too."""
+    told = replace(FULL, run_id="r1", work_uri="/home/a user/s3sync-work")
+    assert told.named == "r1 --work-uri '/home/a user/s3sync-work'"
+    assert Summary.from_json(told.to_json()).named == told.named
+    assert FULL.named == "r1"  # of an older version, which did not write it
+    said = summary_of(counts_of(failed=3), work_uri="s3://work/s3sync").what_next[0]
+    assert "`s3sync retry --from-run r1 --work-uri s3://work/s3sync`" in said
