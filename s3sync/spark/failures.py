@@ -11,7 +11,8 @@ from pyspark.errors import PySparkException
 from s3sync import errors
 
 _ABORTED = re.compile(r"Job aborted due to stage failure: (.*)")
-_LOST = re.compile(r"ExecutorLostFailure|worker exited unexpectedly")
+# The last two: Spark hands a task to a worker that died while it idled.
+_LOST = re.compile(r"ExecutorLostFailure|worker exited unexpectedly|SocketException: (?:Broken pipe|Connection reset)")
 _SHOWN_CHARACTERS = 300
 _RAISED = re.compile(r"^(?:Caused by: .*?)?(s3sync[\w.]*)\.(\w+): (.*)$", re.MULTILINE)
 

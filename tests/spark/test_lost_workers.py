@@ -1,6 +1,7 @@
 """Processes of Spark that die under a run: it ends in one line, and the same command goes on."""
 
 import os
+import re
 import signal
 import threading
 import time
@@ -8,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import pytest
+from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
 
 from s3sync.demo.server import SeedObject, seed
@@ -28,6 +30,18 @@ def test_a_worker_that_is_killed_each_time_is_one_line(spark: SparkSession) -> N
     says = r"^Spark lost the worker of a task too often: .*\(crashed\)\. The same command goes on"
     with pytest.raises(WorkerLost, match=says), workers_errors():
         spark.sparkContext.parallelize([0], 1).mapPartitions(die).collect()
+
+
+@pytest.mark.parametrize("reason", ["java.net.SocketException: Broken pipe", "ExecutorLostFailure (executor 1 exited)"])
+def test_a_worker_that_died_while_it_idled_is_one_line(reason: str) -> None:
+    text = f"Job aborted due to stage failure: Task 0 in stage 3.0 failed 1 times: {reason}\n\tat java.net.Socket"
+    with pytest.raises(WorkerLost, match=f" of a task too often: .*{re.escape(reason)}\\. The same"), workers_errors():
+        raise PySparkException(text)
+
+
+def test_any_other_end_of_a_job_is_no_lost_worker() -> None:
+    with pytest.raises(PySparkException), workers_errors():
+        raise PySparkException("Job aborted due to stage failure: Task 0 failed: java.lang.OutOfMemoryError")
 
 
 def own_daemon() -> list[int]:
