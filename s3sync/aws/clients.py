@@ -112,7 +112,8 @@ def _new_session(access: Access) -> boto3.Session:
         if found is None:
             raise ConfigError(
                 _place(access),
-                "there are no AWS credentials: name a profile, keys or a role, or see `aws configure`",
+                "there are no AWS credentials: `aws configure` keeps some, or set COPY_PROFILE_NAME or COPY_AWS_* keys "
+                "(INVENTORY_* for an inventory); see conf/env.example",
             )
     except ProfileNotFound as error:
         raise ConfigError(

@@ -206,7 +206,8 @@ def _next_page(pager: Pager) -> Operation[Progress]:
         request = pager.request()
         (reply,) = yield [request]
         if not reply.ok:
-            raise RangeFailed(_failed(pager, f"{reply.code}: {reply.message}"))
+            told = reply.message if reply.message == reply.code else f"{reply.code}: {reply.message}"
+            raise RangeFailed(_failed(pager, told))
         try:
             return pager.take(reply.values["Body"])
         except PageRefused as error:
@@ -216,7 +217,8 @@ def _next_page(pager: Pager) -> Operation[Progress]:
 
 def _failed(pager: Pager, cause: str) -> str:
     where = f"s3://{pager.options.bucket}/{printable(pager.options.prefix)}"
-    return f"{where}: cannot be listed after {printable(pager.after)!r}: {cause}"
+    after = f" after {printable(pager.after)!r}" if pager.after else ""
+    return f"{where}: cannot be listed{after}: {cause}"
 
 
 def starts_at_any_place(engine: Engine, options: ListOptions) -> bool:

@@ -5,12 +5,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from rich.console import Console
-from rich.filesize import decimal
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Column
 
 from s3sync.model.keys import printable
+from s3sync.report.console import size_text
 
 LINE_SECONDS = 5.0
+BAR_FROM_WIDTH = 120  # characters of the terminal: on a narrower one the figures take the room
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +36,7 @@ def line(standing: Standing, began: Standing, seconds: float) -> str:
         left = (standing.total - standing.settled) / rate if rate > 0 else None
         share = 100 * standing.settled / standing.total if standing.total else 100.0
         so_far = f"{standing.settled:,} of {standing.total:,} objects ({share:.1f} %)"
-    parts = [so_far, decimal(standing.size_bytes), f"{rate:,.0f} objects/s"]
+    parts = [so_far, size_text(standing.size_bytes), f"{rate:,.0f} objects/s"]
     if standing.total is not None or standing.failed:
         parts.append(f"{standing.failed:,} failed")
     if standing.throttled:
@@ -75,10 +77,10 @@ class ProgressView:
         if console.is_terminal:
             self._bar = Progress(
                 TextColumn("{task.description}"),
-                BarColumn(),
-                TextColumn("{task.fields[text]}"),
+                *([BarColumn()] if console.width >= BAR_FROM_WIDTH else []),
+                # Wrapped, not cut: how many failed stands at its end.
+                TextColumn("{task.fields[text]}", table_column=Column(overflow="fold")),
                 TimeElapsedColumn(),
-                TimeRemainingColumn(),
                 console=console,
             )
 

@@ -79,7 +79,7 @@ def _reported(run: RunContext, summary: Summary) -> StoreError | None:
     except StoreError as error:
         return StoreError(
             f"the run ended ({summary.state}), but its report could not be written: {error}; "
-            f"`s3sync report {run.folder.run_id}` writes it again"
+            f"`s3sync report {summary.named}` writes it again"
         )
     run.say(f"The report is {report.uri}/report.html")
     return None

@@ -357,4 +357,6 @@ def test_a_report_that_cannot_be_written_is_told_beside_how_the_run_ended(
     assert (ended.code, ended.summary["state"], objects(pair[1])) == (1, "complete", BODIES)
     assert ended.error is not None
     assert ended.error.startswith("the run ended (complete), but its report could not be written: ")
-    assert ended.error.endswith(f"; `s3sync report {ended.folder.name}` writes it again")
+    assert ended.error.endswith(
+        f"; `s3sync report {ended.folder.name} --work-uri {ended.folder.parent.parent}` writes it again"
+    )

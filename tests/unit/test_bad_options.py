@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from s3sync import __version__
+from s3sync.cli.main import main
 from s3sync.cli.options import parse
 from s3sync.config.model import Config, Owner
 from s3sync.config.settings import Command
@@ -370,3 +371,11 @@ def test_help(words, capsys):
         parse(words, {})
     assert caught.value.code == 0
     assert capsys.readouterr().out.startswith("usage: s3sync")
+
+
+@pytest.mark.parametrize(("argv", "begins"), [([], "s3sync: the command"), (["report"], "s3sync report: the fol")])
+def test_the_programs_name_stands_once_before_a_mistake(
+    argv: list[str], begins: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(argv) == EXIT_USER
+    assert capsys.readouterr().err.startswith(begins)

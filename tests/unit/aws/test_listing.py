@@ -111,7 +111,7 @@ def test_a_fault_that_passes_costs_a_request(name: str, call: int) -> None:
 @pytest.mark.parametrize("name", FAULTS)
 def test_c5_c9_a_fault_that_stays_is_an_error_and_never_fewer_keys(name: str) -> None:
     bucket = ListedBucket([f"{number:04d}" for number in range(50)], 10, fault=FAULTS[name])
-    with pytest.raises(ServiceError, match=r"s3://b/: cannot be listed after ''"):
+    with pytest.raises(ServiceError, match=r"s3://b/: cannot be listed"):
         listed(bucket)
     assert len(bucket.requests) == (12 if name == "throttled" else REFUSALS_MAX)  # a throttled one has more patience
 
@@ -130,7 +130,7 @@ def test_c5_a_page_that_repeats_is_an_error() -> None:
 
 
 def test_a_refusal_names_the_place_and_the_servers_code() -> None:
-    with pytest.raises(ServiceError, match=r"^s3://b/: cannot be listed after '': AccessDenied: no$"):
+    with pytest.raises(ServiceError, match=r"^s3://b/: cannot be listed: AccessDenied: no$"):
         listed(ListedBucket(["a"], fault=denied))
 
 
