@@ -159,6 +159,7 @@ def carry_part(job: CopyJob, opened: OpenUpload, part: Part) -> Operation[str | 
 # | any other                       | all there | complete, see `PartedUpload.complete`                       |
 # | any other                       | missing   | what went wrong with them                                   |
 #
+# Where the giant was begun before, uploads that it may have left are aborted first; where it was not, there are none.
 # An upload that can't be completed for what passes, and is not listed any more, is gone: radosgw answers 500 for it.
 # Then `planning.giants.after` says what follows. The upload is aborted unless it was completed or goes on.
 def finish_giant(
@@ -196,7 +197,8 @@ def _settled(upload: PartedUpload, etags: list[str] | None, failure: Outcome | N
         if failure is None:
             raise ValueError(f"{job.task.task_id}: parts are missing for no reason")
         return failure
-    yield from abort_strays(job, upload.upload_id)
+    if job.attempt > 1:
+        yield from abort_strays(job, upload.upload_id)
     return (yield from upload.complete(etags, upload.compare(etags)))
 
 

@@ -116,7 +116,7 @@ def estimate(plan: pa.Table, options: CostOptions) -> Estimate:
     |                | GetObjectTagging (with tags)               | CompleteMultipartUpload                         |
     | , no size or   | HeadObject                                 |                                                 |
     | ETag is known  |                                            |                                                 |
-    | a giant, also  | HeadObject of the target                   | ListMultipartUploads                            |
+    | a giant, also  | HeadObject of the target                   |                                                 |
     | , of parts     | HeadObject a part (with preserve_etags)    |                                                 |
     | any            | HeadObject (with looks_first)              |                                                 |
 
@@ -167,7 +167,6 @@ def _operations(rows: pa.Table, options: CostOptions) -> Counter[str]:
         UploadPart=int(parts[relayed].sum()),
         PutObject=int(small.sum()),
         CompleteMultipartUpload=int(in_parts.sum()),
-        ListMultipartUploads=int(giant.sum()),
     )
 
 

@@ -11,15 +11,16 @@ from tests.spark.test_copying import put
 from tests.spark.workplace import Workplace
 
 
+@pytest.mark.parametrize("more", [(), ("--giant-threshold", "5MiB")], ids=["one task", "a giant"])
 @pytest.mark.parametrize("begun", [False, True], ids=["never begun", "begun"])
 def test_c7_an_upload_on_a_key_that_no_worker_had_begun_is_somebody_elses(
-    workplace: Workplace, s3: Any, server: Server, pair: tuple[str, str], begun: bool
+    workplace: Workplace, s3: Any, server: Server, pair: tuple[str, str], begun: bool, more: tuple[str, ...]
 ) -> None:
     """A run that goes on later looks at each target first, but has left nothing where it had not been."""
     require(server, "faults")  # its clock is this machine's, and all uploads have one initiator
     source, target = pair
     put(s3, source, "k", b"x" * 6_000_000)
-    given = ("-s", source, "-t", target, "--multipart-threshold", "5MiB", "--part-size", "5MiB")
+    given = ("-s", source, "-t", target, "--multipart-threshold", "5MiB", "--part-size", "5MiB", *more)
     planned = workplace.plan(*given)
     assert planned.folder is not None
     manifest = {**planned.plan, "planned_at": "2025-01-01T00:00:00+00:00"}
