@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
 DIRECTORY_BUCKET_SUFFIX = "--x-s3"
 
+# What a refusal means that no permission would change. An answer to a HEAD has no body that could say so.
+_KEYS_REFUSED = frozenset({"InvalidAccessKeyId", "SignatureDoesNotMatch", "InvalidToken", "ExpiredToken"})
+
 
 @dataclass(frozen=True, slots=True)
 class BucketFacts:
@@ -30,7 +33,8 @@ class BucketFacts:
 
 
 def look_at_bucket(access: Access, bucket: str, option: str, expected_owner: str | None = None) -> BucketFacts:
-    """Raises ConfigError, naming `option`, where there is no such bucket or the server can't be reached.
+    """Raises ConfigError, naming `option`, where there is no such bucket, the server can't be reached, or refuses the
+    credentials themselves.
 
     A bucket that may not be looked at (403) is let through: copying needs fewer permissions than looking.
     """
@@ -53,13 +57,16 @@ def look_at_bucket(access: Access, bucket: str, option: str, expected_owner: str
         headers = error.response["ResponseMetadata"]["HTTPHeaders"]
     except BotoCoreError as error:
         raise ConfigError(option, f"bucket {bucket!r} cannot be reached: {error_text(error)[1]}") from error
-    return BucketFacts(server_date(headers) or datetime.now(UTC), _default_hides_md5(s3, bucket))
+    return BucketFacts(server_date(headers) or datetime.now(UTC), _default_hides_md5(s3, bucket, option))
 
 
-def _default_hides_md5(s3: "S3Client", bucket: str) -> bool:
+def _default_hides_md5(s3: "S3Client", bucket: str, option: str) -> bool:
     try:
         rules = s3.get_bucket_encryption(Bucket=bucket)["ServerSideEncryptionConfiguration"].get("Rules", [])
-    except (ClientError, BotoCoreError):
+    except (ClientError, BotoCoreError) as error:
+        code, message = error_text(error)
+        if code in _KEYS_REFUSED:
+            raise ConfigError(option, f"bucket {bucket!r}: the credentials are refused: {code}: {message}") from error
         return False  # may not be looked at, or the server has no such call; the copies' own answers decide then
     # radosgw answers an empty configuration where a bucket has none, AWS an error.
     return any(etag.hides_md5(rule.get("ApplyServerSideEncryptionByDefault", {}).get("SSEAlgorithm")) for rule in rules)

@@ -124,12 +124,12 @@ def find_or_create(
     """
     mark = fingerprint(options)
     index = f"fingerprints/{mark}.json"
-    if run_id is None:
-        known = store.get(index)
-        if known is not None:
-            folder = RunFolder(store, json.loads(known)["run_id"])
-            if folder.get_json("run.json") is not None and not folder.is_finished:
-                return folder, True
+    known = store.get(index)
+    follows: str | None = json.loads(known)["run_id"] if known is not None else None
+    if run_id is None and follows is not None:
+        folder = RunFolder(store, follows)
+        if folder.get_json("run.json") is not None and not folder.is_finished:
+            return folder, True
     folder = RunFolder(store, run_id or new_run_id(now))
     described = folder.get_json("run.json")
     if described is not None:
@@ -147,6 +147,7 @@ def find_or_create(
             "fingerprint": mark,
             "created_at": now.isoformat(),
             "options": dict(options),
+            "follows": follows,
         },
     )
     store.put(index, json.dumps({"run_id": folder.run_id}).encode())

@@ -20,6 +20,7 @@ from s3sync.config.load import describe
 from s3sync.config.model import Config
 from s3sync.errors import EXIT_DONE, CircuitOpen, ConfigError, Interrupted, StoreError
 from s3sync.model.health import Health
+from s3sync.model.task import Overwrite
 from s3sync.report.console import plan_view, summary_view
 from s3sync.report.summary import State, Summary
 from s3sync.runs.enqueue import enqueue_run
@@ -174,5 +175,12 @@ class _Work:
             self.say(
                 f"{'Going on with' if self.is_known else 'Beginning'} run {self.folder.run_id} in {self.folder.uri}"
             )
+            self._tell_of_earlier_run()
             spark = open_session(f"s3sync {config.source.bucket} to {config.target.bucket}")
             yield RunContext(self.prepared, self.folder, epoch, spark, self.say), lock
+
+    def _tell_of_earlier_run(self) -> None:
+        """Who gives the same command again may mean to go on, not to copy all once more."""
+        follows = (self.folder.get_json("run.json") or {}).get("follows")
+        if follows is not None and not self.is_known and self.prepared.config.plan.overwrite is Overwrite.ALWAYS:
+            self.say(f"Run {follows} with these options is finished; this one copies all again. -v copies what differs")

@@ -25,6 +25,8 @@ from s3sync.runs.lock import TargetLock
 from s3sync.spark import migrate
 from tests.conftest import drop_bucket
 from tests.servers import Server
+from tests.servers.capabilities import require
+from tests.servers.faults import Action, Fault, Faults
 
 SECRET = "hunter2SECRET"
 RIGHT = "-s {source} -t {target}"
@@ -299,6 +301,26 @@ def assert_nothing_was_done(ground: Ground, s3: Any) -> None:
     assert s3.list_objects_v2(Bucket=ground.words["target"])["KeyCount"] == 0
     assert [each["Key"] for each in s3.list_objects_v2(Bucket=ground.words["source"])["Contents"]] == ["k"]
     assert not (ground.folder / "s3sync-work" / "runs").exists()
+
+
+def test_keys_that_s3_does_not_know(
+    ground: Ground,
+    s3: Any,
+    server: Server,
+    faults: Faults,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """The answer to a HEAD has no body: a bare 403, as for a bucket that may not be looked at."""
+    require(server, "faults")
+    faults.add(Fault(Action.UNKNOWN_KEY, bucket=ground.words["source"]))
+    assert run(opt(""), ground, s3, monkeypatch) == EXIT_USER
+    (line,) = said(capsys)
+    assert ground.fill("--source-bucket: bucket '{source}': the credentials are refused: InvalidAccessKeyId") in line
+    faults.clear()
+    faults.add(Fault(Action.DENIED, bucket=ground.words["source"]))
+    with pytest.raises(SparkStartedError):
+        run(opt(""), ground, s3, monkeypatch)
 
 
 def test_the_table_is_long() -> None:

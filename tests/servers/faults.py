@@ -27,6 +27,7 @@ class Action(StrEnum):
     REQUEST_TIMEOUT = "request_timeout"
     EXPIRED_TOKEN = "expired_token"
     DENIED = "denied"
+    UNKNOWN_KEY = "unknown_key"
     DENIED_ACROSS_REGIONS = "denied_across_regions"  # as S3 says to a copy that comes through a VPC endpoint
     NO_SUCH_KEY = "no_such_key"
     PRECONDITION_FAILED = "precondition_failed"
@@ -48,6 +49,7 @@ _ERRORS = {
         "RequestTimeout",
         "Your socket connection to the server was not read from or written to within the timeout period.",
     ),
+    Action.UNKNOWN_KEY: (403, "InvalidAccessKeyId", "The access key that you gave is not in our records."),
     Action.EXPIRED_TOKEN: (400, "ExpiredToken", "The provided token has expired."),
     Action.CLOCK_SKEWED: (
         403,

@@ -247,6 +247,8 @@ def test_a_finished_run_is_told_by_its_id_and_followed_by_a_new_one_without(
     new = workplace.run(*filled)
     assert new.folder != first.folder
     assert new.code == 0
+    assert "Run one with these options is finished; this one copies all again. -v copies what differs" in new.said
+    assert "copies all again" not in first.said
 
 
 @pytest.mark.parametrize(

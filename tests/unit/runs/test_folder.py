@@ -30,6 +30,8 @@ def test_a_finished_run_is_not_gone_on_with(tmp_path: Path, state: str, goes_on:
     second, was_known = find_or_create(store, {"source": "a"}, None, NOW)
     assert was_known is goes_on
     assert (second.run_id == first.run_id) is goes_on
+    assert (first.get_json("run.json") or {})["follows"] is None
+    assert (second.get_json("run.json") or {})["follows"] == (None if goes_on else first.run_id)
 
 
 def test_a_run_id_with_other_options_is_a_mistake_that_names_them(tmp_path: Path) -> None:
