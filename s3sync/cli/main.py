@@ -27,9 +27,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         return _run(list(sys.argv[1:] if argv is None else argv), console)
     except S3SyncError as error:
-        said = str(error)
-        named = said if said.startswith(("s3sync: ", "s3sync ")) else f"s3sync: {said}"  # the place is the command
-        console.print(named, style="red", highlight=False, markup=False, soft_wrap=True)
+        said = str(error).removeprefix("s3sync: ").removeprefix("s3sync ")  # the place may be the command
+        console.print(f"s3sync: {said}", style="red", highlight=False, markup=False, soft_wrap=True)
         return error.exit_code
     except KeyboardInterrupt:
         console.print("s3sync: stopped", markup=False)

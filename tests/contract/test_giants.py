@@ -144,8 +144,16 @@ def test_c7_what_a_task_thought_dead_opened_is_aborted_before_the_end(giant):
     late = {"Bucket": giant.migration.settings.target_bucket, "Key": "a"}
     giant.migration.s3.create_multipart_upload(**late)
     assert giant.migration.uploads() == ["a", "a"]
-    giant.finish(opened)
+    giant.finish(replace(opened, attempt=2))
     giant.assert_there()
+
+
+def test_c7_where_nobody_had_begun_the_giant_another_upload_is_somebody_elses(giant):
+    opened = giant.carried()
+    giant.migration.s3.create_multipart_upload(Bucket=giant.migration.settings.target_bucket, Key="a")
+    giant.finish(opened)
+    assert giant.outcome["status"] == "copied"
+    assert giant.migration.uploads() == ["a"]
 
 
 def test_uploads_of_others_stay(giant):
@@ -154,7 +162,7 @@ def test_uploads_of_others_stay(giant):
     giant.migration.s3.create_multipart_upload(Bucket=bucket, Key="ab")
     giant.migration.s3.create_multipart_upload(Bucket=bucket, Key="a")
     giant.worker.set(planned_at=datetime.now(UTC) + timedelta(hours=1))
-    giant.finish(giant.carried())
+    giant.finish(replace(giant.carried(), attempt=2))
     assert giant.outcome["status"] == "copied"
     assert sorted(giant.migration.uploads()) == ["a", "ab"]
 

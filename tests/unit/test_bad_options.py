@@ -373,7 +373,7 @@ def test_help(words, capsys):
     assert capsys.readouterr().out.startswith("usage: s3sync")
 
 
-@pytest.mark.parametrize(("argv", "begins"), [([], "s3sync: the command"), (["report"], "s3sync report: the fol")])
+@pytest.mark.parametrize(("argv", "begins"), [([], "s3sync: the command"), (["report"], "s3sync: report: the fol")])
 def test_the_programs_name_stands_once_before_a_mistake(
     argv: list[str], begins: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
