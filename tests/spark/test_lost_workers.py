@@ -27,7 +27,7 @@ def test_a_worker_that_is_killed_each_time_is_one_line(spark: SparkSession) -> N
         os.kill(os.getpid(), signal.SIGKILL)
         yield 0
 
-    says = r"^Spark lost the worker of a task too often: .*\(crashed\)\. The same command goes on"
+    says = r"^Spark lost the worker of a task too often: .* worker exited unexpectedly.*\. The same command goes on"
     with pytest.raises(WorkerLost, match=says), workers_errors():
         spark.sparkContext.parallelize([0], 1).mapPartitions(die).collect()
 
