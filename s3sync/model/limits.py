@@ -4,6 +4,8 @@ Sources: "Amazon S3 multipart upload limits", "CopyObject", "Object key naming" 
 in AWS's documentation.
 """
 
+from datetime import timedelta
+
 KIB = 1024
 MIB = 1024 * KIB
 GIB = 1024 * MIB
@@ -16,6 +18,7 @@ PARTS_MAX = 10_000
 OBJECT_MAX_BYTES = PARTS_MAX * PART_MAX_BYTES
 KEY_MAX_BYTES = 1024
 LIST_PAGE_KEYS = 1000
+TIME_STEP = timedelta(seconds=1)  # S3 cuts an object's time to whole seconds
 
 MESSAGE_MAX_BYTES = 256 * KIB  # 1 MiB on AWS since 2025; compatible servers still hold the old limit
 MESSAGES_PER_CALL = 10

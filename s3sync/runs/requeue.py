@@ -6,14 +6,14 @@ written there. The tables stay the authority: `migrate --from-findings` needs no
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from s3sync.aws.copy_settings import CopySettings
 from s3sync.aws.queues import DEAD_OPTION, find_queue, sqs_client
 from s3sync.config.model import Config
 from s3sync.errors import ConfigError, ServiceError
 from s3sync.model.finding import Finding
-from s3sync.model.limits import COPY_OBJECT_MAX_BYTES
+from s3sync.model.limits import COPY_OBJECT_MAX_BYTES, TIME_STEP
 from s3sync.model.message import QueuedTask
 from s3sync.model.task import Action, Method, Overwrite, Task, task_id
 from s3sync.planning.findings_plan import copied_again
@@ -26,7 +26,6 @@ from s3sync.runs.outcome_log import read_parquet
 from s3sync.runs.recipe import put_recipe, recipe_of
 
 ROWS_AT_ONCE = 5_000
-_A_SECOND = timedelta(seconds=1)  # S3's times are cut to whole seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +81,7 @@ def _settings(folder: RunFolder, config: Config, of_run: str | None, seen_at: da
     """As the run that was checked copies, or as the options say; but what it left alone on the target (`never`) is what
     the findings are about, so it is overwritten. Whether another server than AWS's heeds conditions is not tried here,
     since that writes: its copies are unpinned (C4)."""
-    planned_at = seen_at + _A_SECOND  # what was written in the second in which the check began was found by it
+    planned_at = seen_at + TIME_STEP  # what was written in the second in which the check began was found by it
     earlier = recipe_of(RunFolder(folder.store, of_run)) if of_run is not None else None
     if earlier is not None:
         return replace(earlier, planned_at=planned_at, overwrite=Overwrite.ALWAYS)

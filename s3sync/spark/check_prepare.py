@@ -1,7 +1,7 @@
 """What is known before a check begins: both buckets, how each side is seen, and the run that is checked, if any."""
 
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 from s3sync.aws.buckets import BucketFacts, look_at_bucket
 from s3sync.aws.store import Store
@@ -9,12 +9,11 @@ from s3sync.config.model import Config
 from s3sync.errors import InventoryError
 from s3sync.inventory.manifest import Manifest
 from s3sync.model.candidates import SIDE_SOURCE, SIDE_TARGET
+from s3sync.model.limits import TIME_STEP
 from s3sync.planning.verdicts import Compared, Moments
 from s3sync.runs.followed import followed_migration
 from s3sync.spark.check_rows import CopiedFile
 from s3sync.spark.sources import find_manifests, outdated
-
-_A_SECOND = timedelta(seconds=1)  # S3's times are cut to whole seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +53,7 @@ class CheckPreparation:
     def target_began_at(self) -> datetime:
         """The target server's time when the check began; with a report of the target, when this driver did."""
         listed_after = None if self.target_manifests else self.moments.target_seen_at
-        return listed_after - _A_SECOND if listed_after else self.target.server_time
+        return listed_after - TIME_STEP if listed_after else self.target.server_time
 
     def seen(self, side: int) -> str:
         """How a side was seen, for people."""
@@ -84,7 +83,7 @@ def prepare_check(config: Config, store: Store) -> CheckPreparation:
     source = look_at_bucket(access.source, config.source.bucket or "", "--source-bucket", config.source.expected_owner)
     target = look_at_bucket(access.target, config.target.bucket or "", "--target-bucket", config.target.expected_owner)
     moments = Moments(
-        changed_after=(planned_at or source.server_time) + _A_SECOND,
+        changed_after=(planned_at or source.server_time) + TIME_STEP,
         source_seen_at=_seen_at(source_manifests, source),
         target_seen_at=_seen_at(target_manifests, target),
     )
@@ -114,4 +113,4 @@ def _told(moment: datetime) -> str:
 
 def _seen_at(manifests: tuple[Manifest, ...], bucket: BucketFacts) -> datetime:
     """The oldest report's time; a listing begins after this moment."""
-    return min((manifest.created_at for manifest in _current(manifests)), default=bucket.server_time + _A_SECOND)
+    return min((manifest.created_at for manifest in _current(manifests)), default=bucket.server_time + TIME_STEP)

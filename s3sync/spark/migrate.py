@@ -182,5 +182,6 @@ class _Work:
     def _tell_of_earlier_run(self) -> None:
         """Who gives the same command again may mean to go on, not to copy all once more."""
         follows = (self.folder.get_json("run.json") or {}).get("follows")
-        if follows is not None and not self.is_known and self.prepared.config.plan.overwrite is Overwrite.ALWAYS:
+        is_new = follows is not None and not self.is_known and RunFolder(self.store, follows).is_finished
+        if is_new and self.prepared.config.plan.overwrite is Overwrite.ALWAYS:
             self.say(f"Run {follows} with these options is finished; this one copies all again. -v copies what differs")

@@ -249,6 +249,11 @@ def test_a_finished_run_is_told_by_its_id_and_followed_by_a_new_one_without(
     assert new.code == 0
     assert "Run one with these options is finished; this one copies all again. -v copies what differs" in new.said
     assert "copies all again" not in first.said
+    assert new.folder is not None
+    (new.folder / "summary.json").unlink()  # as if it had been killed
+    other = workplace.run(*filled, "--run-id", "other")
+    assert other.code == 0
+    assert "copies all again" not in other.said
 
 
 @pytest.mark.parametrize(
