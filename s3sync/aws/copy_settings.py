@@ -6,12 +6,11 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from s3sync.config.model import Config
+from s3sync.model.closed_sets import can_be_written
 from s3sync.model.limits import MIB
 from s3sync.model.outcome import Pinned
 from s3sync.model.task import Overwrite, Task
 
-# Classes of other kinds of buckets and storage: S3 shows them, and refuses them for a general purpose bucket.
-_NOT_SETTABLE = frozenset({"EXPRESS_ONEZONE", "OUTPOSTS", "SNOW", "FSX_OPENZFS", "FSX_ONTAP"})
 _DEFAULT_CLASS = "STANDARD"
 
 
@@ -106,7 +105,7 @@ class CopySettings:
         A copy is STANDARD unless told otherwise, whatever its source is (AWS: "CopyObject").
         """
         wanted = self.storage_class or source_class
-        return None if wanted == _DEFAULT_CLASS or wanted in _NOT_SETTABLE else wanted
+        return None if wanted is None or wanted == _DEFAULT_CLASS or not can_be_written(wanted) else wanted
 
     # | preconditions | planned ETag | planned time | pinned by                          |
     # |---------------|--------------|--------------|------------------------------------|

@@ -10,10 +10,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from s3sync.model import etag as etags
+from s3sync.model.closed_sets import CHECKSUMS
 
 _COMPOSITE = re.compile(r"(.+)-([1-9][0-9]{0,4})")
-_ALGORITHMS = ("SHA256", "SHA1", "CRC64NVME", "CRC32C", "CRC32")
-_ALWAYS_FULL = frozenset({"CRC64NVME"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +45,7 @@ def checksums_of(head: Mapping[str, Any]) -> dict[str, Checksum]:
     found: dict[str, Checksum] = {}
     parts = etags.part_count(etags.bare(head.get("ETag")))
     kind = head.get("ChecksumType")
-    for algorithm in _ALGORITHMS:
+    for algorithm in CHECKSUMS:
         value = head.get(f"Checksum{algorithm}")
         if value:
             found[algorithm] = _checksum(value, kind, parts, algorithm)
@@ -59,5 +58,5 @@ def _checksum(value: str, kind: str | None, parts: int, algorithm: str) -> Check
         return Checksum(value, int(composite[2]))
     if kind == "COMPOSITE":
         return Checksum(value, parts or None)
-    is_full = kind == "FULL_OBJECT" or not parts or algorithm in _ALWAYS_FULL
+    is_full = kind == "FULL_OBJECT" or not parts or CHECKSUMS[algorithm].is_always_full
     return Checksum(value, 0 if is_full else None)

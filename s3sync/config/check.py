@@ -8,28 +8,14 @@ from collections.abc import Callable, Mapping
 
 from s3sync.config.access import side_fields
 from s3sync.config.model import Config, Mode, Owner
-from s3sync.config.places import share_names
+from s3sync.config.places import service, share_names
 from s3sync.config.settings import BY_NAME
 from s3sync.config.sources import Given, option_title
 from s3sync.config.values import did_you_mean, one_of, shown
 from s3sync.errors import ConfigError
+from s3sync.model.closed_sets import STORAGE_CLASSES, WRITABLE_CLASSES
 from s3sync.model.task import Overwrite
 
-STORAGE_CLASSES = (
-    "STANDARD",
-    "REDUCED_REDUNDANCY",
-    "STANDARD_IA",
-    "ONEZONE_IA",
-    "INTELLIGENT_TIERING",
-    "GLACIER",
-    "GLACIER_IR",
-    "DEEP_ARCHIVE",
-    "EXPRESS_ONEZONE",
-    "OUTPOSTS",
-    "SNOW",
-    "FSX_OPENZFS",
-    "FSX_ONTAP",
-)
 _KMS = ("aws:kms", "aws:kms:dsse")
 NO_QUEUE = -1  # `-n -1`
 _SIDES = ("copy", "inventory", "source", "target", "queue", "work", "deploy")
@@ -259,15 +245,27 @@ def _check_findings_unverified(given: Answers, config: Config) -> None:
 
 
 def _check_storage_classes(given: Answers, config: Config) -> None:
-    """Servers with an endpoint of their own have storage classes of their own."""
-    for name, classes, access in (
-        ("target.storage_class", (config.target.storage_class,), config.access.target),
-        ("filters.storage_classes", config.filters.storage_classes, config.access.source),
+    """Other servers than AWS's have storage classes of their own."""
+    for name, classes, known, access, fault in (
+        (
+            "target.storage_class",
+            (config.target.storage_class,),
+            WRITABLE_CLASSES,
+            config.access.target,
+            "not a storage class that S3 takes for a copy",
+        ),
+        (
+            "filters.storage_classes",
+            config.filters.storage_classes,
+            tuple(STORAGE_CLASSES),
+            config.access.source,
+            "not a storage class of S3",
+        ),
     ):
         for storage_class in classes:
-            if storage_class is not None and storage_class not in STORAGE_CLASSES and access.endpoint_url is None:
-                near = did_you_mean(storage_class.upper(), STORAGE_CLASSES) or "; write one such as STANDARD_IA"
-                raise ConfigError(_place(given, name), f"{shown(storage_class)} is not a storage class of S3{near}")
+            if storage_class is not None and storage_class not in known and service(access) is None:
+                near = did_you_mean(storage_class.upper(), known) or "; write one such as STANDARD_IA"
+                raise ConfigError(_place(given, name), f"{shown(storage_class)} is {fault}{near}")
 
 
 def _check_mapping(given: Answers, config: Config) -> None:

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from s3sync.config.values import choice, matching
+from s3sync.model.closed_sets import ENCRYPTIONS
 
 REGION = matching("REGION", r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}", "the name of a region, such as eu-west-1")
 ROLE_ARN = matching(
@@ -17,7 +18,7 @@ CREDENTIALS_URI = matching(
 )
 ACCOUNT = matching("ACCOUNT", r"[0-9]{12}", "an account, which has 12 digits, such as 123456789012")
 STORAGE_CLASS = matching("CLASS", r"[A-Za-z0-9_.-]{1,64}", "a storage class, such as STANDARD_IA")
-ENCRYPTION = choice("AES256", "aws:kms", "aws:kms:dsse")
+ENCRYPTION = choice(*(name for name, kind in ENCRYPTIONS.items() if kind.can_be_set))
 KMS_KEY = matching("KEY", r"[!-~]{1,2048}", "a KMS key; give its id, its ARN or alias/name")
 CANNED_ACLS = (
     "private",

@@ -3,9 +3,7 @@
 from urllib.parse import urlsplit
 
 from s3sync.config.model import Access
-
-_AWS_HOSTS = (".amazonaws.com", ".amazonaws.com.cn")
-_PARTITIONS = ("cn-", "us-gov-", "us-iso")  # how their regions begin; all others are of `aws`
+from s3sync.model.closed_sets import partition_of, partitions_of_host, region_in
 
 
 def service(access: Access) -> tuple[str, int | None] | None:
@@ -14,15 +12,23 @@ def service(access: Access) -> tuple[str, int | None] | None:
         return None
     parts = urlsplit(access.endpoint_url)
     host = (parts.hostname or "").lower()
-    if host.endswith(_AWS_HOSTS):
+    if partitions_of_host(host):
         return None
     return host, parts.port or {"http": 80, "https": 443}.get(parts.scheme)
 
 
+# | endpoint                              | region       | then                    |
+# |---------------------------------------|--------------|-------------------------|
+# | of AWS, names a region                | any          | the endpoint's region's |
+# | of AWS, of one partition's own domain | any          | that partition          |
+# | any other, or none                    | any          | the region's            |
 def partition(access: Access) -> str:
-    """The beginning of the partition's regions; empty for `aws` itself."""
-    region = access.region_name or ""
-    return next((start for start in _PARTITIONS if region.startswith(start)), "")
+    """The name of the partition of AWS; `aws` where nothing tells."""
+    host = (urlsplit(access.endpoint_url).hostname or "").lower() if access.endpoint_url else ""
+    of_host = partitions_of_host(host)
+    if of_host and (region := region_in(host)):
+        return partition_of(region)
+    return of_host[0] if len(of_host) == 1 else partition_of(access.region_name)
 
 
 def share_names(one: Access, other: Access) -> bool:

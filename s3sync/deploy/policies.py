@@ -12,6 +12,7 @@ from typing import Any
 
 from s3sync.config.model import Access, Config
 from s3sync.config.values import split_s3_uri
+from s3sync.model.closed_sets import PARTITIONS
 
 Statement = dict[str, Any]
 
@@ -182,7 +183,7 @@ def _decrypts(side: SideFacts, name: str) -> list[Statement]:
 
 def _kms(sid: str, actions: Sequence[str], key: str, side: SideFacts) -> Statement:
     """Only by way of S3 in the key's region."""
-    suffix = "amazonaws.com.cn" if side.partition == "aws-cn" else "amazonaws.com"
+    suffix = PARTITIONS[side.partition].suffixes[0]
     via = {"Condition": {"StringEquals": {"kms:ViaService": f"s3.{side.region}.{suffix}"}}} if side.region else {}
     return _allow(sid, actions, [key], **via)
 

@@ -7,8 +7,16 @@ single-part objects that are not encrypted with SSE-KMS, DSSE-KMS or SSE-C; `md5
 import re
 from hashlib import md5
 
+from s3sync.model.closed_sets import ENCRYPTION_STATUSES, ENCRYPTIONS
+
 _PLAIN = re.compile(r"[0-9a-f]{32}")
-_SHOWING_MD5 = frozenset({"", "NOT-SSE", "SSE-S3", "AES256"})
+_SHOWING_MD5 = frozenset(
+    {
+        "",
+        *(name.upper() for name, kind in ENCRYPTIONS.items() if kind.shows_md5),
+        *(name for name, shows_md5 in ENCRYPTION_STATUSES.items() if shows_md5),
+    }
+)
 _MULTIPART = re.compile(r"[0-9a-f]{32}-([1-9][0-9]{0,4})")
 
 

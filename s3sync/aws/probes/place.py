@@ -9,13 +9,6 @@ from s3sync.config.model import Config, Mode
 from s3sync.model.health import Symptom, ok, problem, unknown, warning
 from s3sync.planning.route import is_relayed
 
-_REGIONS = {"aws-cn": "cn-", "aws-us-gov": "us-gov-", "aws-iso": "us-iso-", "aws-iso-b": "us-isob-"}
-
-
-def partition_of(region: str | None) -> str:
-    """The partition of AWS that a region belongs to."""
-    return next((name for name, start in _REGIONS.items() if (region or "").startswith(start)), "aws")
-
 
 def place(config: Config) -> Iterator[Symptom]:
     regions: dict[str, str] = {}

@@ -7,10 +7,10 @@ from typing import Any
 from s3sync.aws.clients import client
 from s3sync.aws.endpoints import bucket_region
 from s3sync.aws.probes.identity import caller
-from s3sync.aws.probes.place import partition_of
 from s3sync.aws.probes.sides import Refusal, Side, asked, sides
 from s3sync.config.model import Config
 from s3sync.deploy.policies import PolicyFacts, SideFacts
+from s3sync.model.closed_sets import partition_of
 
 _ASSUMED = re.compile(r"arn:(?P<partition>[a-z-]+):sts::(?P<account>[0-9]+):assumed-role/(?P<role>[^/]+)/.*")
 

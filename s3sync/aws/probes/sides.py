@@ -8,6 +8,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from s3sync.aws.clients import client, error_text
 from s3sync.config.model import Access, Config
+from s3sync.config.places import service
 from s3sync.errors import S3SyncError
 from s3sync.model.health import Symptom, unknown
 
@@ -36,8 +37,7 @@ class Side:
     @property
     def is_aws(self) -> bool:
         """False for an S3-compatible server, which has no accounts, regions and partitions of AWS."""
-        url = self.access.endpoint_url
-        return url is None or ".amazonaws.com" in url
+        return service(self.access) is None
 
     @property
     def given(self) -> dict[str, Any]:

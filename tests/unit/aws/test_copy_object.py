@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from s3sync.aws.operations import copy_task
+from s3sync.model.closed_sets import STORAGE_CLASSES
 from s3sync.model.outcome import ErrorClass, Outcome, Pinned, Status, Verified
 from s3sync.model.task import Overwrite
 from tests.unit.aws.scripted import (
@@ -57,7 +58,14 @@ UNPINNED = {name: value for name, value in BASE.items() if name != "CopySourceIf
         ({"version_id": "v7"}, {}, {**BASE, "CopySource": {**BASE["CopySource"], "VersionId": "v7"}}),
         ({"storage_class": "STANDARD_IA"}, {}, {**BASE, "StorageClass": "STANDARD_IA"}),
         ({"storage_class": None}, {}, BASE),
-        *(({"storage_class": name}, {}, BASE) for name in ("EXPRESS_ONEZONE", "OUTPOSTS", "SNOW")),
+        *(
+            (
+                {"storage_class": name},
+                {},
+                BASE if not is_writable or name == "STANDARD" else BASE | {"StorageClass": name},
+            )
+            for name, is_writable in STORAGE_CLASSES.items()
+        ),
         ({"storage_class": "GLACIER"}, {"storage_class": "STANDARD"}, BASE),
         ({}, {"storage_class": "DEEP_ARCHIVE"}, {**BASE, "StorageClass": "DEEP_ARCHIVE"}),
         ({}, {"encryption": "AES256"}, {**BASE, "ServerSideEncryption": "AES256"}),

@@ -13,6 +13,7 @@ from s3sync.aws.source_look import Head
 from s3sync.aws.stored_checksums import Checksum, checksums_of
 from s3sync.aws.transport import Reply, Request, Side
 from s3sync.model import etag as etags
+from s3sync.model.closed_sets import CHECKSUMS
 from s3sync.model.finding import Evidence, Finding, Verdict
 from tests.unit.aws.scripted import AFTER, BEFORE, OTHER, PLAIN, PLANNED_AT, Answer, drive, error, head, ok
 from tests.unit.aws.scripted import some_settings as copying
@@ -374,3 +375,14 @@ def test_a_difference_of_a_source_that_is_newer_than_the_run():
     script = [("GetObject", ok(Body=b"abc")), ("GetObject", ok(Body=b"abd"))]
     found, _ = drive(read_bodies(Looked(a_finding(), *heads), SETTINGS), *script)
     assert found.verdict is Verdict.CHANGED_SINCE
+
+
+@pytest.mark.parametrize("algorithm", CHECKSUMS)
+def test_each_algorithm_settles_what_etags_leave_open(algorithm: str) -> None:
+    def seen(value: str) -> Head:
+        return Head.of(
+            head(**{f"Checksum{algorithm}": value}, **FULL, **KMS).to(Request("HeadObject", Side.SOURCE, {}))
+        )
+
+    assert compare_heads(seen("a"), seen("a")) == (Verdict.MATCH, Evidence.CHECKSUM)
+    assert compare_heads(seen("a"), seen("b")) == (Verdict.CONTENT_DIFFERS, Evidence.CHECKSUM)

@@ -290,7 +290,7 @@ def test_a_prefix_may_be_wider_or_narrower_than_what_is_stripped(prefix):
 def test_a_server_may_have_storage_classes_of_its_own():
     own = {"S3SYNC_TARGET_STORAGE_CLASS": "COLD"}
     assert from_variables(**own, TARGET_ENDPOINT_URL="http://127.0.0.1:1").target.storage_class == "COLD"
-    with pytest.raises(ConfigError, match="not a storage class of S3"):
+    with pytest.raises(ConfigError, match="not a storage class that S3 takes"):
         from_variables(**own)
 
 
