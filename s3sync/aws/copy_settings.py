@@ -7,9 +7,10 @@ from typing import Any
 
 from s3sync.config.model import Config
 from s3sync.model.closed_sets import can_be_written
-from s3sync.model.limits import MIB
+from s3sync.model.limits import COPY_OBJECT_MAX_BYTES, MIB
 from s3sync.model.outcome import Pinned
 from s3sync.model.task import Overwrite, Task
+from s3sync.planning.method import MethodRule
 
 _DEFAULT_CLASS = "STANDARD"
 
@@ -19,8 +20,8 @@ class CopySettings:
     """`planned_at` is the target server's time when the plan was begun, in whole seconds, as S3 tells times.
     `preconditions` is False where the server ignores conditions on copies. `storage_class` None keeps each object's
     own; `encryption` None leaves it to the bucket. Of bodies a worker that relays holds `relay_memory_bytes` at most;
-    with `tmp_dir` parts that are larger go through files there. The last three are made of the others: the parameters
-    that all requests of a kind share.
+    with `tmp_dir` parts that are larger go through files there. `is_relayed`: see `planning.route`. The last three are
+    made of the others: the parameters that all requests of a kind share.
     """
 
     source_bucket: str
@@ -41,6 +42,8 @@ class CopySettings:
     part_size_bytes: int = 512 * MIB
     relay_memory_bytes: int = 64 * MIB
     tmp_dir: str | None = None
+    multipart_threshold_bytes: int = COPY_OBJECT_MAX_BYTES
+    is_relayed: bool = False
     on_source: Mapping[str, Any] = field(init=False, repr=False, compare=False)
     on_target: Mapping[str, Any] = field(init=False, repr=False, compare=False)
     on_new_target: Mapping[str, Any] = field(init=False, repr=False, compare=False)
@@ -72,8 +75,15 @@ class CopySettings:
         taken for older it would be overwritten."""
         return moment >= self.planned_at
 
+    @property
+    def method(self) -> MethodRule:
+        """What decides how an object is copied that no plan has decided about, or that is another by now."""
+        return MethodRule(self.multipart_threshold_bytes, self.preserve_etags, self.is_relayed)
+
     @classmethod
-    def of(cls, config: Config, planned_at: datetime, preconditions: bool) -> "CopySettings":
+    def of(
+        cls, config: Config, planned_at: datetime, preconditions: bool, *, is_relayed: bool = False
+    ) -> "CopySettings":
         """Raises ValueError where the buckets are not known yet: the source's may come from a manifest."""
         source, target, copy = config.source, config.target, config.copy
         if source.bucket is None or target.bucket is None:
@@ -97,6 +107,8 @@ class CopySettings:
             part_size_bytes=copy.part_size_bytes,
             relay_memory_bytes=copy.relay_memory_bytes,
             tmp_dir=config.run.tmp_dir,
+            multipart_threshold_bytes=copy.multipart_threshold_bytes,
+            is_relayed=is_relayed,
         )
 
     def class_for(self, source_class: str | None) -> str | None:

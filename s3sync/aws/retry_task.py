@@ -10,9 +10,9 @@ from s3sync.aws.flights import Operation
 from s3sync.aws.operations import copy_task
 from s3sync.aws.source_look import Head, look_at_source, look_at_target
 from s3sync.config.model import Mode
-from s3sync.model.limits import COPY_OBJECT_MAX_BYTES
 from s3sync.model.outcome import Outcome, Status
 from s3sync.model.task import Method, Task
+from s3sync.planning.method import method_of
 
 PINNED_ANEW = "pinned_anew"
 TOO_OLD = "not_modified_since"  # both as the filters of a plan call them: option by option
@@ -90,13 +90,14 @@ def _pinned_anew(job: CopyJob, changed: Outcome) -> Operation[Outcome]:
         return source
     job.requests += changed.requests
     job.seconds += changed.milliseconds / 1000
-    too_large = source.size_bytes > COPY_OBJECT_MAX_BYTES
+    rule = job.settings.method
+    is_relayed = rule.is_relayed or job.task.method is Method.RELAY
     task = job.task._replace(
         size=source.size_bytes,
         etag=source.etag,
         last_modified=source.last_modified,
         storage_class=source.values.get("StorageClass"),
-        method=Method.MULTIPART_COPY if too_large and job.task.method is Method.COPY_OBJECT else job.task.method,
+        method=method_of(source.size_bytes, source.etag, replace(rule, is_relayed=is_relayed)),
         reason=PINNED_ANEW,
     )
     return (yield from copy_task(task, job.settings, job.attempt, look_first=True, is_repeat=False))

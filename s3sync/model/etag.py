@@ -9,6 +9,11 @@ from hashlib import md5
 
 from s3sync.model.closed_sets import ENCRYPTION_STATUSES, ENCRYPTIONS
 
+# Regular expressions, for whole columns; the functions below go by the same.
+PLAIN_PATTERN = r"\A[0-9a-f]{32}\z"
+PARTS_PATTERN = r"\A[0-9a-f]{32}-(?P<parts>[1-9][0-9]{0,4})\z"
+PLAIN_OR_PARTS_PATTERN = r"\A[0-9a-f]{32}(?:-[1-9][0-9]{0,4})?\z"
+
 _PLAIN = re.compile(r"[0-9a-f]{32}")
 _SHOWING_MD5 = frozenset(
     {

@@ -6,13 +6,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from s3sync.config.model import CheckConfig
+from s3sync.model import etag as etags
 from s3sync.model.limits import MIB
 from s3sync.planning.cost import Estimate
 from s3sync.planning.filters import STANDARD
 
 CHUNK_BYTES = 4 * MIB  # of a body, in one request
 PARTS_LOOKED_AT = 200  # beyond so many HEADs for each side, reading a share of the bodies is the better evidence
-_PARTS = r"\A[0-9a-f]{32}-(?P<parts>[1-9][0-9]{0,4})\z"
 
 
 def look_estimate(open_objects: int, part_requests: int, check: CheckConfig, *, tags: bool) -> Estimate:
@@ -36,7 +36,7 @@ def look_estimate(open_objects: int, part_requests: int, check: CheckConfig, *, 
 # | any other                                                      | none                                   |
 def part_heads(rows: pa.Table) -> int:
     """How many requests the boundaries of parts take at most, of a table with `source_etag` and `target_etag`."""
-    mine, others = (pc.extract_regex(rows[f"{side}_etag"], _PARTS) for side in ("source", "target"))
+    mine, others = (pc.extract_regex(rows[f"{side}_etag"], etags.PARTS_PATTERN) for side in ("source", "target"))
     same = pc.and_(pc.equal(_parts(mine), _parts(others)), pc.not_equal(rows["source_etag"], rows["target_etag"]))
     counts = _parts(mine).filter(pc.fill_null(same, False)).cast(pa.int64())
     counts = counts.filter(pc.and_(pc.greater(counts, 1), pc.less_equal(counts, PARTS_LOOKED_AT)))

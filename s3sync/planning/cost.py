@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from s3sync.config.model import Config
+from s3sync.model import etag as etags
 from s3sync.model.limits import (
     COPY_OBJECT_MAX_BYTES,
     LIST_PAGE_KEYS,
@@ -185,6 +186,6 @@ def part_counts(size: Counts, part_size_bytes: int) -> Counts:
 
 def _parts_shown(etag: pa.ChunkedArray) -> Counts:
     """The number of parts in an ETag, 0 where it shows none (`model.etag.part_count` for a column)."""
-    found = pc.extract_regex(etag, r"\A[0-9a-f]{32}-(?P<parts>[1-9][0-9]{0,4})\z")
+    found = pc.extract_regex(etag, etags.PARTS_PATTERN)
     shown: Counts = pc.fill_null(pc.cast(pc.struct_field(found, "parts"), pa.int64()), 0).to_numpy()
     return shown

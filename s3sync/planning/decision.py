@@ -146,18 +146,14 @@ def decide_all(
     return codes
 
 
-_PLAIN = r"\A[0-9a-f]{32}\z"
-_PLAIN_OR_PARTS = r"\A[0-9a-f]{32}(?:-[1-9][0-9]{0,4})?\z"
-
-
 def etag_relations(source: pa.ChunkedArray, target: pa.ChunkedArray, wanted: Bools) -> tuple[Bools, Bools]:
     """Where the ETags are one text of an MD5's form, and where both are plain. False where not `wanted`."""
     same = as_mask(pc.equal(source, target)) & wanted
     other = ~same & wanted
     equal, both_plain = same.copy(), other.copy()
-    equal[same] = _matches(source.filter(pa.array(same)), _PLAIN_OR_PARTS)
-    both_plain[other] = _matches(source.filter(pa.array(other)), _PLAIN)
-    both_plain[both_plain] = _matches(target.filter(pa.array(both_plain)), _PLAIN)
+    equal[same] = _matches(source.filter(pa.array(same)), etags.PLAIN_OR_PARTS_PATTERN)
+    both_plain[other] = _matches(source.filter(pa.array(other)), etags.PLAIN_PATTERN)
+    both_plain[both_plain] = _matches(target.filter(pa.array(both_plain)), etags.PLAIN_PATTERN)
     return equal, both_plain
 
 

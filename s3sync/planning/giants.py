@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from s3sync.config.model import CopyConfig
+from s3sync.model import etag as etags
 from s3sync.model.limits import COPY_OBJECT_MAX_BYTES, GIB
 from s3sync.model.outcome import ErrorClass, Outcome, Status
 from s3sync.model.task import Method
@@ -21,7 +22,6 @@ PIECE_MOST_BYTES = 8 * GIB  # a piece that is lost with its worker is done again
 PIECES_LEAST = 16
 PIECES_MAX = 20_000
 
-_PLAIN = r"\A[0-9a-f]{32}\z"
 NO_SUCH_UPLOAD = "NoSuchUpload"
 INVALID_PART = "InvalidPart"
 
@@ -54,7 +54,7 @@ class GiantRule:
         by_parts = pc.is_in(plan["method"], pa.array([str(Method.MULTIPART_COPY), str(Method.RELAY)]))
         is_giant = pc.and_(by_parts, pc.fill_null(pc.greater_equal(plan["size"], self.threshold_bytes), False))
         if self.preserve_etags:
-            is_plain = pc.fill_null(pc.match_substring_regex(plan["etag"], _PLAIN), False)
+            is_plain = pc.fill_null(pc.match_substring_regex(plan["etag"], etags.PLAIN_PATTERN), False)
             keeps = pc.and_(is_plain, pc.fill_null(pc.less_equal(plan["size"], COPY_OBJECT_MAX_BYTES), False))
             is_giant = pc.and_(is_giant, pc.invert(keeps))
         return is_giant

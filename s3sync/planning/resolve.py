@@ -9,11 +9,11 @@ import pyarrow.compute as pc
 
 from s3sync.config.model import Config
 from s3sync.model.candidates import SIDE_SOURCE
-from s3sync.model.limits import COPY_OBJECT_MAX_BYTES
 from s3sync.model.tables import PLAN
-from s3sync.model.task import Method, Overwrite
+from s3sync.model.task import Overwrite
 from s3sync.planning.decision import REASONS, Reason, decide_all
 from s3sync.planning.mapping import EXAMPLES, Collision, MappingFaults, too_long
+from s3sync.planning.method import MethodRule, methods_of
 from s3sync.planning.task_ids import task_ids
 
 Indices = npt.NDArray[np.int64]
@@ -32,7 +32,6 @@ ORDER = [
     ("encryption", "ascending"),
 ]
 
-_SHOWS_PARTS = r"\A[0-9a-f]{32}-[1-9][0-9]{0,4}\z"
 _ACTION_NAMES = pa.array([str(reason.action) for reason in REASONS])
 _REASON_NAMES = pa.array([str(reason) for reason in REASONS])
 _COMPARED = ["size", "etag", "last_modified", "encryption"]
@@ -48,10 +47,8 @@ class ResolveOptions:
     looked: bool = False
     overwrite: Overwrite = Overwrite.ALWAYS
     target_hides_md5: bool = False
-    multipart_threshold_bytes: int = COPY_OBJECT_MAX_BYTES
-    preserve_etags: bool = False
-    is_relayed: bool = False
     source_hides_md5: bool = False
+    method: MethodRule = field(default_factory=MethodRule)
 
     @classmethod
     def of(
@@ -65,10 +62,8 @@ class ResolveOptions:
             config.plan.verify,
             config.plan.overwrite,
             target_hides_md5,
-            config.copy.multipart_threshold_bytes,
-            config.copy.preserve_etags,
-            is_relayed,
             source_hides_md5,
+            MethodRule(config.copy.multipart_threshold_bytes, config.copy.preserve_etags, is_relayed),
         )
 
 
@@ -183,30 +178,14 @@ def _plan(sources: pa.Table, reason_codes: npt.NDArray[np.int8] | None, options:
         actions, reasons = _ACTION_NAMES.take(codes), _REASON_NAMES.take(codes)
     keys = sources["source_key"], sources["version_id"], options.target_bucket, sources["target_key"]
     ids = task_ids(options.source_bucket, *keys)
-    made = {"task_id": ids, "action": actions, "reason": reasons, "method": _methods(sources, options)}
+    made = {
+        "task_id": ids,
+        "action": actions,
+        "reason": reasons,
+        "method": methods_of(sources["size"], sources["etag"], options.method),
+    }
     columns = [made[column.name] if column.name in made else sources[column.name].cast(column.type) for column in PLAN]
     return pa.table(columns, schema=PLAN)
-
-
-def _methods(sources: pa.Table, options: ResolveOptions) -> pa.Array | pa.ChunkedArray:
-    """How a row is copied, or would be if it were not skipped.
-
-    | relayed | size              | preserve_etags, and the ETag shows parts | method         |
-    |---------|-------------------|------------------------------------------|----------------|
-    | yes     |                   |                                          | relay          |
-    | no      | over threshold    |                                          | multipart_copy |
-    | no      |                   | yes                                      | multipart_copy |
-    | no      | other, or unknown | no                                       | copy_object    |
-
-    The threshold is never above the 5 GiB that CopyObject takes.
-    """
-    if options.is_relayed:
-        return pa.repeat(str(Method.RELAY), sources.num_rows)
-    threshold = min(options.multipart_threshold_bytes, COPY_OBJECT_MAX_BYTES)
-    in_parts = pc.fill_null(pc.greater(sources["size"], threshold), False)
-    if options.preserve_etags:
-        in_parts = pc.or_(in_parts, pc.fill_null(pc.match_substring_regex(sources["etag"], _SHOWS_PARTS), False))
-    return pc.if_else(in_parts, str(Method.MULTIPART_COPY), str(Method.COPY_OBJECT))
 
 
 def _other_source_key(table: pa.Table, groups: _Groups) -> Bools:

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from s3sync.aws.copy_settings import CopySettings
+from s3sync.config.model import Mode
 from s3sync.model.task import Overwrite
 from s3sync.runs.folder import RunFolder
 
@@ -24,6 +25,9 @@ def recipe_of(folder: RunFolder) -> CopySettings | None:
     if value is None:
         return None
     known = {name: value[name] for name in _FIELDS if name in value}
+    if "is_relayed" not in known:  # written by an older version: of its options only the mode tells
+        options = (folder.get_json("run.json") or {}).get("options", {})
+        known["is_relayed"] = options.get("copy.mode") == Mode.DOWNUP.value
     known["planned_at"] = datetime.fromisoformat(known["planned_at"])
     known["overwrite"] = Overwrite(known["overwrite"])
     return CopySettings(**known)

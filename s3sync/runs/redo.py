@@ -18,6 +18,7 @@ from s3sync.model.message import Message, QueuedTask, from_text, to_text
 from s3sync.model.outcome import Outcome, Status
 from s3sync.runs.drain import DrainTally
 from s3sync.runs.folder import RunFolder
+from s3sync.runs.followed import FINDINGS
 from s3sync.runs.hub import HubAddress, HubClient, Report
 from s3sync.runs.outcome_log import engine_tally
 from s3sync.runs.recipe import recipe_of
@@ -45,6 +46,9 @@ def recipe_or_refuse(folder: RunFolder) -> CopySettings:
     """How the run of `--from-run` copies. Raises ConfigError where nothing of it can be tried again yet."""
     if folder.get_json("run.json") is None:
         raise ConfigError("--from-run", f"there is no run {folder.run_id} in {folder.store.uri}; see --work-uri")
+    if folder.manifest(FINDINGS) is not None:
+        command = f"s3sync migrate --from-findings {folder.run_id}"
+        raise ConfigError("--from-run", f"run {folder.run_id} is a check; `{command}` copies what it found")
     settings = recipe_of(folder)
     if settings is None or folder.get_json("summary.json") is None:
         raise ConfigError("--from-run", f"run {folder.run_id} has not ended; give its own command again first")

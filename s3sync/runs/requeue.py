@@ -8,15 +8,18 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from s3sync.aws.clients import with_region
 from s3sync.aws.copy_settings import CopySettings
 from s3sync.aws.queues import DEAD_OPTION, find_queue, sqs_client
 from s3sync.config.model import Config
 from s3sync.errors import ConfigError, ServiceError
 from s3sync.model.finding import Finding
-from s3sync.model.limits import COPY_OBJECT_MAX_BYTES, TIME_STEP
+from s3sync.model.limits import TIME_STEP
 from s3sync.model.message import QueuedTask
-from s3sync.model.task import Action, Method, Overwrite, Task, task_id
+from s3sync.model.task import Action, Overwrite, Task, task_id
 from s3sync.planning.findings_plan import copied_again
+from s3sync.planning.method import method_of
+from s3sync.planning.route import is_relayed
 from s3sync.runs.check_batch import findings_of
 from s3sync.runs.drain import REASON_ATTRIBUTE
 from s3sync.runs.failures import Route, send_tasks
@@ -36,21 +39,21 @@ class Requeued:
     queue: str
 
 
-def task_of(finding: Finding, source_bucket: str, target_bucket: str) -> Task:
+def task_of(finding: Finding, settings: CopySettings) -> Task:
     """The copy that settles a finding."""
-    size = finding.source_size
+    buckets = settings.source_bucket, settings.target_bucket
     return Task(
-        task_id=task_id(source_bucket, finding.source_key, None, target_bucket, finding.target_key),
+        task_id=task_id(buckets[0], finding.source_key, None, buckets[1], finding.target_key),
         source_key=finding.source_key,
         version_id=None,
         target_key=finding.target_key,
-        size=size,
+        size=finding.source_size,
         etag=finding.source_etag,
         last_modified=finding.source_last_modified,
         storage_class=finding.source_storage_class,
         action=Action.COPY,
         reason=finding.verdict.value,
-        method=Method.MULTIPART_COPY if (size or 0) > COPY_OBJECT_MAX_BYTES else Method.COPY_OBJECT,
+        method=method_of(finding.source_size, finding.source_etag, settings.method),
     )
 
 
@@ -65,7 +68,7 @@ def requeue(folder: RunFolder, config: Config, of_run: str | None, seen_at: date
     dead = find_queue(sqs, name)
     if dead is None:
         raise ConfigError(DEAD_OPTION, f"there is no queue {name!r}; `s3sync init` creates it")
-    settings = _settings(folder, config, of_run, seen_at)
+    settings = copy_settings_of(folder, config, of_run, seen_at)
     put_recipe(folder, settings)
     route = Route((dead,), folder.run_id, (settings.source_bucket, settings.target_bucket), config.sqs.batch_num)
     tasks = 0
@@ -77,15 +80,18 @@ def requeue(folder: RunFolder, config: Config, of_run: str | None, seen_at: date
     return Requeued(tasks, dead.name)
 
 
-def _settings(folder: RunFolder, config: Config, of_run: str | None, seen_at: datetime) -> CopySettings:
+def copy_settings_of(folder: RunFolder, config: Config, of_run: str | None, seen_at: datetime) -> CopySettings:
     """As the run that was checked copies, or as the options say; but what it left alone on the target (`never`) is what
     the findings are about, so it is overwritten. Whether another server than AWS's heeds conditions is not tried here,
     since that writes: its copies are unpinned (C4)."""
     planned_at = seen_at + TIME_STEP  # what was written in the second in which the check began was found by it
+    access = config.access
+    relayed = is_relayed(config.copy.mode, with_region(access.source), with_region(access.target))
     earlier = recipe_of(RunFolder(folder.store, of_run)) if of_run is not None else None
     if earlier is not None:
-        return replace(earlier, planned_at=planned_at, overwrite=Overwrite.ALWAYS)
-    return CopySettings.of(config, planned_at=planned_at, preconditions=config.access.target.endpoint_url is None)
+        relayed = relayed or earlier.is_relayed
+        return replace(earlier, planned_at=planned_at, overwrite=Overwrite.ALWAYS, is_relayed=relayed)
+    return CopySettings.of(config, planned_at, preconditions=access.target.endpoint_url is None, is_relayed=relayed)
 
 
 def _portions(folder: RunFolder, settings: CopySettings) -> Iterator[list[QueuedTask]]:
@@ -93,4 +99,4 @@ def _portions(folder: RunFolder, settings: CopySettings) -> Iterator[list[Queued
         table = copied_again(read_parquet(folder.get(file)))
         for start in range(0, table.num_rows, ROWS_AT_ONCE):
             findings = findings_of(table.slice(start, ROWS_AT_ONCE))
-            yield [QueuedTask(task_of(each, settings.source_bucket, settings.target_bucket)) for each in findings]
+            yield [QueuedTask(task_of(each, settings)) for each in findings]

@@ -81,7 +81,8 @@ def _copy_context(run: RunContext, plan: Plan, hub: Hub, options: EngineOptions)
 
 def written_recipe(run: RunContext, plan: Plan) -> CopySettings:
     """How this run copies, written down for whoever tries its tasks again."""
-    settings = CopySettings.of(run.config, planned_at=plan.planned_at, preconditions=_preconditions(run, plan))
+    preconditions = _preconditions(run, plan)
+    settings = CopySettings.of(run.config, plan.planned_at, preconditions, is_relayed=run.is_relayed)
     put_recipe(run.folder, settings)
     return settings
 

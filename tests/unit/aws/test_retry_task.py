@@ -138,6 +138,39 @@ def test_a_source_that_grew_too_large_for_one_request_is_copied_by_parts() -> No
 
 
 @pytest.mark.parametrize(
+    ("changes", "now", "next_request"),
+    [
+        ({"preserve_etags": True}, head(f"{OTHER}-2", 7, AFTER), "HeadObject"),  # its parts are to be kept
+        ({"multipart_threshold_bytes": 6}, head(OTHER, 7, AFTER), "HeadObject"),  # by parts: the source is read
+        ({}, head(f"{OTHER}-2", 7, AFTER), "CopyObject"),
+    ],
+)
+def test_c19_a_source_that_changed_is_copied_as_a_plan_would_have_it(
+    changes: dict[str, Any], now: Answer, next_request: str
+) -> None:
+    operation = retry_task(a_task(), settings(**changes), 3, RetryHow(), look_first=False)
+    requests = next(operation)
+    for name, answer in [REFUSED, (HEAD, now), (HEAD, now), (HEAD, GONE)]:
+        assert [request.operation for request in requests] == [name]
+        requests = operation.send([answer.to(requests[0])])
+    assert requests[0].operation == next_request
+    operation.close()
+
+
+def test_a_relayed_source_that_changed_is_relayed_again() -> None:
+    now = (HEAD, head(OTHER, 7, AFTER))
+    operation = retry_task(a_task(method=Method.RELAY), settings(), 3, RetryHow(), look_first=False)
+    requests = next(operation)
+    assert [request.operation for request in requests] == ["GetObject", "GetObjectTagging"]
+    requests = operation.send([error(412, "PreconditionFailed").to(requests[0]), ok(TagSet=[]).to(requests[1])])
+    for name, answer in [now, now, (HEAD, GONE)]:
+        assert [request.operation for request in requests] == [name]
+        requests = operation.send([answer.to(requests[0])])
+    assert requests[0].operation == "GetObject"
+    operation.close()
+
+
+@pytest.mark.parametrize(
     ("script", "status", "said"),
     [
         ([GONE], Status.VANISHED, None),

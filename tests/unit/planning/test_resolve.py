@@ -18,6 +18,7 @@ from s3sync.model.tables import PLAN
 from s3sync.model.task import Overwrite, task_id
 from s3sync.planning.decision import Seen, decide
 from s3sync.planning.mapping import Collision
+from s3sync.planning.method import MethodRule
 from s3sync.planning.resolve import ORDER, ResolveOptions, resolve
 
 OLD = datetime(2024, 1, 1, tzinfo=UTC)
@@ -119,13 +120,7 @@ def test_a_key_on_the_target_only_may_be_as_long_as_it_likes():
         (ResolveOptions(), COPY_OBJECT_MAX_BYTES, PARTS, "copy_object"),
         (ResolveOptions(), COPY_OBJECT_MAX_BYTES + 1, PLAIN, "multipart_copy"),
         (ResolveOptions(), None, PLAIN, "copy_object"),
-        (ResolveOptions(multipart_threshold_bytes=10), 11, PLAIN, "multipart_copy"),
-        (ResolveOptions(multipart_threshold_bytes=10), 10, PLAIN, "copy_object"),
-        (ResolveOptions(multipart_threshold_bytes=2**60), 2**50, PLAIN, "multipart_copy"),
-        (ResolveOptions(preserve_etags=True), 1, PARTS, "multipart_copy"),
-        (ResolveOptions(preserve_etags=True), 1, PLAIN, "copy_object"),
-        (ResolveOptions(preserve_etags=True), 1, None, "copy_object"),
-        (ResolveOptions(preserve_etags=True, is_relayed=True), 2**50, PARTS, "relay"),
+        (ResolveOptions(method=MethodRule(preserve_etags=True)), 1, PARTS, "multipart_copy"),
     ],
 )
 def test_method(options, size, etag, method):
@@ -141,7 +136,7 @@ def test_options_come_from_the_configuration():
         copy=CopyConfig(preserve_etags=True, multipart_threshold_bytes=7),
     )
     wanted = ResolveOptions(
-        "source", "target", True, Overwrite.NEVER, True, 7, True, is_relayed=True, source_hides_md5=False
+        "source", "target", True, Overwrite.NEVER, True, source_hides_md5=False, method=MethodRule(7, True, True)
     )
     assert ResolveOptions.of(config, source_hides_md5=False, target_hides_md5=True, is_relayed=True) == wanted
 
