@@ -12,6 +12,7 @@ from s3sync.aws.source_look import (
     Head,
     after_refusal,
     is_too_large,
+    look_at_source,
     look_at_target,
     look_at_written,
     what_differs,
@@ -25,7 +26,14 @@ from s3sync.model.outcome import Outcome, Pinned, Verified
 def copy_object(job: CopyJob) -> Operation[Outcome]:
     """One request where all is well. Metadata and tags are carried by S3 itself."""
     job.pinned = job.settings.pin(job.task)
-    (reply,) = yield (_request(job),)
+    request = _request(job)
+    if job.settings.keeps_redirects:
+        source = yield from _planned_source(job)
+        if isinstance(source, Outcome):
+            return source
+        if redirect := source.values.get("WebsiteRedirectLocation"):
+            request.params["WebsiteRedirectLocation"] = redirect
+    (reply,) = yield (request,)
     job.requests += reply.attempts
     job.seconds += reply.seconds + reply.earlier_seconds
     if reply.code is not None:
@@ -57,6 +65,13 @@ def _request(job: CopyJob) -> Request:
     if not settings.tags:
         params["TaggingDirective"] = "REPLACE"  # by none
     return Request("CopyObject", Side.TARGET, params, size_bytes=task.size or 0)
+
+
+def _planned_source(job: CopyJob) -> Operation[Head | Outcome]:
+    """The source as a HEAD shows it, or what became of the task where it is not what was planned."""
+    source = yield from look_at_source(job)
+    difference = what_differs(job.task, source) if isinstance(source, Head) else None
+    return source if difference is None else job.changed(difference)
 
 
 # | copy's ETag | target's encryption | planned ETag        | then                                            |

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from s3sync.config.model import Config
+from s3sync.config.model import Config, WebsiteRedirects
 from s3sync.model.closed_sets import can_be_written
 from s3sync.model.limits import COPY_OBJECT_MAX_BYTES, MIB
 from s3sync.model.outcome import Pinned
@@ -19,9 +19,10 @@ _DEFAULT_CLASS = "STANDARD"
 class CopySettings:
     """`planned_at` is the target server's time when the plan was begun, in whole seconds, as S3 tells times.
     `preconditions` is False where the server ignores conditions on copies. `storage_class` None keeps each object's
-    own; `encryption` None leaves it to the bucket. Of bodies a worker that relays holds `relay_memory_bytes` at most;
-    with `tmp_dir` parts that are larger go through files there. `is_relayed`: see `planning.route`. The last three are
-    made of the others: the parameters that all requests of a kind share.
+    own; `encryption` None leaves it to the bucket. With `keeps_redirects` a CopyObject looks for a website redirect
+    first. Of bodies a worker that relays holds `relay_memory_bytes` at most; with `tmp_dir` parts that are larger go
+    through files there. `is_relayed`: see `planning.route`. The last three are made of the others: the parameters that
+    all requests of a kind share.
     """
 
     source_bucket: str
@@ -38,6 +39,7 @@ class CopySettings:
     target_expected_owner: str | None = None
     requester_pays: bool = False
     tags: bool = True
+    keeps_redirects: bool = False
     preserve_etags: bool = False
     part_size_bytes: int = 512 * MIB
     relay_memory_bytes: int = 64 * MIB
@@ -103,6 +105,7 @@ class CopySettings:
             target_expected_owner=target.expected_owner,
             requester_pays=source.requester_pays,
             tags=copy.tags,
+            keeps_redirects=copy.website_redirects is WebsiteRedirects.KEEP,
             preserve_etags=copy.preserve_etags,
             part_size_bytes=copy.part_size_bytes,
             relay_memory_bytes=copy.relay_memory_bytes,

@@ -48,6 +48,7 @@ HEADERS = {
     "StorageClass": "x-amz-storage-class",
     "Tagging": "x-amz-tagging",
     "TaggingDirective": "x-amz-tagging-directive",
+    "WebsiteRedirectLocation": "x-amz-website-redirect-location",
 }
 
 

@@ -13,13 +13,15 @@ SHOWN_DIFFERENCES = 5
 STANDARD = "STANDARD"
 MISSING_META = "entries of the user metadata can't be read over HTTP"
 
-# The headers that a copy carries over (AWS: "CopyObject", "Metadata"), by boto3's names.
+# The headers that a copy carries over (AWS: "CopyObject", "Metadata"), by boto3's names; CopyObject carries no website
+# redirect but with `--website-redirects keep`.
 _HEADERS = {
     "ContentType": "content_type",
     "ContentEncoding": "content_encoding",
     "ContentLanguage": "content_language",
     "ContentDisposition": "content_disposition",
     "CacheControl": "cache_control",
+    "WebsiteRedirectLocation": "website_redirect",
 }
 
 

@@ -22,7 +22,15 @@ from s3sync.aws.transport import Reply
 from s3sync.model.outcome import Outcome, Verified
 from s3sync.planning.parts import Part
 
-_CARRIED = ("Metadata", "ContentType", "CacheControl", "ContentDisposition", "ContentEncoding", "ContentLanguage")
+_CARRIED = (
+    "Metadata",
+    "ContentType",
+    "CacheControl",
+    "ContentDisposition",
+    "ContentEncoding",
+    "ContentLanguage",
+    "WebsiteRedirectLocation",
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ METHODS = {"GetObject": "GET", "GetObjectTagging": "GET", "PutObject": "PUT", "U
 _GIVEN = {
     **headers_of("ACL CacheControl ContentDisposition ContentEncoding ContentLanguage ContentMD5 ContentType"),
     **headers_of("ExpectedBucketOwner IfMatch IfNoneMatch Range RequestPayer"),
-    **headers_of("SSEKMSKeyId ServerSideEncryption StorageClass Tagging"),
+    **headers_of("SSEKMSKeyId ServerSideEncryption StorageClass Tagging WebsiteRedirectLocation"),
     "PartNumber": "?partNumber",
     "UploadId": "?uploadId",
     "VersionId": "?versionId",
@@ -70,6 +70,7 @@ _TOLD = {
     b"x-amz-storage-class": "StorageClass",
     b"x-amz-tagging-count": "TagCount",
     b"x-amz-version-id": "VersionId",
+    b"x-amz-website-redirect-location": "WebsiteRedirectLocation",
 }
 _OF_A_PUT = re.compile(rb"(?im)^(etag|x-amz-server-side-encryption|x-amz-version-id): *([^\r\n]*?) *\r?$")
 _META = b"x-amz-meta-"

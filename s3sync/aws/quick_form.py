@@ -21,7 +21,7 @@ from s3sync.model import keys
 
 _SOURCE = HEADERS["CopySource"]
 _OF_ALL = headers_of("ExpectedBucketOwner RequestPayer")
-_OF_WRITES = headers_of("ACL IfNoneMatch SSEKMSKeyId ServerSideEncryption StorageClass")
+_OF_WRITES = headers_of("ACL IfNoneMatch SSEKMSKeyId ServerSideEncryption StorageClass WebsiteRedirectLocation")
 
 # Those of CopyObject whose values are texts. `Metadata` and dates are not among them: a copy carries the source's.
 COPY_HEADERS = {

@@ -63,6 +63,13 @@ class OnFailure(StrEnum):
     TERMINATE_CLUSTER = "terminate-cluster"
 
 
+class WebsiteRedirects(StrEnum):
+    """What a CopyObject does with a website redirect of its source, which S3 shows to a HEAD only."""
+
+    KEEP = "keep"  # one HEAD an object
+    OMIT = "omit"
+
+
 class Transport(StrEnum):
     """What carries requests: libcurl, or boto3, which is slower and the reference."""
 
@@ -147,6 +154,7 @@ class CopyConfig:
     mode: Mode = Mode.COPY
     preserve_etags: bool = False
     tags: bool = True
+    website_redirects: WebsiteRedirects = WebsiteRedirects.OMIT
     multipart_threshold_bytes: int = COPY_OBJECT_MAX_BYTES
     part_size_bytes: int = 512 * MIB
     giant_threshold_bytes: int = 100 * GIB

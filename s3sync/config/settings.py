@@ -11,7 +11,7 @@ from typing import Any
 from s3sync.config import kinds, values
 from s3sync.config.check_settings import CHECK, FROM_FINDINGS, REPORT, TARGET_MANIFESTS, also_checked_by
 from s3sync.config.list_settings import LISTING, also_listed_by
-from s3sync.config.model import IfLocked, Mode, OnFailure, Owner, Processor, Transport
+from s3sync.config.model import IfLocked, Mode, OnFailure, Owner, Processor, Transport, WebsiteRedirects
 from s3sync.config.queue_settings import QUEUES, RETRY, also_read_by
 from s3sync.config.setting import Command, Option, Setting, on, one, run
 from s3sync.config.values import choice, duration, integer, member, size
@@ -151,6 +151,12 @@ _COPY = (
     run("copy.mode", member(Mode), "copy: S3 copies; downup: the workers download and upload", "--mode"),
     run("copy.preserve_etags", values.BOOL, "keep part boundaries, and so multipart ETags", on("--preserve-etags")),
     run("copy.tags", values.BOOL, "copy the objects' tags", Option(("--no-tags",), "false", "copy no tags")),
+    run(
+        "copy.website_redirects",
+        member(WebsiteRedirects),
+        "keep: CopyObject carries website redirects too, for one HEAD an object; other ways always carry them",
+        "--website-redirects",
+    ),
     run(
         "copy.multipart_threshold",
         size(PART_MIN_BYTES, COPY_OBJECT_MAX_BYTES),

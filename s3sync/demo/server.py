@@ -20,6 +20,7 @@ from datetime import datetime
 from io import BytesIO
 from typing import Any, Self
 
+from s3sync.demo.annotations import Annotations
 from s3sync.demo.answers import Answers
 from s3sync.demo.preconditions import Preconditions
 from s3sync.demo.wire import App, Environ, StartResponse, call_of, path_style
@@ -207,7 +208,8 @@ class EmbeddedServer:
     """Start it, use `endpoint_url` for S3 and SQS alike, stop it; or use it as a context manager.
 
     `port` 0 takes a free one. `part_min_bytes` lets tests upload smaller parts than S3 takes; it and the stored
-    objects belong to the process, not to the server. `has_preconditions=False` leaves moto as it is.
+    objects belong to the process, not to the server. `has_preconditions=False` and `has_annotations=False`
+    leave moto as it is.
     `wrap` puts one more layer around the whole (fault injection).
     """
 
@@ -217,11 +219,14 @@ class EmbeddedServer:
         *,
         part_min_bytes: int = PART_MIN_BYTES,
         has_preconditions: bool = True,
+        has_annotations: bool = True,
         wrap: Callable[[App], App] | None = None,
     ) -> None:
         self._port = port
         self._part_min_bytes = part_min_bytes
-        app: App = Preconditions(Answers(_Moto(), _Stored()), _Stored(), is_enforced=has_preconditions)
+        stored = _Stored()
+        answers = Answers(Annotations(_Moto(), stored, is_known=has_annotations), stored)
+        app: App = Preconditions(answers, stored, is_enforced=has_preconditions)
         self._app = wrap(app) if wrap else app
         self._server: BaseWSGIServer | None = None
         self._thread: threading.Thread | None = None

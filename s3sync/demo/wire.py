@@ -59,17 +59,30 @@ _OBJECT_OPERATIONS = {
         "tagging": "GetObjectTagging",
         "acl": "GetObjectAcl",
         "attributes": "GetObjectAttributes",
+        "annotationName": "GetObjectAnnotation",
+        "annotation": "ListObjectAnnotations",
         "": "GetObject",
     },
     "HEAD": {"": "HeadObject"},
-    "PUT": {"uploadId": "UploadPart", "tagging": "PutObjectTagging", "acl": "PutObjectAcl", "": "PutObject"},
+    "PUT": {
+        "uploadId": "UploadPart",
+        "tagging": "PutObjectTagging",
+        "acl": "PutObjectAcl",
+        "annotation": "PutObjectAnnotation",
+        "": "PutObject",
+    },
     "POST": {
         "uploads": "CreateMultipartUpload",
         "uploadId": "CompleteMultipartUpload",
         "restore": "RestoreObject",
         "": "PostObject",
     },
-    "DELETE": {"uploadId": "AbortMultipartUpload", "tagging": "DeleteObjectTagging", "": "DeleteObject"},
+    "DELETE": {
+        "uploadId": "AbortMultipartUpload",
+        "tagging": "DeleteObjectTagging",
+        "annotation": "DeleteObjectAnnotation",
+        "": "DeleteObject",
+    },
 }
 _COPIES = {"PutObject": "CopyObject", "UploadPart": "UploadPartCopy"}
 

@@ -17,6 +17,8 @@ PART_MAX_BYTES = 5 * GIB
 PARTS_MAX = 10_000
 OBJECT_MAX_BYTES = PARTS_MAX * PART_MAX_BYTES
 KEY_MAX_BYTES = 1024
+ANNOTATIONS_MAX = 1000  # of one object
+ANNOTATION_MAX_BYTES = MIB
 LIST_PAGE_KEYS = 1000
 TIME_STEP = timedelta(seconds=1)  # S3 cuts an object's time to whole seconds
 

@@ -12,7 +12,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from s3sync.config.model import Config
+from s3sync.config.model import Config, WebsiteRedirects
 from s3sync.model import etag as etags
 from s3sync.model.limits import (
     COPY_OBJECT_MAX_BYTES,
@@ -55,6 +55,7 @@ class CostOptions:
     multipart_threshold_bytes: int = COPY_OBJECT_MAX_BYTES
     preserve_etags: bool = False
     tags: bool = True
+    keeps_redirects: bool = False
     looks_first: bool = False
     target_storage_class: str | None = None
     giants: GiantRule = NO_GIANTS
@@ -67,6 +68,7 @@ class CostOptions:
             copy.multipart_threshold_bytes,
             copy.preserve_etags,
             copy.tags,
+            copy.website_redirects is WebsiteRedirects.KEEP,
             target_storage_class=config.target.storage_class,
             giants=giants,
         )
@@ -108,7 +110,7 @@ def estimate(plan: pa.Table, options: CostOptions) -> Estimate:
 
     | method         | reads                                      | writes                                          |
     |----------------|--------------------------------------------|-------------------------------------------------|
-    | copy_object    |                                            | CopyObject                                      |
+    | copy_object    | HeadObject (with keeps_redirects)          | CopyObject                                      |
     | multipart_copy | HeadObject, GetObjectTagging (with tags)   | CreateMultipartUpload, UploadPartCopy a part,   |
     |                |                                            | CompleteMultipartUpload                         |
     | , of parts     | HeadObject for the first part's size       |                                                 |
@@ -158,8 +160,11 @@ def _operations(rows: pa.Table, options: CostOptions) -> Counter[str]:
     heads = in_parts.sum() + (in_parts & (shown > 1)).sum() + unknown.sum() + giant.sum()
     if options.preserve_etags:
         heads += shown[giant & (shown > 1)].sum()
+    copies = int(_mask(method, Method.COPY_OBJECT).sum())
+    if options.keeps_redirects:
+        heads += copies
     return Counter(
-        CopyObject=int(_mask(method, Method.COPY_OBJECT).sum()),
+        CopyObject=copies,
         HeadObject=int(heads + options.looks_first * rows.num_rows),
         GetObjectTagging=int((in_parts | small).sum()) if options.tags else 0,
         CreateMultipartUpload=int(in_parts.sum()),

@@ -49,6 +49,8 @@ class Capabilities:
     sse_kms_put: bool = True
     sse_kms_copy: bool = True
     sse_kms_etag_not_md5: bool = True
+    website_redirects: bool = True  # kept with an object, set by a copy, not carried by one
+    annotations: bool = True  # an unknowing server takes them for the object itself
     checksums: bool = True  # a SHA-256 asked for with a PUT is shown by HEAD
     get_object_attributes: bool = True
     content_md5_checked: bool = True
@@ -90,6 +92,8 @@ RADOSGW = replace(  # 16.2 of Debian 12
     tags_set_by_multipart=False,
     tags_replaced_by_copy=False,
     archived_source_refused=False,
+    website_redirects=False,
+    annotations=False,
     sse_kms_copy=False,
     sse_kms_etag_not_md5=False,
     checksums=False,
@@ -99,7 +103,7 @@ RADOSGW = replace(  # 16.2 of Debian 12
     cannot_hold=frozenset({"nul"}),
 )
 
-LOCALSTACK = replace(S3, signatures_checked=False, bucket_policies=False, faults=True)  # 4.14
+LOCALSTACK = replace(S3, signatures_checked=False, bucket_policies=False, annotations=False, faults=True)  # 4.14
 
 TABLE = {"embedded": EMBEDDED, "radosgw": RADOSGW, "localstack": LOCALSTACK, "s3": S3}
 FLAGS = tuple(each.name for each in fields(Capabilities) if each.name != "cannot_hold")

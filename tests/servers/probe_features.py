@@ -200,6 +200,34 @@ def bucket_policies(on: Ground) -> bool:
         on.s3.delete_bucket_policy(Bucket=on.bucket)
 
 
+def website_redirects(on: Ground) -> bool:
+    on.put("redirect", WebsiteRedirectLocation="/other")
+    source = {"Bucket": on.bucket, "Key": "redirect"}
+    on.s3.copy_object(Bucket=on.bucket, Key="without", CopySource=source)
+    on.s3.copy_object(Bucket=on.bucket, Key="with", CopySource=source, WebsiteRedirectLocation="/given")
+    target = {"Bucket": on.bucket, "Key": "parts"}
+    upload = {
+        **target,
+        "UploadId": on.s3.create_multipart_upload(**target, WebsiteRedirectLocation="/parts")["UploadId"],
+    }
+    parts = [{"PartNumber": 1, "ETag": on.s3.upload_part(**upload, PartNumber=1, Body=b"part")["ETag"]}]
+    on.s3.complete_multipart_upload(**upload, MultipartUpload={"Parts": parts})
+    found = [
+        on.s3.head_object(Bucket=on.bucket, Key=key).get("WebsiteRedirectLocation")
+        for key in ("redirect", "without", "with", "parts")
+    ]
+    return found == ["/other", None, "/given", "/parts"]
+
+
+def annotations(on: Ground) -> bool:
+    on.put("annotated")
+    target = {"Bucket": on.bucket, "Key": "annotated"}
+    on.s3.put_object_annotation(**target, AnnotationName="a", AnnotationPayload=b"text")
+    return bool(on.s3.get_object(**target)["Body"].read() == b"body") and [
+        each["AnnotationName"] for each in on.s3.list_object_annotations(**target)["Annotations"]
+    ] == ["a"]
+
+
 def small_parts_refused(on: Ground) -> bool:
     return refused("EntityTooSmall", lambda: on.upload("small", (b"a", b"b")))
 

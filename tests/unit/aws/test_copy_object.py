@@ -104,8 +104,22 @@ def test_a_time_is_rounded_up_to_the_second() -> None:
 REFUSED = ("CopyObject", error(412, "PreconditionFailed", "no"))
 COPY, HEAD = "CopyObject", "HeadObject"
 
+KEEP_REDIRECTS = {"keeps_redirects": True}
+
+
+@pytest.mark.parametrize(("shown", "given"), [({}, {}), ({"WebsiteRedirectLocation": "/b"},) * 2])
+def test_a_website_redirect_is_looked_for_where_that_is_asked_for(shown: dict[str, str], given: dict[str, str]) -> None:
+    """S3 itself copies none (AWS: "CopyObject", x-amz-metadata-directive)."""
+    operation = copy_task(a_task(), some_settings(**KEEP_REDIRECTS), 1, look_first=False)
+    outcome, sent = drive(operation, (HEAD, head(**shown)), (COPY, copied()))
+    assert (outcome.status, outcome.requests) == (Status.COPIED, 2)
+    assert sent[1].params == BASE | given
+
+
 # task, settings, script, then status, reason, error code, error class, verified
 ROWS: list[tuple[dict[str, Any], dict[str, Any], list[tuple[str, Answer]], tuple[Any, ...]]] = [
+    ({}, KEEP_REDIRECTS, [(HEAD, head(OTHER))], ("changed", "missing", None, None, None)),
+    ({}, KEEP_REDIRECTS, [(HEAD, error(403, "403"))], ("failed", "missing", "403", "denied", None)),
     # the answer proves it, or can't (C13)
     ({}, {}, [(COPY, copied())], ("copied", "missing", None, None, Verified.ETAG_EQUAL)),
     ({"etag": PARTS}, {}, [(COPY, copied())], ("copied", "missing", None, None, Verified.NOT_COMPARABLE)),

@@ -218,6 +218,7 @@ METADATA = [
     ({"ContentType": "a/b"}, {"ContentType": "a/c"}, {}, "content_type: 'a/b' on the source, 'a/c' on the target"),
     ({"CacheControl": "x"}, {}, {}, "cache_control: 'x' on the source, nothing on the target"),
     ({"ExpiresString": "x"}, {"ExpiresString": "y"}, {}, "expires"),
+    ({"WebsiteRedirectLocation": "/b"}, {}, {}, "website_redirect: '/b' on the source, nothing on the target"),
     ({"Metadata": {"a": "1"}}, {"Metadata": {"a": "2"}}, {}, "metadata a"),
     ({"Metadata": {"a": "1"}}, {}, {}, "metadata a"),
     ({"Metadata": {}}, {}, {}, None),

@@ -43,6 +43,7 @@ DESCRIPTION = {
     "ContentDisposition": "inline",
     "ContentEncoding": "gzip",
     "ContentLanguage": "de",
+    "WebsiteRedirectLocation": "/x",
 }
 
 
@@ -54,7 +55,7 @@ def created_with(task: dict[str, Any], settings: dict[str, Any], *begin: tuple[s
 def test_the_upload_is_described_as_the_source_is() -> None:
     """A copy by parts carries nothing by itself."""
     expires = datetime(2027, 1, 1, tzinfo=UTC)
-    looked = source(PLAIN, **DESCRIPTION, Expires=expires, StorageClass="STANDARD_IA", WebsiteRedirectLocation="/x")
+    looked = source(PLAIN, **DESCRIPTION, Expires=expires, StorageClass="STANDARD_IA")
     tags = (TAGS, ok(TagSet=[{"Key": "a b", "Value": "c&d"}, {"Key": "ü", "Value": ""}]))
     assert created_with({}, {"target_expected_owner": "2", "encryption": "AES256"}, looked, tags) == {
         **DESCRIPTION,

@@ -39,6 +39,7 @@ PUT = {
     "ServerSideEncryption": st.sampled_from(["AES256", "aws:kms"]),
     "StorageClass": st.sampled_from(["STANDARD_IA", "GLACIER"]),
     "Tagging": TEXT,
+    "WebsiteRedirectLocation": st.just("/other"),
 }
 PART = {name: PUT[name] for name in ("ContentMD5", "ExpectedBucketOwner", "RequestPayer")}
 
@@ -119,6 +120,7 @@ ANSWER = {
     "x-amz-storage-class": st.just("STANDARD_IA"),
     "x-amz-tagging-count": st.just("1"),
     "x-amz-version-id": TEXT,
+    "x-amz-website-redirect-location": st.just("/other"),
     "Accept-Ranges": st.just("bytes"),
 }
 
@@ -145,7 +147,16 @@ def test_an_answer(headers, operation):
     assert {name: by_botocore.get(name) for name in found.values} == found.values
     wanted = {"ETag", "ServerSideEncryption"}
     if operation == "GetObject":
-        wanted |= {"Metadata", "ContentLength", "LastModified", "StorageClass", "MissingMeta", "Expires", "ContentType"}
+        wanted |= {
+            "WebsiteRedirectLocation",
+            "Metadata",
+            "ContentLength",
+            "LastModified",
+            "StorageClass",
+            "MissingMeta",
+            "Expires",
+            "ContentType",
+        }
     assert by_botocore.keys() & wanted <= found.values.keys()
 
 

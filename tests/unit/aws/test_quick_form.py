@@ -27,6 +27,7 @@ OPTIONAL = st.fixed_dictionaries(
         "SSEKMSKeyId": TEXTS,
         "ServerSideEncryption": st.sampled_from(["AES256", "aws:kms"]),
         "StorageClass": TEXTS,
+        "WebsiteRedirectLocation": TEXTS,
         "TaggingDirective": st.just("REPLACE"),
     },
 )

@@ -42,6 +42,12 @@ OPENED = {"CreateMultipartUpload": 1, "CompleteMultipartUpload": 1}
     [
         ({}, KEEP, {"CopyObject": 1}),
         ({"size": None}, KEEP, {"CopyObject": 1}),
+        ({}, CostOptions(keeps_redirects=True), {"HeadObject": 1, "CopyObject": 1}),
+        (
+            PARTS_COPY,
+            CostOptions(950 * MIB, tags=False, keeps_redirects=True),
+            {"HeadObject": 1, "UploadPartCopy": 1} | OPENED,
+        ),
         ({"action": "skip"}, KEEP, {}),
         (PARTS_COPY, KEEP, {"HeadObject": 1, "GetObjectTagging": 1, "UploadPartCopy": 10} | OPENED),
         (PARTS_COPY, CostOptions(100 * MIB, tags=False), {"HeadObject": 1, "UploadPartCopy": 10} | OPENED),
