@@ -65,7 +65,7 @@ class BotoTransport:
         self._most_threads = threads
         self._waiting = 0
         self._in: SimpleQueue[Request | None] = SimpleQueue()
-        self._out: SimpleQueue[Reply | Exception] = SimpleQueue()
+        self._out: SimpleQueue[Reply] = SimpleQueue()
 
     @property
     def capacity(self) -> int:
@@ -82,10 +82,11 @@ class BotoTransport:
     def wait(self, timeout_seconds: float) -> Sequence[Reply]:
         replies: list[Reply] = []
         try:
-            self._keep(self._out.get(timeout=timeout_seconds), replies)
+            replies.append(self._out.get(timeout=timeout_seconds))
             while True:
-                self._keep(self._out.get_nowait(), replies)
+                replies.append(self._out.get_nowait())
         except Empty:
+            self._waiting -= len(replies)
             return replies
 
     def close(self) -> None:
@@ -93,18 +94,12 @@ class BotoTransport:
             self._in.put(None)
         self._threads.clear()
 
-    def _keep(self, found: Reply | Exception, replies: list[Reply]) -> None:
-        self._waiting -= 1
-        if isinstance(found, Exception):
-            raise found
-        replies.append(found)
-
     def _work(self) -> None:
         while (request := self._in.get()) is not None:
             try:
                 self._out.put(self._reply(request))
-            except Exception as defect:  # noqa: BLE001  (raised again by `wait`, in the caller's thread)
-                self._out.put(defect)
+            except Exception as defect:  # noqa: BLE001  (raised again in the engine's thread)
+                self._out.put(Reply.of_defect(request, defect))
             del request  # an idle thread must not keep what it sent
 
     def _reply(self, request: Request) -> Reply:

@@ -23,7 +23,6 @@ class Shape:
     method: str
     has_body: bool
     silence_seconds: int
-    is_once: bool
 
 
 class Lane:
@@ -37,9 +36,14 @@ class Lane:
 
 
 class Exchange:
-    """A handle and what goes through it."""
+    """A handle and what goes through it, once for each `begin`.
 
-    __slots__ = ("began", "body", "handle", "headers", "lane", "request", "stream", "whole")
+    Where a kept connection turns out to be dead, libcurl sends the request again by itself on a new one, uncounted; and
+    a server that had carried it out before it went away is asked twice. No option switches that off, so whatever would
+    leave a second time ends the transfer (`is_resend`), and the engine decides.
+    """
+
+    __slots__ = ("began", "body", "handle", "headers", "is_resend", "is_sent", "lane", "request", "stream", "whole")
 
     def __init__(self) -> None:
         self.handle = pycurl.Curl()
@@ -51,6 +55,11 @@ class Exchange:
         self.lane: Lane
         self.request: Request
         self.began = 0.0
+        self.is_sent = self.is_resend = False
+
+    def begin(self, request: Request) -> None:
+        self.request = request
+        self.is_sent = self.is_resend = False
 
     def move_to(self, lane: Lane) -> None:
         self._set_up(lane.shape)
@@ -79,12 +88,12 @@ class Exchange:
     def _read(self, most: int) -> bytes:
         return b"" if self.stream is None else self.stream.read(most)
 
-    def _seek(self, offset: int, whence: int) -> int:
-        """For libcurl, which begins anew where a kept connection turns out to be dead."""
-        if self.stream is None:
-            return int(pycurl.SEEKFUNC_FAIL)
-        self.stream.seek(offset, whence)
-        return int(pycurl.SEEKFUNC_OK)
+    def _before_sending(self, *_connection: object) -> int:
+        if self.is_sent:
+            self.is_resend = True
+            return int(pycurl.PREREQFUNC_ABORT)
+        self.is_sent = True
+        return int(pycurl.PREREQFUNC_OK)
 
     def _set_up(self, shape: Shape) -> None:
         handle = self.handle
@@ -96,10 +105,10 @@ class Exchange:
         handle.setopt(pycurl.CONNECTTIMEOUT, CONNECT_TIMEOUT_SECONDS)
         handle.setopt(pycurl.LOW_SPEED_LIMIT, 1)
         handle.setopt(pycurl.LOW_SPEED_TIME, shape.silence_seconds)
-        handle.setopt(pycurl.FRESH_CONNECT, shape.is_once)
         handle.setopt(pycurl.USERAGENT, _AGENT)
         handle.setopt(pycurl.CAINFO, shape.endpoint.ca_bundle)
         handle.setopt(pycurl.PROXY, shape.endpoint.proxy)
+        handle.setopt(pycurl.PREREQFUNCTION, self._before_sending)
         handle.setopt(pycurl.HEADERFUNCTION, self.headers.append)
         handle.setopt(pycurl.WRITEFUNCTION, self.body.append)
         if shape.method == "HEAD":
@@ -107,7 +116,6 @@ class Exchange:
         elif shape.has_body:
             handle.setopt(pycurl.UPLOAD, 1)
             handle.setopt(pycurl.READFUNCTION, self._read)
-            handle.setopt(pycurl.SEEKFUNCTION, self._seek)
             handle.setopt(pycurl.CUSTOMREQUEST, shape.method)
         elif shape.method != "GET":
             handle.setopt(pycurl.CUSTOMREQUEST, shape.method)

@@ -27,9 +27,6 @@ from s3sync.model.limits import KIB
 SILENCE_SECONDS = 60
 COPY_SILENCE_SECONDS = 900
 _COPIES = frozenset({"CopyObject", "UploadPartCopy", "CompleteMultipartUpload"})
-# libcurl sends a request again by itself where a kept connection turns out to be dead. That is as good as one request,
-# but not for one that would open a second upload.
-_ONCE = frozenset({"CreateMultipartUpload"})
 # A handle that is set up for another shape costs as much as a small request: so a relay, which reads as often as it
 # writes, has handles for both.
 HANDLES_A_REQUEST = 2
@@ -37,6 +34,7 @@ HANDLES_A_REQUEST = 2
 _BODIES = frozenset({"GetObject"})
 SMALL_BODY_BYTES = 16 * KIB
 
+LOST = "the connection was closed before an answer came"
 _OWN_CODES = {pycurl.E_OPERATION_TIMEDOUT: "Timeout", pycurl.E_PARTIAL_FILE: "Truncated"}
 
 
@@ -93,7 +91,7 @@ class CurlTransport:
         if quick is None or filled is None:
             return False
         exchange = self._exchange(quick[1])
-        exchange.request = request
+        exchange.begin(request)
         if quick[0].has_body:
             exchange.give_body(params["Body"])
         elif _is_large_body(request):
@@ -116,7 +114,7 @@ class CurlTransport:
         signer = self._signer(request.side, endpoint)
         signed = signer.sign(wire.method, path, wire.query, headers, UNSIGNED if wire.body else EMPTY_SHA256)
         exchange = self._exchange(lane)
-        exchange.request = request
+        exchange.begin(request)
         if _is_large_body(request):
             exchange.take_body()
         if wire.body is not None:
@@ -147,7 +145,7 @@ class CurlTransport:
         if lane is None:
             endpoint = self._endpoints[request.side].of(request.params["Bucket"])
             silence_seconds = self._copy_silence_seconds if operation in _COPIES else self._silence_seconds
-            shape = Shape(endpoint, method, has_body, silence_seconds, operation in _ONCE)
+            shape = Shape(endpoint, method, has_body, silence_seconds)
             lane = self._lane_of[kind] = self._lanes.setdefault(shape, Lane(shape))
         return lane
 
@@ -177,8 +175,12 @@ class CurlTransport:
         exchange.lane.idle.append(exchange)
         if error_number:
             code = _OWN_CODES.get(error_number, "ConnectionError")
-            return Reply(request, 0, code, one_line(error_text), seconds=seconds)
-        return reply_of(request, handle.getinfo(pycurl.RESPONSE_CODE), headers, body, seconds)
+            text = LOST if exchange.is_resend else one_line(error_text)
+            return Reply(request, 0, code, text, seconds=seconds)
+        try:
+            return reply_of(request, handle.getinfo(pycurl.RESPONSE_CODE), headers, body, seconds)
+        except Exception as defect:  # noqa: BLE001  (raised again by the engine, which takes the other replies as well)
+            return Reply.of_defect(request, defect)
 
     def close(self) -> None:
         self._pump.close()

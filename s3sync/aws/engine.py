@@ -72,6 +72,8 @@ class Engine:
         self._live: set[Live] = set()
         self._ready: deque[Flight] = deque()
         self._paused: list[tuple[float, int, Flight]] = []  # a heap by the time when the pause is over
+        self._arrived: deque[Reply] = deque()  # each is taken, whatever the one before it makes of its operation
+        self._cut: deque[Live] = deque()  # stopped, and to be told so
         self._in_flight = 0
         self._pauses = 0
         self._is_stopping = False
@@ -120,7 +122,8 @@ class Engine:
             done.clear()
             if not self._live and (is_exhausted or self._is_stopping):
                 return
-            self._take_all(self._replies(tick_at), done)
+            self._arrived.extend(self._replies(tick_at))
+            self._take_all(done)
             now = self._clock()
             if self._succeeded:
                 self._succeeded, self._succeeded_at = False, now
@@ -140,27 +143,33 @@ class Engine:
         if rate is not None:
             limit = min(window, before + rate.available())
         is_exhausted = False
-        while self._in_flight < limit and len(done) <= window:
-            if ready:
-                self._submit(ready.popleft())
-            elif self._is_stopping or len(self._live) >= 2 * window:
-                break
-            else:
-                begun = next(operations, None)
-                if begun is None:
-                    is_exhausted = True
+        try:
+            while self._in_flight < limit and len(done) <= window:
+                if ready:
+                    self._submit(ready.popleft())
+                elif self._is_stopping or len(self._live) >= 2 * window:
                     break
-                self._advance(Live(*begun), done)
-        if rate is not None:
-            rate.take(self._in_flight - before)
-            self._is_held = limit <= self._in_flight < window
+                else:
+                    begun = next(operations, None)
+                    if begun is None:
+                        is_exhausted = True
+                        break
+                    self._advance(Live(*begun), done)
+        finally:
+            if rate is not None:
+                rate.take(self._in_flight - before)
+                self._is_held = limit <= self._in_flight < window
         return is_exhausted
 
     def _submit(self, flight: Flight) -> None:
+        try:
+            self._transport.submit(flight.request)
+        except BaseException:
+            self._ready.append(flight)  # not sent: it is cut like any other that waits
+            raise
         flight.attempts += 1
         self._in_flight += 1
         self.counts.requests[flight.request.operation] += 1
-        self._transport.submit(flight.request)
 
     def _replies(self, until: float) -> Sequence[Reply]:
         if self._paused:
@@ -174,10 +183,10 @@ class Engine:
             self._sleep(timeout)
         return ()
 
-    def _take_all(self, replies: Sequence[Reply], done: list[tuple[Any, Any]]) -> None:
-        """A function of its own, so that no name holds a reply, and its body, while the next ones are waited for."""
-        for reply in replies:
-            self._take(reply, done)
+    def _take_all(self, done: list[tuple[Any, Any]]) -> None:
+        """No name holds a reply, and its body, while the next ones are waited for."""
+        while self._arrived:
+            self._take(self._arrived.popleft(), done)
 
     def _take(self, reply: Reply, done: list[tuple[Any, Any]]) -> None:
         self._in_flight -= 1
@@ -186,6 +195,9 @@ class Engine:
         live = flight.live
         if live not in self._live:
             return  # given up by an earlier run
+        if reply.defect is not None:
+            self._lose(live)
+            raise reply.defect
         pause = None
         if reply.code is None:
             self._succeeded = True
@@ -204,6 +216,13 @@ class Engine:
         live.missing -= 1
         if not live.missing:
             self._advance(live, done)
+
+    def _lose(self, live: Live) -> None:
+        """One of its replies will never come."""
+        live.is_cut = True
+        live.missing -= 1
+        if not live.missing:
+            self._cut.append(live)
 
     def _pause_after(self, flight: Flight, reply: Reply) -> float | None:
         error_class = classify(reply.status, reply.code or "")
@@ -281,29 +300,39 @@ class Engine:
         unsent = [*self._ready, *(flight for _, _, flight in self._paused), *chain(*self._memory.drop_waiting())]
         self._ready.clear()
         self._paused.clear()
-        for live in {flight.live: None for flight in unsent}:
-            live.is_cut = True
-            live.missing -= sum(flight.live is live for flight in unsent)
-            if not live.missing:
-                self._advance(live, done)
+        for flight in unsent:
+            self._lose(flight.live)
+        self._advance_cut(done)
+
+    def _advance_cut(self, done: list[tuple[Any, Any]]) -> None:
+        while self._cut:
+            self._advance(self._cut.popleft(), done)
 
     def _wind_down(self) -> None:
-        """Stop what has begun, for an iterator that ended early: nobody takes results any more."""
+        """Stop what has begun, for an iterator that ended early: nobody takes results any more.
+
+        An exception is on its way already, or the caller is gone; so what else is raised is passed over, and each of
+        the others still gets its turn.
+        """
         deadline = self._clock() + WIND_DOWN_SECONDS
         dropped: list[tuple[Any, Any]] = []
-        # An exception is on its way already, or the caller is gone; each of the others still gets its turn.
         if not self._is_stopping:
             with suppress(Exception):
                 self._stop(dropped)
         while self._live and self._clock() < deadline:
             dropped.clear()
-            self._fill(iter(()), dropped)
-            for reply in self._replies(min(deadline, self._clock() + TICK_SECONDS)):
-                with suppress(Exception):
-                    self._take(reply, dropped)
+            with suppress(Exception):
+                self._take_all(dropped)
+                self._advance_cut(dropped)
+                self._fill(iter(()), dropped)
+            if not self._arrived and not self._cut:
+                self._arrived.extend(self._replies(min(deadline, self._clock() + TICK_SECONDS)))
         for live in self._live:
-            live.operation.close()
+            with suppress(Exception):
+                live.operation.close()
             self._memory.give_back(live)
         self._live.clear()
+        self._take_all(dropped)  # of operations that are closed: only counted
+        self._cut.clear()
         self._ready.clear()
         self._paused.clear()

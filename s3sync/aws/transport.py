@@ -53,6 +53,9 @@ class Reply:
     it has the error's further elements (`BucketName`, `Condition`) where the server names them. `seconds` is the time
     from sending to the end. `retry_after_seconds` is what a failure's `Retry-After` asks for, 0 where it says nothing.
 
+    `defect` is an exception that only a mistake of ours can have raised while the answer was read: the engine raises
+    it, and takes the other replies all the same.
+
     The engine, not the transport, fills in `attempts`, how many times the request was sent, and `earlier_seconds`,
     those of the earlier times and the pauses between them.
     """
@@ -66,6 +69,11 @@ class Reply:
     attempts: int = 1
     earlier_seconds: float = 0.0
     retry_after_seconds: float = 0.0
+    defect: Exception | None = None
+
+    @classmethod
+    def of_defect(cls, request: Request, defect: Exception) -> "Reply":
+        return cls(request, 0, type(defect).__name__, str(defect), defect=defect)
 
     @property
     def ok(self) -> bool:
@@ -92,7 +100,8 @@ def checked(reply: Reply) -> Reply:
 
 
 class Transport(Protocol):
-    """Obligations: every submitted request comes back exactly once; `wait` returns at once when something is ready,
+    """Obligations: every submitted request comes back exactly once, also one whose answer can't be read (`defect`), and
+    one for which `submit` raised not at all; nothing is sent twice; `wait` returns at once when something is ready,
     after `timeout_seconds` at the latest, and an empty list then; `close` abandons what is in flight."""
 
     @property

@@ -171,7 +171,7 @@ def _copied(request: Request, status: int, headers: bytes, body: bytes, seconds:
     found = _ETAG.search(body)
     if found is None:
         return Reply(request, 0, "Truncated", "the answer to the copy has no ETag", seconds=seconds)
-    etag = found[1].decode()
+    etag = found[1].decode(errors="replace")
     if etag[:6] == etag[-6:] == "&quot;":
         etag = f'"{etag[6:-6]}"'
     if "&" in etag:

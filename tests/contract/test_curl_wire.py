@@ -1,5 +1,8 @@
 """What libcurl really sends: proxies, virtual hosts, tokens, and credentials that change while it runs."""
 
+import socket
+import socketserver
+import struct
 import threading
 import time
 from datetime import UTC, datetime, timedelta
@@ -11,7 +14,9 @@ from botocore.exceptions import ClientError, CredentialRetrievalError
 
 from s3sync.aws import clients
 from s3sync.aws.curl_transport import CurlTransport
+from s3sync.aws.engine import Engine
 from s3sync.aws.held_credentials import hold_credentials
+from s3sync.aws.retries import RetryPolicy
 from s3sync.aws.transport import Request, Side
 from s3sync.config.model import Access, Secret
 
@@ -71,7 +76,7 @@ def recorder(monkeypatch):
     made.server_close()
 
 
-def to(url, style="path", token=None):
+def to(url, style="path", token=None, capacity=4):
     access = Access(
         region_name="us-east-1",
         aws_access_key_id="AKIAONE",
@@ -80,7 +85,7 @@ def to(url, style="path", token=None):
         endpoint_url=url,
         addressing_style=style,
     )
-    return CurlTransport(access, access, capacity=4)
+    return CurlTransport(access, access, capacity)
 
 
 def copy(transport, key="a/b"):
@@ -105,6 +110,77 @@ def test_a_trailer_is_no_header(recorder):
         transport.submit(Request("GetObject", Side.SOURCE, {"Bucket": "into", "Key": "a/b"}))
         (reply,) = transport.wait(20)
         assert (reply.code, reply.values["ETag"], reply.values["Body"]) == (None, '"of the header"', b"body")
+
+
+class Dropping(socketserver.ThreadingTCPServer):
+    """Answers the first request of each connection and drops the connection at the second, without a word."""
+
+    daemon_threads = allow_reuse_address = True
+
+    def __init__(self, *, is_reset):
+        super().__init__(("127.0.0.1", 0), Dropped)
+        self.is_reset = is_reset
+        self.seen = []
+        threading.Thread(target=self.serve_forever, daemon=True).start()
+
+
+class Dropped(socketserver.StreamRequestHandler):
+    def handle(self):
+        self.take()
+        lines = ["HTTP/1.1 200 OK", f"Content-Length: {len(ANSWER)}", "Last-Modified: Sun, 06 Nov 1994 08:49:37 GMT"]
+        body = b"" if self.server.seen[-1] == "HEAD" else ANSWER
+        self.wfile.write("\r\n".join([*lines, "", ""]).encode() + body)
+        if self.take() and self.server.is_reset:
+            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            self.connection.close()
+
+    def take(self):
+        """Read one request to its end; False where none came."""
+        length, line = 0, self.rfile.readline()
+        if not line:
+            return False
+        self.server.seen.append(line.split()[0].decode())
+        while (header := self.rfile.readline()) not in (b"\r\n", b""):
+            name, _, value = header.partition(b":")
+            length = int(value) if name.lower() == b"content-length" else length
+        self.rfile.read(length)
+        return True
+
+
+ANSWER = b"<Answer><ETag>&quot;0123456789abcdef0123456789abcdef&quot;</ETag><UploadId>u</UploadId></Answer>"
+RESENT = {
+    "CopyObject": {"CopySource": {"Bucket": "from", "Key": "k"}},
+    "PutObject": {"Body": b"x" * 100_000},
+    "HeadObject": {},
+    "CreateMultipartUpload": {},
+}
+
+
+@pytest.mark.parametrize("is_reset", [False, True], ids=["closed", "reset"])
+@pytest.mark.parametrize("operation", RESENT)
+@pytest.mark.parametrize("capacity", [4, 300])
+def test_c6_what_is_sent_again_is_known_and_counted(recorder, operation, is_reset, capacity):
+    """libcurl would send a request again by itself where the server drops a kept connection: the server had it twice,
+    and nobody knew. What the engine counts is what the server saw, and the reply tells that it was sent again."""
+    server = Dropping(is_reset=is_reset)
+    transport = to(f"http://127.0.0.1:{server.server_address[1]}", capacity=capacity)
+    engine = Engine(transport, RetryPolicy(base_seconds=0.01))
+
+    def twice():
+        params = {"Bucket": "into", "Key": "k", **RESENT[operation]}
+        (first,) = yield [Request(operation, Side.TARGET, params)]
+        (second,) = yield [Request(operation, Side.TARGET, params)]
+        return first, second
+
+    try:
+        ((_, (first, second)),) = engine.run([(1, twice())])
+    finally:
+        server.shutdown()
+        server.server_close()
+    assert (first.ok, first.attempts) == (True, 1)
+    assert second.attempts == 2
+    assert engine.counts.requests.total() == len(server.seen) == 3
+    assert engine.counts.retries == 1
 
 
 def test_virtual_hosted_style(recorder):

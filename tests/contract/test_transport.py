@@ -11,6 +11,8 @@ from s3sync.aws.boto_transport import BotoTransport
 from s3sync.aws.classify import classify
 from s3sync.aws.clients import session
 from s3sync.aws.curl_transport import CurlTransport
+from s3sync.aws.engine import Engine
+from s3sync.aws.retries import RetryPolicy
 from s3sync.aws.transport import Request, Side
 from s3sync.config.model import Access, Secret
 from s3sync.model.outcome import ErrorClass
@@ -96,10 +98,31 @@ def test_what_cannot_be_sent_comes_back_too(transport, bucket):
     assert classify(reply.status, reply.code) is ErrorClass.INVALID
 
 
-def test_a_defect_is_raised_in_the_callers_thread(transport):
-    with pytest.raises((AttributeError, OperationNotFoundError)):  # noqa: PT012  (either may raise it)
-        transport.submit(Request("NoSuchOperation", Side.TARGET, {"Bucket": "bucket"}))
-        transport.wait(20)
+def test_a_defect_is_raised_by_the_engine_and_nothing_is_in_flight_afterwards(transport):
+    engine = Engine(transport, RetryPolicy())
+
+    def asking():
+        yield [Request("NoSuchOperation", Side.TARGET, {"Bucket": "bucket"})]
+
+    with pytest.raises((AttributeError, OperationNotFoundError)):
+        list(engine.run([(1, asking())]))
+    assert engine._in_flight == 0
+
+
+def test_an_answer_that_can_not_be_read_loses_no_other(transport, bucket, monkeypatch):
+    """A mistake of ours with one answer: the others that came with it come back, and it is told as what it is."""
+
+    def broken(*_args, **_more):
+        raise KeyError("mistake")
+
+    for place in ("boto_transport.checked", "curl_transport.reply_of"):
+        monkeypatch.setattr(f"s3sync.aws.{place}", broken)
+    for _ in range(5):
+        transport.submit(Request("HeadObject", Side.TARGET, {"Bucket": bucket, "Key": "source"}))
+    replies = []
+    while len(replies) < 5:
+        replies += transport.wait(20)
+    assert {(type(reply.defect), reply.ok) for reply in replies} == {(KeyError, False)}
 
 
 def silent_after(kind, endpoint, seconds):

@@ -4,10 +4,11 @@ from typing import Any
 
 import pytest
 
-from s3sync.aws.engine import WIND_DOWN_SECONDS, StopOperation
+from s3sync.aws.engine import WIND_DOWN_SECONDS, Engine, StopOperation
 from s3sync.aws.transport import Request
-from tests.unit.aws.engines import ask, engine_of, one
-from tests.unit.aws.scripted import Answer, error, ok
+from s3sync.planning.rate import TokenBucket
+from tests.unit.aws.engines import POLICY, ask, engine_of, one
+from tests.unit.aws.scripted import Answer, FakeTransport, VirtualClock, error, ok
 
 
 def upload(parts: int, log: list[str]) -> Any:
@@ -98,6 +99,107 @@ def test_a_defect_is_raised_and_the_others_tidy_up() -> None:
     with pytest.raises(KeyError, match="defect"):
         list(engine.run([("up", upload(2, log)), ("bad", broken())]))
     assert [request.operation for request in transport.sent][-1] == "Abort"
+
+
+def broken(code: str) -> Any:
+    yield [ask("Copy")]
+    raise KeyError(code)
+
+
+@pytest.mark.parametrize("place", [0, 1, 2])
+def test_c7_what_came_together_with_a_defect_is_taken_all_the_same(place: int) -> None:
+    """The replies of one `wait`: one operation raises on its own, and the others' uploads are aborted at once."""
+    engine, transport, clock = engine_of(lambda _: Answer(seconds=0.1), capacity=8)
+    log: list[str] = []
+    operations = [("up", upload(2, log)), ("up too", upload(2, log))]
+    operations.insert(place, ("bad", broken("one")))
+    began = clock.now
+    with pytest.raises(KeyError, match="one"):
+        list(engine.run(operations))
+    assert log == ["StopOperation", "StopOperation"]
+    assert [request.operation for request in transport.sent].count("Abort") == 2
+    assert clock.now - began < 1, "nobody waits for what has come already"
+    assert len(list(engine.run((n, one("Copy")) for n in range(40)))) == 40
+    assert transport.most_in_flight == 8
+    assert engine._in_flight == transport.in_flight == 0
+
+
+def test_c7_of_several_defects_the_first_is_raised_and_none_costs_another_its_end() -> None:
+    engine, transport, clock = engine_of(lambda _: Answer(seconds=0.1), capacity=8)
+    log: list[str] = []
+    began = clock.now
+    operations = [("bad", broken("first")), ("too", broken("second")), ("up", upload(2, log))]
+    with pytest.raises(KeyError, match="first"):
+        list(engine.run(operations))
+    assert log == ["StopOperation"]
+    assert clock.now - began < 1
+    assert engine._in_flight == transport.in_flight == 0
+
+
+def test_c7_one_that_cannot_tidy_up_keeps_no_other_from_it() -> None:
+    """Told to stop while their requests wait for a turn: the one raises, the others abort their uploads."""
+
+    def bad_end() -> Any:
+        yield [ask("Copy")]
+        try:
+            yield [ask("Part")]
+        except Exception as stopped:
+            raise KeyError("bad end") from stopped
+
+    stop = False
+
+    def answer(request: Request) -> Answer:
+        nonlocal stop
+        stop = stop or request.operation == "Part"
+        return error(503, "SlowDown") if request.operation == "Part" else Answer(seconds=0.1)
+
+    engine, transport, clock = engine_of(answer, capacity=8)
+    log: list[str] = []
+    operations = [pair for n in range(3) for pair in ((f"bad {n}", bad_end()), (n, upload(1, log)))]
+    began = clock.now
+    with pytest.raises(KeyError, match="bad end"):
+        list(engine.run(operations, lambda: stop and clock.now > began + 0.3))
+    assert log == ["StopOperation"] * 3
+    assert [request.operation for request in transport.sent].count("Abort") == 3
+    assert clock.now - began < 5
+    assert engine._in_flight == transport.in_flight == 0
+
+
+def test_a_request_that_could_not_be_handed_over_is_not_in_flight() -> None:
+    """A defect of the transport: nothing was sent, so nothing is counted, and the engine is as good as before."""
+    engine, transport, clock = engine_of(lambda _: Answer(seconds=0.1), capacity=4)
+    hand_over, log = transport.submit, []
+
+    def submit(request: Request) -> None:
+        if request.params.get("Key") == "bad":
+            raise TypeError("no such parameter")
+        hand_over(request)
+
+    transport.submit = submit  # type: ignore[method-assign]
+    began = clock.now
+    with pytest.raises(TypeError, match="no such parameter"):
+        list(engine.run([("up", upload(2, log)), ("bad", one("Copy", Key="bad"))]))
+    assert (log, engine._in_flight) == (["StopOperation"], 0)
+    assert clock.now - began < 1
+    assert engine.counts.requests.total() == len(transport.sent)
+    assert len(list(engine.run((n, one("Copy")) for n in range(8)))) == 8
+
+
+def test_a_source_of_operations_that_fails_is_charged_for_what_was_sent() -> None:
+    clock, clock_of_rate = VirtualClock(), VirtualClock()
+    rate = TokenBucket(1000, 1000, clock_of_rate)
+    transport = FakeTransport(clock, lambda _: ok(), 4)
+    engine = Engine(transport, POLICY, rate=rate, clock=clock, sleep=clock.sleep)
+
+    def operations() -> Any:
+        yield "one", one("Copy")
+        raise OSError("the plan can't be read")
+
+    clock_of_rate.now += 1
+    before = rate.available()
+    with pytest.raises(OSError, match="plan"):
+        list(engine.run(operations()))
+    assert before - rate.available() == len(transport.sent) == 1
 
 
 def test_winding_down_is_bounded_and_late_replies_are_dropped() -> None:
