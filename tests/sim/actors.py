@@ -1,0 +1,71 @@
+"""Who else acts while a run goes on: writers on both sides, a lifecycle rule, and time itself."""
+
+from tests.sim.world import SOURCE, TARGET, World
+
+BODIES = (b"planned", b"another", b"longer than planned", b"")
+
+
+def wait_a_second(world: World) -> None:
+    world.s3.now += 1.0
+
+
+def wait_long(world: World) -> None:
+    world.s3.now += 900.0
+    world.tell("a quarter of an hour passes")
+
+
+def write_target(world: World) -> None:
+    _put(world, TARGET)
+
+
+def write_source(world: World) -> None:
+    _put(world, SOURCE)
+
+
+def delete_source(world: World) -> None:
+    world.others("DeleteObject", SOURCE)
+
+
+def delete_target(world: World) -> None:
+    world.others("DeleteObject", TARGET)
+
+
+def copy_by_hand(world: World) -> None:
+    """Somebody copies the object as the run would."""
+    world.others("CopyObject", TARGET, CopySource={"Bucket": SOURCE, "Key": "key"})
+
+
+def tag_source(world: World) -> None:
+    """ETag and time stay: no look can see it."""
+    world.retagged_at = world.s3.now
+    world.others("PutObjectTagging", SOURCE, Tagging={"TagSet": [{"Key": "later", "Value": "1"}]})
+
+
+def abort_uploads(world: World) -> None:
+    """A lifecycle rule of the target that aborts incomplete uploads, at a bad moment."""
+    uploads = world.s3.buckets[TARGET].uploads
+    if uploads:
+        world.is_disturbed = True
+        uploads.clear()
+        world.tell("a lifecycle rule aborts the uploads of the target")
+
+
+def _put(world: World, bucket: str) -> None:
+    world.s3.now += 0.5 * world.choices.pick(3)
+    body = BODIES[world.choices.pick(len(BODIES))]
+    world.others("PutObject", bucket, Body=body, Metadata={"by": str(world.choices.pick(2))})
+
+
+# As often as it stands here.
+ALL = (
+    wait_a_second,
+    write_target,
+    write_target,
+    write_source,
+    delete_source,
+    delete_target,
+    copy_by_hand,
+    tag_source,
+    abort_uploads,
+    wait_long,
+)

@@ -1,0 +1,108 @@
+"""Many schedules, and what to tell of those that fail."""
+
+import json
+import sys
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.sim.choices import Choices, shrunk
+from tests.sim.single_object import single_object
+from tests.sim.world import Violation
+
+FRESH = 100_000
+KEPT = Path(__file__).with_name("kept")
+Schedule = Callable[[Choices, list[str] | None], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A schedule in which something did not hold: the list of its choices is all that it takes to see it again."""
+
+    kind: str
+    name: str
+    choices: list[int]
+
+
+def schedule_of(choices: Choices, story: list[str] | None = None) -> None:
+    """Which kind of schedule it is is the first choice."""
+    single_object(choices, story)
+
+
+def failure_of(name: str, choices: Choices, schedule: Schedule = schedule_of) -> Failure | None:
+    try:
+        schedule(choices, None)
+    except Violation as violation:
+        return Failure(violation.kind, name, choices.taken)
+    except Exception as error:
+        error.add_note(f"in the schedule {name}")
+        raise
+    return None
+
+
+def first_failure(seeds: Iterable[int], schedule: Schedule = schedule_of) -> Failure | None:
+    return next((found for seed in seeds if (found := failure_of(str(seed), Choices(seed), schedule))), None)
+
+
+def whole(seeds: Sequence[int]) -> str:
+    """All of them, each kind of failure told once; empty where all holds."""
+    began = time.process_time()
+    failures: dict[str, list[Failure]] = {}
+    for seed in seeds:
+        found = failure_of(str(seed), Choices(seed))
+        if found is not None:
+            failures.setdefault(found.kind, []).append(found)
+    seconds = time.process_time() - began
+    count = sum(map(len, failures.values()))
+    sys.stdout.write(f"{len(seeds):,} schedules, {len(seeds) / seconds:,.0f} a second of one core, {count} failed\n")
+    return "".join(
+        f"\n{len(alike)} of {len(seeds):,}: {kind}\n{_story(alike[0])}" for kind, alike in sorted(failures.items())
+    )
+
+
+def kept() -> list[Failure]:
+    """The schedules that failed once."""
+    found = []
+    for path in sorted(KEPT.glob("*.json")):
+        value = json.loads(path.read_text())
+        found.append(Failure(value["kind"], path.stem, value["choices"]))
+    return found
+
+
+def report_of(failures: Iterable[Failure]) -> str:
+    """Those that fail again, or by now in another way."""
+    again = [failure_of(each.name, Choices(script=each.choices)) for each in failures]
+    return "".join(f"\nkept schedule {each.name}: {each.kind}\n{_story(each)}" for each in again if each is not None)
+
+
+def told(seed: int) -> str:
+    story: list[str] = []
+    try:
+        schedule_of(Choices(seed), story)
+        story.append("all holds")
+    except Violation as violation:
+        story.append(f"=> {violation}")
+    return "\n".join(story) + "\n"
+
+
+def shortest(failure: Failure, schedule: Schedule = schedule_of) -> list[int]:
+    """The choices without those that it does not take."""
+
+    def fails(script: Sequence[int]) -> bool:
+        found = failure_of(failure.name, Choices(script=script), schedule)
+        return found is not None and found.kind == failure.kind
+
+    return shrunk(failure.choices, fails)
+
+
+def _story(failure: Failure) -> str:
+    choices = shortest(failure)
+    story: list[str] = []
+    try:
+        schedule_of(Choices(script=choices), story)
+    except Violation as violation:
+        story.append(f"=> {violation}")
+    lines = "\n".join(f"    {line}" for line in story)
+    again = f"python -m tests.sim --seeds {failure.name}" if failure.name.isdecimal() else failure.name
+    return f"{lines}\n    seen again by: {again}\n    shrunk: {choices}\n"

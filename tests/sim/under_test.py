@@ -1,0 +1,52 @@
+"""What is under test, and the values that it takes: the one place of the simulation that knows their shape."""
+
+from collections.abc import Generator
+from datetime import datetime
+from functools import lru_cache
+from typing import Any, TypeAlias
+
+from s3sync.aws.body_evidence import read_bodies
+from s3sync.aws.copy_settings import CopySettings as Settings
+from s3sync.aws.evidence import look
+from s3sync.aws.operations import copy_task
+from s3sync.aws.pair_look import LookSettings
+from s3sync.aws.retry_task import RetryHow, retry_task
+from s3sync.model.finding import Evidence, Finding, Verdict
+from s3sync.model.limits import MIB
+from s3sync.model.task import Action, Method, Overwrite, Task
+from tests.sim.world import KEY, SOURCE, TARGET
+
+__all__ = ["RetryHow", "Settings", "copy_task", "look", "read_bodies", "retry_task"]
+
+Operation: TypeAlias = Generator[Any, Any, Any]
+
+TELLS_TARGET = "target_etag" in Task._fields
+
+
+@lru_cache(maxsize=4096)
+def settings(planned_at: datetime, overwrite: Overwrite, *, heeds: bool) -> Settings:
+    return Settings(
+        source_bucket=SOURCE,
+        target_bucket=TARGET,
+        planned_at=planned_at,
+        preconditions=heeds,
+        overwrite=overwrite,
+        part_size_bytes=5 * MIB,
+    )
+
+
+def look_settings(copying: Settings, *, metadata: bool) -> LookSettings:
+    return LookSettings(copying, metadata=metadata)
+
+
+def task(
+    method: Method, size: int | None, etag: str | None, last_modified: datetime | None, _target_etag: str | None
+) -> Task:
+    """`target_etag` is what the plan saw on the target: "" where nothing was there, None where it did not look."""
+    return Task("0" * 32, KEY, None, KEY, size, etag, last_modified, "STANDARD", Action.COPY, "new", method)
+
+
+def finding() -> Finding:
+    """An object that the listings left open."""
+    nothing = (None,) * 4
+    return Finding(KEY, KEY, Verdict.UNPROVABLE, Evidence.NONE, None, *nothing, *nothing, 0, 0)
