@@ -15,16 +15,16 @@ from benchmarks.check_listings import SIDES
 from benchmarks.measured import cpu_seconds, descendants
 from benchmarks.usage import REPORT_MARK
 from s3sync.aws.buckets import BucketFacts
-from s3sync.aws.store import open_store
+from s3sync.checking.compare_stage import STAGE, CheckRun, compare_listings
+from s3sync.checking.prepare import CheckPreparation
+from s3sync.checking.rules import Moments
 from s3sync.cli.options import parse
-from s3sync.model.candidates import SIDE_SOURCE, SIDE_TARGET
-from s3sync.planning.verdicts import Moments
+from s3sync.model.tables import SIDE_SOURCE, SIDE_TARGET
+from s3sync.planning.read_stage import Segment
+from s3sync.planning.sources import Sources
 from s3sync.runs.folder import RunFolder
-from s3sync.spark.check_prepare import CheckPreparation
-from s3sync.spark.check_stage import STAGE, CheckRun, compare_listings
-from s3sync.spark.rows import Segment
+from s3sync.runs.store import open_store
 from s3sync.spark.session import open_session
-from s3sync.spark.sources import Sources
 
 
 def main(work: str, run_id: str, rows: int) -> None:

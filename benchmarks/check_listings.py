@@ -10,9 +10,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from s3sync.listing.segment_writer import SEGMENT_OBJECTS
 from s3sync.model.tables import LISTING
-from s3sync.runs.outcome_log import parquet_bytes
-from s3sync.runs.segments import SEGMENT_OBJECTS
+from s3sync.runs.outcomes import parquet_bytes
 
 SIDES = ("source", "target")
 MISSING, RESIZED, REWRITTEN, EXTRA = 1, 2, 3, 4  # places among each thousand keys

@@ -18,7 +18,7 @@ from benchmarks.s3_server import CHECKOUT, ServerOptions, Stats
 from benchmarks.suites import MILLION
 from benchmarks.trials import Turn, row_of, run_of
 from benchmarks.usage import Failed, run_measured
-from s3sync.spark.java import provide_java
+from s3sync.spark.session import provide_java
 
 RUN_ID = "bench"
 NO_REQUESTS = Stats({}, 0, 0, 0, 0, 0)

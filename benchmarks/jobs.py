@@ -18,8 +18,8 @@ from benchmarks.s3_server import ACCESS_KEY, CHECKOUT, REGION, SECRET_KEY, TARGE
 from benchmarks.suites import MILLION, SMALL_OBJECT_BYTES
 from benchmarks.trials import Trial, Turn, all_copied_once, row_of, run_of, run_trial
 from benchmarks.usage import Failed, run_measured
-from s3sync.demo.run import QUIET_LOG4J, spark_submit
-from s3sync.spark.java import SHORT_JAVA, provide_java
+from s3sync.demo.demo import QUIET_LOG4J, spark_submit
+from s3sync.spark.session import SHORT_JAVA, provide_java
 
 Measurement: TypeAlias = tuple[str, Callable[[], Row]]
 PLAN_START_ROWS = 10_000

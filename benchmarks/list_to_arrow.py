@@ -13,10 +13,10 @@ from obstore.store import S3Store
 
 from benchmarks.own_report import WorkClock
 from benchmarks.s3_server import ACCESS_KEY, REGION, SECRET_KEY, SOURCE_BUCKET
-from s3sync.aws.listing import ListOptions, list_range
-from s3sync.aws.workers import EngineOptions, engine_for
 from s3sync.config.model import Access, AccessConfig, Secret
-from s3sync.model.ranges import KeyRange
+from s3sync.listing.pager import ListOptions, list_range
+from s3sync.model.key_range import KeyRange
+from s3sync.s3.engine.per_process import EngineOptions, engine_for
 
 
 def by_s3sync(endpoint_url: str) -> Iterator[Any]:

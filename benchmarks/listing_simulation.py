@@ -10,11 +10,11 @@ import random
 from dataclasses import dataclass, field
 
 from benchmarks.key_spaces import KeySpace
-from s3sync.model.ranges import KeyRange, tiles
-from s3sync.planning.key_space import Alphabet
-from s3sync.planning.rounds import ROUND_SECONDS, IdleWatch, first_ranges, share_out
-from s3sync.planning.sharing import MIN_PAGES, Sharing
-from s3sync.planning.splitting import PAGE_KEYS, Lane
+from s3sync.listing.key_space import Alphabet
+from s3sync.listing.rounds import ROUND_SECONDS, IdleWatch, first_ranges, share_out
+from s3sync.listing.split import PAGE_KEYS, Lane
+from s3sync.listing.split_scheduler import MIN_PAGES, Sharing
+from s3sync.model.key_range import KeyRange, tiles
 
 LATENCY_SECONDS = 0.1
 PARSE_SECONDS = 0.0025

@@ -21,24 +21,24 @@ from benchmarks.results import Row, Run
 from benchmarks.s3_server import ServerOptions
 from benchmarks.trials import Turn, row_of
 from benchmarks.usage import Failed
-from s3sync.aws.copy_settings import CopySettings
-from s3sync.aws.engine import Engine
-from s3sync.aws.queue_setup import set_up_queues
-from s3sync.aws.queues import find_queues, sqs_client
-from s3sync.aws.retries import RetryPolicy
-from s3sync.aws.retry_task import RetryHow
-from s3sync.aws.store import LocalStore
-from s3sync.aws.transport import Reply, Request
-from s3sync.aws.workers import EngineOptions
 from s3sync.config.model import Access, AccessConfig, QueueConfig, Secret
-from s3sync.model.message import QueuedTask
+from s3sync.copying.settings import CopySettings
+from s3sync.copying.settings_file import put_recipe
 from s3sync.model.outcome import ErrorClass, Status
 from s3sync.model.task import Action, Method, Task, task_id
-from s3sync.runs.drain import DrainContext
-from s3sync.runs.failures import Route, send_tasks
+from s3sync.queues.create import set_up_queues
+from s3sync.queues.find import find_queues, sqs_client
+from s3sync.queues.messages import QueuedTask
+from s3sync.queues.send_failures import Route, send_tasks
+from s3sync.retry.consumer import Drain
+from s3sync.retry.drain import DrainContext
+from s3sync.retry.one_task import RetryHow
 from s3sync.runs.folder import RunFolder
-from s3sync.runs.recipe import put_recipe
-from s3sync.runs.retry import Drain
+from s3sync.runs.store import LocalStore
+from s3sync.s3.engine.engine import Engine
+from s3sync.s3.engine.per_process import EngineOptions
+from s3sync.s3.engine.retry_policy import RetryPolicy
+from s3sync.s3.request import Reply, Request
 
 SENDING, DRAINING = "sending", "draining"
 TASKS = 20_000

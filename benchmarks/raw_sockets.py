@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 from benchmarks.own_report import WorkClock
 from benchmarks.s3_server import ACCESS_KEY, REGION, SECRET_KEY, SOURCE_BUCKET, TARGET_BUCKET, certificate
-from s3sync.aws.sigv4 import Signer
+from s3sync.s3.wire.sigv4 import Signer
 
 READ_BYTES = 65536
 WARM_UP = 200

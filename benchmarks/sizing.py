@@ -22,7 +22,7 @@ from benchmarks.results import Row, load
 from benchmarks.s3_server import CHECKOUT
 from benchmarks.tables import NOT_MEASURED, cpu_beyond_start, number, table
 from benchmarks.targets import WORKER, Results
-from s3sync.planning.prices import Prices, load_prices
+from s3sync.planning.cost import Prices, load_prices
 
 S3_COPIES_A_SECOND = 3_500
 IN_FLIGHT = 64  # the default of copy.in_flight

@@ -2,7 +2,7 @@
 
     python -m benchmarks.worker SPEC.json
 
-It is `s3sync.runs.copy_batch`, as a Spark task calls it, without Spark and without a driver to report to. The first
+It is `s3sync.copying.batch`, as a Spark task calls it, without Spark and without a driver to report to. The first
 batch warms up: clients and connections are made in it, as in the first batch of a worker process.
 """
 
@@ -18,14 +18,14 @@ from typing import Any
 from benchmarks.batches import RUN_ID, WrittenPlan
 from benchmarks.own_report import WorkClock, peak_rss_bytes
 from benchmarks.s3_server import ACCESS_KEY, REGION, SECRET_KEY, SOURCE_BUCKET, TARGET_BUCKET
-from s3sync.aws.copy_settings import CopySettings
-from s3sync.aws.store import open_store
-from s3sync.aws.workers import EngineOptions
 from s3sync.config.model import Access, AccessConfig, Secret, Transport
-from s3sync.runs.copy_batch import CopyContext, copy_batch
-from s3sync.runs.hub import HubAddress
-from s3sync.runs.outcome_log import BatchDone
+from s3sync.copying.batch import CopyContext, copy_batch
+from s3sync.copying.settings import CopySettings
+from s3sync.runs.heartbeat import HubAddress
+from s3sync.runs.outcomes import BatchDone
 from s3sync.runs.plan import Batch
+from s3sync.runs.store import open_store
+from s3sync.s3.engine.per_process import EngineOptions
 
 NO_HUB = HubAddress("127.0.0.1", 1, "")  # nobody listens there; a worker goes on without its driver
 

@@ -1,1 +1,1 @@
-"""Everything that talks to AWS. The only layer that imports boto3, botocore or pycurl."""
+"""Clients, credentials and errors of AWS's services, and what must be known of a bucket."""

@@ -15,11 +15,10 @@ from botocore.credentials import AssumeRoleCredentialFetcher, DeferredRefreshabl
 from botocore.exceptions import BotoCoreError, ClientError, ProfileNotFound
 
 from s3sync import __version__
-from s3sync.aws.held_credentials import hold_credentials
-from s3sync.aws.kept_keys import with_kept_keys
-from s3sync.aws.messages import one_line
+from s3sync.aws.credentials import hold_credentials, with_kept_keys
 from s3sync.config.model import Access
 from s3sync.errors import ConfigError, ServiceError
+from s3sync.model.keys import one_line
 
 if TYPE_CHECKING:
     from mypy_boto3_emr import EMRClient

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from s3sync.config.check import (
+from s3sync.config.contradictions import (
     check_comparable,
     check_enqueue,
     check_executor,
@@ -15,7 +15,7 @@ from s3sync.config.check import (
     check_retry,
 )
 from s3sync.config.model import Config
-from s3sync.config.settings import Command
+from s3sync.config.settings_transfer import Command
 
 
 @dataclass(frozen=True, slots=True)

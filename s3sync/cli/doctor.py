@@ -1,4 +1,7 @@
-"""`s3sync doctor`: what would go wrong in a run, and the policies that it needs."""
+"""`s3sync doctor`: what would go wrong in a run, and the policies that it needs.
+
+`s3sync report RUN`: the report of a finished run, written again from its tables.
+"""
 
 import json
 import os
@@ -7,16 +10,16 @@ from typing import Any
 
 from rich.console import Console
 
-from s3sync.aws.probes.examine import examine, with_source
-from s3sync.aws.probes.policy_facts import facts_of
-from s3sync.cli.jobs_file import buckets_file, config_of, enabled_jobs
 from s3sync.cli.options import Invocation
-from s3sync.config.check import check_ready
+from s3sync.cli.scheduled_jobs import buckets_file, config_of, enabled_jobs
+from s3sync.config.contradictions import check_ready
 from s3sync.config.model import Config
-from s3sync.deploy.policies import policies
+from s3sync.doctor.examine import examine, with_source
+from s3sync.doctor.permissions import facts_of
+from s3sync.doctor.symptom import Health, Symptom, symptom_line, total_line, worst
+from s3sync.emr.policies import policies
 from s3sync.errors import EXIT_DONE, EXIT_OTHER, ConfigError
-from s3sync.model.health import Health, Symptom, worst
-from s3sync.report.health_view import symptom_line, total_line
+from s3sync.report.write import write_report
 
 _BY_SPARK_SUBMIT = "PYSPARK_GATEWAY_PORT"  # what spark-submit gives to the Python that it starts
 
@@ -44,7 +47,7 @@ def doctor(invocation: Invocation, console: Console) -> int:
             symptoms.append(symptom)
             console.print(symptom_line(symptom))
     if extra.workers or (_BY_SPARK_SUBMIT in os.environ and not extra.quick):
-        from s3sync.spark.worker_look import look_at_workers  # noqa: PLC0415  (pyspark is slow to import)
+        from s3sync.doctor.workers import look_at_workers  # noqa: PLC0415  (pyspark is slow to import)
 
         for symptom in look_at_workers(next(iter(configs.values()))):
             symptoms.append(symptom)
@@ -72,3 +75,15 @@ def _configs(invocation: Invocation) -> dict[str, Config]:
 def _policies(config: Config) -> dict[str, Any]:
     config = with_source(config)
     return policies(config, facts_of(config))
+
+
+def report(invocation: Invocation, console: Console) -> int:
+    """Write it and say where it is. The exit code is that of the writing: the run's own is said."""
+    where, exit_code = write_report(invocation.config, invocation.extra.run)
+    console.print(
+        f"The report is {where}/report.html; the run's exit code was {exit_code}",
+        highlight=False,
+        markup=False,
+        soft_wrap=True,
+    )
+    return EXIT_DONE

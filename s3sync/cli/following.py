@@ -5,15 +5,14 @@ from collections.abc import Callable
 
 from rich.console import Console
 
-from s3sync.aws.destinations import Sent
-from s3sync.aws.emr import JobState
-from s3sync.aws.store import Store, open_store
 from s3sync.cli.shipping import Order
+from s3sync.emr.clusters import JobState
+from s3sync.emr.destinations import Sent
+from s3sync.emr.follow import TableProgress, announced_run, ended
 from s3sync.errors import EXIT_DONE, EXIT_OTHER, StoreError
 from s3sync.report.progress import ProgressView
 from s3sync.runs.folder import RunFolder
-from s3sync.runs.standing import TableProgress
-from s3sync.runs.submissions import announced_run, ended
+from s3sync.runs.store import Store, open_store
 
 POLL_SECONDS = 10.0  # DescribeStep is throttled for a whole account
 LOG_PATIENCE_SECONDS = 360.0  # EMR puts logs to S3 every five minutes

@@ -7,16 +7,15 @@ from collections.abc import Sequence
 from rich.console import Console
 
 from s3sync.cli.commands import QUEUE_COMMANDS
-from s3sync.cli.doctor import doctor
+from s3sync.cli.doctor import doctor, report
 from s3sync.cli.options import Invocation, parse
 from s3sync.cli.queue_commands import queue_command
-from s3sync.cli.remote_config import config_on_disk
-from s3sync.cli.report import report
+from s3sync.cli.submit import config_on_disk
 from s3sync.config.model import IfLocked, Mode
 from s3sync.config.setting import Command
+from s3sync.emr.follow import with_ending_told
 from s3sync.errors import EXIT_DONE, EXIT_OTHER, LockHeld, S3SyncError
 from s3sync.report.console import console_for
-from s3sync.runs.submissions import with_ending_told
 
 _WITHOUT_SPARK = {Command.DOCTOR: doctor, Command.REPORT: report}
 
@@ -59,7 +58,7 @@ def _job(invocation: Invocation, console: Console) -> int:
 
 def _work(invocation: Invocation, console: Console) -> int:
     if invocation.command is Command.DEMO:
-        from s3sync.demo.run import demo  # noqa: PLC0415  (needs the extra `local`)
+        from s3sync.demo.demo import demo  # noqa: PLC0415  (needs the extra `local`)
 
         return demo(console)
     if invocation.command in QUEUE_COMMANDS:
@@ -67,13 +66,13 @@ def _work(invocation: Invocation, console: Console) -> int:
     if invocation.command in _WITHOUT_SPARK:
         return _WITHOUT_SPARK[invocation.command](invocation, console)
     if invocation.command is Command.LIST:
-        from s3sync.spark.list_job import list_bucket  # noqa: PLC0415  (pyspark is slow to import)
+        from s3sync.listing.job import list_bucket  # noqa: PLC0415  (pyspark is slow to import)
 
         return list_bucket(invocation.config, console)
-    from s3sync.spark.migrate import migrate, plan_only  # noqa: PLC0415  (pyspark is slow to import)
+    from s3sync.copying.job import migrate, plan_only  # noqa: PLC0415  (pyspark is slow to import)
 
     if invocation.config.copy.mode is Mode.CHECK:
-        from s3sync.spark.check import check  # noqa: PLC0415
+        from s3sync.checking.job import check  # noqa: PLC0415
 
         return check(invocation.config, console, is_mode=invocation.command is Command.MIGRATE)
     job = plan_only if invocation.command is Command.PLAN else migrate

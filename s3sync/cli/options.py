@@ -16,8 +16,8 @@ from s3sync import __version__
 from s3sync.cli.commands import COMMANDS
 from s3sync.config.load import load
 from s3sync.config.model import Config, Mode
-from s3sync.config.settings import BY_NAME, SECTIONS, SETTINGS, Command, Option, Setting
-from s3sync.config.sources import option_title
+from s3sync.config.origins import option_title
+from s3sync.config.settings_transfer import BY_NAME, SECTIONS, SETTINGS, Command, Option, Setting
 from s3sync.config.values import did_you_mean, one_of, shown, split_s3_uri
 from s3sync.errors import ConfigError
 from s3sync.model.keys import printable

@@ -6,18 +6,18 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
-from s3sync.aws.queue_setup import delete_queue, set_up_queues
-from s3sync.aws.queues import Queue, find_queues, own_queues, sqs_client
-from s3sync.aws.store import open_store
 from s3sync.cli.options import Invocation
 from s3sync.config.model import Config
 from s3sync.config.setting import Command
 from s3sync.errors import EXIT_DONE, EXIT_OTHER, ConfigError
-from s3sync.runs.enqueue import enqueue_run
-from s3sync.runs.executor import execute
+from s3sync.queues.create import delete_queue, set_up_queues
+from s3sync.queues.enqueue import enqueue_run
+from s3sync.queues.find import Queue, find_queues, own_queues, sqs_client
+from s3sync.queues.inspect import peeked_lines, purge, table_of
+from s3sync.queues.redrive import Wanted, redrive
+from s3sync.retry.executor import execute
 from s3sync.runs.folder import RunFolder
-from s3sync.runs.queue_view import peeked_lines, purge, table_of
-from s3sync.runs.redrive import Wanted, redrive
+from s3sync.runs.store import open_store
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
@@ -39,7 +39,7 @@ def queue_command(invocation: Invocation, console: Console) -> int:
     if command is Command.EXECUTOR:
         return execute(config, console)
     if command is Command.RETRY:
-        from s3sync.spark.retry import retry  # noqa: PLC0415  (an executor's container has no Spark)
+        from s3sync.retry.job import retry  # noqa: PLC0415  (an executor's container has no Spark)
 
         return retry(config, console)
     return _enqueue(config, console, say)
@@ -103,7 +103,7 @@ def _queues(invocation: Invocation, console: Console, say: Say) -> int:
 
 def _enqueue(config: Config, console: Console, say: Say) -> int:
     if config.retry.from_run is None:
-        from s3sync.spark.migrate import enqueue  # noqa: PLC0415  (pyspark is slow to import)
+        from s3sync.copying.job import enqueue  # noqa: PLC0415  (pyspark is slow to import)
 
         return enqueue(config, console)
     store = open_store(config.run.work_uri, config.access.work)

@@ -8,18 +8,17 @@ from typing import Any
 
 from rich.console import Console
 
-from s3sync.aws.destinations import destination_of
-from s3sync.aws.scheduler import put_schedule, remove_schedule, schedules
-from s3sync.cli.jobs_file import buckets_file, config_of, named_jobs
 from s3sync.cli.options import Invocation
+from s3sync.cli.scheduled_jobs import buckets_file, config_of, named_jobs
 from s3sync.cli.shipping import Cargo, Order, load_cargo, orders_of, upload_all
 from s3sync.cli.submit import shown
-from s3sync.config.jobs import Job, read_jobs
+from s3sync.config.jobs_file import Job, read_jobs
 from s3sync.config.model import IfLocked
 from s3sync.config.setting import Command
-from s3sync.deploy.build import cache_folder
-from s3sync.deploy.schedules import schedule_of, template
-from s3sync.deploy.spark_conf import user_conf
+from s3sync.emr.destinations import destination_of
+from s3sync.emr.package import cache_folder
+from s3sync.emr.schedules import put_schedule, remove_schedule, schedule_of, schedules, template
+from s3sync.emr.spark_conf import user_conf
 from s3sync.errors import EXIT_DONE, ConfigError
 
 Say = Callable[[str], None]

@@ -5,18 +5,16 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
-from s3sync.aws.artifacts import upload
-from s3sync.aws.destinations import ApiCall, Destination
 from s3sync.cli.commands import COMMANDS
-from s3sync.config.check import check_ready
-from s3sync.config.files import conf_file
+from s3sync.config.contradictions import check_ready
+from s3sync.config.load import conf_file
 from s3sync.config.model import Access, Config
 from s3sync.config.setting import Command
-from s3sync.deploy.archives import Artifact, artifact
-from s3sync.deploy.build import app_archive, dependency_archive, entry_script
-from s3sync.deploy.job_file import job_text
-from s3sync.deploy.spark_conf import read_spark_defaults
-from s3sync.deploy.steps import JobRun, Shipment, job_name
+from s3sync.emr.artifacts import upload
+from s3sync.emr.destinations import ApiCall, Destination
+from s3sync.emr.package import Artifact, app_archive, artifact, dependency_archive, entry_script
+from s3sync.emr.spark_conf import read_spark_defaults
+from s3sync.emr.steps import JobRun, Shipment, job_name, job_text
 from s3sync.errors import ConfigError
 from s3sync.runs.folder import new_run_id
 

@@ -1,22 +1,28 @@
-"""`s3sync submit`: jobs on EMR, from a laptop, in one command."""
+"""`s3sync submit`: jobs on EMR, from a laptop, in one command.
+
+`-c s3://BUCKET/KEY`: the configuration file that `s3sync submit` left for a driver.
+"""
 
 import json
 import sys
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
+from pathlib import Path
 
 from rich.console import Console
 
-from s3sync.aws.artifacts import is_there
-from s3sync.aws.destinations import Destination, Sent, destination_of
 from s3sync.cli.following import follow
-from s3sync.cli.jobs_file import config_of, enabled_jobs
 from s3sync.cli.options import Invocation
+from s3sync.cli.scheduled_jobs import config_of, enabled_jobs
 from s3sync.cli.shipping import Cargo, Order, Say, load_cargo, orders_of, upload_all
-from s3sync.config.model import Config
+from s3sync.config.model import Access, Config
 from s3sync.config.setting import Command
-from s3sync.deploy.build import cache_folder
-from s3sync.deploy.spark_conf import user_conf
+from s3sync.emr.artifacts import is_there, read_object
+from s3sync.emr.destinations import Destination, Sent, destination_of
+from s3sync.emr.package import cache_folder
+from s3sync.emr.spark_conf import user_conf
 from s3sync.errors import EXIT_DONE, ConfigError, Interrupted
 
 
@@ -116,3 +122,23 @@ def shown(cargo: Cargo, config: Config) -> str:
         ],
     }
     return json.dumps(value, indent=2, ensure_ascii=False) + "\n"
+
+
+OPTIONS = ("-c", "--config-file")
+
+
+@contextmanager
+def config_on_disk(argv: list[str]) -> Iterator[list[str]]:
+    """The arguments with a configuration file of S3 replaced by a copy, which is gone with the block.
+
+    It is fetched with AWS's usual chain: who reads it has no configuration yet. Raises ConfigError.
+    """
+    at = next((n for n, word in enumerate(argv[1:], 1) if word.startswith("s3://") and argv[n - 1] in OPTIONS), None)
+    if at is None:
+        yield argv
+        return
+    body = read_object(Access(), argv[at], argv[at - 1])
+    with tempfile.TemporaryDirectory(prefix="s3sync-") as folder:
+        path = Path(folder) / Path(argv[at]).name
+        path.write_bytes(body)
+        yield [*argv[:at], str(path), *argv[at + 1 :]]

@@ -16,7 +16,7 @@ the environment.
 from collections.abc import Mapping
 
 from s3sync.config.model import Access, AccessConfig
-from s3sync.config.sources import Given
+from s3sync.config.origins import Given
 
 _KEYS = ("aws_access_key_id", "aws_secret_access_key", "aws_session_token")
 _IDENTITY = ("profile_name", "credentials_uri", *_KEYS)

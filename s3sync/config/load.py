@@ -1,6 +1,11 @@
-"""From files, environment and options to one frozen `Config`."""
+"""From files, environment and options to one frozen `Config`.
 
-from collections.abc import Mapping
+What an earlier run was asked for, taken over by a command that follows it (`check --run-id`, `--from-findings`).
+
+Where the files of conf/ lie: beside the package in a checkout, inside it where it is installed (see setup.py).
+"""
+
+from collections.abc import Iterable, Mapping
 from dataclasses import fields, replace
 from datetime import datetime
 from operator import attrgetter
@@ -8,11 +13,13 @@ from pathlib import Path
 from typing import Any
 
 from s3sync.config.access import accesses
-from s3sync.config.check import refuse_contradictions
+from s3sync.config.contradictions import refuse_contradictions
 from s3sync.config.model import Config, PlanConfig
-from s3sync.config.settings import SETTINGS
-from s3sync.config.sources import Given, from_env_file, from_environment, from_options, from_yaml
-from s3sync.config.values import write_date
+from s3sync.config.origins import Given, from_env_file, from_environment, from_options, from_yaml, option_title
+from s3sync.config.setting import Setting
+from s3sync.config.settings_transfer import BY_NAME, SETTINGS
+from s3sync.config.values import shown, write_date
+from s3sync.errors import ConfigError
 from s3sync.model.task import Overwrite
 
 
@@ -97,3 +104,43 @@ def _plain(value: Any) -> Any:
         return write_date(value)
     # An enum's member is a `str`, but only its value is the same text in every JSON writer.
     return str(value) if isinstance(value, str) else value
+
+
+# | the command names        | the run had | then                                          |
+# |--------------------------|-------------|-----------------------------------------------|
+# | nothing (or the default) | anything    | what the run had                              |
+# | a value                  | the same    | that                                          |
+# | a value                  | another     | refused: it is another pair of buckets        |
+def followed(config: Config, described: Mapping[str, Any], names: Iterable[str], run_id: str) -> Config:
+    """The configuration with these settings as in the run that `described` is of (`config.load.describe`).
+
+    Raises ConfigError where the command gives one of them another value.
+    """
+    for name in names:
+        setting = BY_NAME[name]
+        value = _value(setting, described.get(name))
+        given = attrgetter(setting.field or name)(config)
+        if value is None or given == value:
+            continue
+        if given != setting.default:
+            raise ConfigError(
+                option_title(setting),
+                f"{shown(str(given))} is not what run {run_id} had, {shown(str(value))}; leave it away",
+            )
+        section, _, field = (setting.field or name).partition(".")
+        config = replace(config, **{section: replace(getattr(config, section), **{field: value})})
+    return config
+
+
+def _value(setting: Setting, described: Any) -> Any:
+    if isinstance(described, list):
+        return tuple(setting.kind.parse(str(item)) for item in described)
+    return setting.kind.parse(described) if isinstance(described, str) and described else described
+
+
+PACKAGE = Path(__file__).parents[1]
+
+
+def conf_file(name: str) -> Path:
+    installed = PACKAGE / "conf" / name
+    return installed if installed.exists() else PACKAGE.parent / "conf" / name

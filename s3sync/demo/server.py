@@ -5,6 +5,10 @@ to the process, so two servers in one process show the same buckets. `preconditi
 file add what moto forgets; tests/servers/capabilities.py lists where it still departs from S3.
 
     python -m s3sync.demo.server --port 9000
+
+When each multipart upload of the embedded server was begun; moto shows a moment of 2010 for all of them.
+
+A module of its own: moto's classes look at the name of the module that they are made in, which must not be `__main__`.
 """
 
 import argparse
@@ -16,9 +20,11 @@ import sys
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from io import BytesIO
 from typing import Any, Self
+
+from moto.s3 import models
 
 from s3sync.demo.annotations import Annotations
 from s3sync.demo.answers import Answers
@@ -26,6 +32,18 @@ from s3sync.demo.preconditions import Preconditions
 from s3sync.demo.wire import App, Environ, StartResponse, call_of, path_style
 from s3sync.errors import UserError
 from s3sync.model.limits import PART_MIN_BYTES
+
+
+class TimedUpload(models.FakeMultipart):
+    def __init__(self, *args: Any, **more: Any) -> None:
+        super().__init__(*args, **more)
+        self.initiated = datetime.now(UTC)
+
+
+def keep_upload_times() -> None:
+    """From now on; uploads that are open already have no time."""
+    models.FakeMultipart = TimedUpload  # type: ignore[misc]
+
 
 try:
     from moto.core.models import DEFAULT_ACCOUNT_ID
@@ -35,7 +53,6 @@ try:
     from moto.utilities.utils import get_partition
     from werkzeug.serving import BaseWSGIServer, make_server
 
-    from s3sync.demo.upload_times import keep_upload_times
 except ImportError as missing:
     raise UserError("the embedded server needs moto: pip install 's3sync-spark[local]'") from missing
 

@@ -74,3 +74,68 @@ class Finding:
     def size_bytes(self) -> int:
         """The size that the finding is about: the source's, or the target's where only it is known."""
         return self.source_size if self.source_size is not None else self.target_size or 0
+
+
+class Ruling(StrEnum):
+    """What the listings show. One that is open has the verdict that stands as long as nobody looks further."""
+
+    GONE_FROM_BOTH = "gone_from_both"
+    GONE_FROM_SOURCE = "gone_from_source"
+    EXTRA = "extra"
+    ABSENT = "absent"
+    CHANGED = "changed"
+    LATE = "late"
+    UNREPORTED = "unreported"
+    OUTDATED = "outdated"
+    SIZE_UNKNOWN = "size_unknown"
+    SIZES_DIFFER = "sizes_differ"
+    EMPTY = "empty"
+    ETAGS_EQUAL = "etags_equal"
+    ETAGS_DIFFER = "etags_differ"
+    NOT_COMPARABLE = "not_comparable"
+
+    @property
+    def verdict(self) -> Verdict:
+        return _MEANING[self][0]
+
+    @property
+    def evidence(self) -> Evidence:
+        return _MEANING[self][1]
+
+    @property
+    def detail(self) -> str | None:
+        return _DETAILS.get(self)
+
+    @property
+    def is_open(self) -> bool:
+        return self.evidence is Evidence.NONE
+
+
+_MEANING = {
+    Ruling.GONE_FROM_BOTH: (Verdict.MISSING_ON_TARGET, Evidence.PRESENCE),
+    Ruling.GONE_FROM_SOURCE: (Verdict.CHANGED_SINCE, Evidence.PRESENCE),
+    Ruling.EXTRA: (Verdict.MISSING_ON_SOURCE, Evidence.PRESENCE),
+    Ruling.ABSENT: (Verdict.MISSING_ON_TARGET, Evidence.PRESENCE),
+    Ruling.CHANGED: (Verdict.CHANGED_SINCE, Evidence.PRESENCE),
+    Ruling.LATE: (Verdict.UNPROVABLE, Evidence.NONE),
+    Ruling.UNREPORTED: (Verdict.UNPROVABLE, Evidence.NONE),
+    Ruling.OUTDATED: (Verdict.UNPROVABLE, Evidence.NONE),
+    Ruling.SIZE_UNKNOWN: (Verdict.UNPROVABLE, Evidence.NONE),
+    Ruling.SIZES_DIFFER: (Verdict.SIZE_DIFFERS, Evidence.SIZE),
+    Ruling.EMPTY: (Verdict.MATCH, Evidence.SIZE),
+    Ruling.ETAGS_EQUAL: (Verdict.MATCH, Evidence.ETAG),
+    Ruling.ETAGS_DIFFER: (Verdict.CONTENT_DIFFERS, Evidence.ETAG),
+    Ruling.NOT_COMPARABLE: (Verdict.UNPROVABLE, Evidence.NONE),
+}
+
+
+_DETAILS = {
+    Ruling.GONE_FROM_BOTH: "the run says it copied it, and neither side has it now",
+    Ruling.GONE_FROM_SOURCE: "deleted on the source since the run copied it",
+    Ruling.CHANGED: "the source is newer than the run, or than the beginning of the check",
+    Ruling.LATE: "one side is newer than the other side's report, so the two can't be compared",
+    Ruling.UNREPORTED: "the run says it copied it, and a report does not show it",
+    Ruling.OUTDATED: "only an older report of the same inventory shows it, so it may be gone",
+    Ruling.SIZE_UNKNOWN: "a listing does not tell the size",
+    Ruling.NOT_COMPARABLE: "the ETags can't be compared",
+}

@@ -2,11 +2,20 @@
 
 Between the two a key is a plain `str` whose UTF-8 bytes are the key. Python orders `str` by code point, which is
 the order of the UTF-8 bytes and so the order of S3's listings; the JVM's UTF-16 order is another one.
+
+Texts that come from outside, made fit for a line of a log or a cell of a table.
+
+A number for each key, by which the rows of a key meet in one worker.
 """
 
 import re
 from functools import lru_cache
 from urllib.parse import quote, unquote_plus
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+from xxhash import xxh3_64_intdigest
 
 from s3sync.model.limits import KEY_MAX_BYTES
 
@@ -44,3 +53,21 @@ def printable(key: str, most: int = 200) -> str:
     """The key for a line of a log or a terminal: no control characters, cut at `most` characters."""
     safe = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in key[: most + 1])
     return safe if len(key) <= most else safe[:most] + "…"
+
+
+MESSAGE_MOST = 300
+
+
+def one_line(text: str, most: int = MESSAGE_MOST) -> str:
+    """Without line breaks and other control characters, cut at `most` characters."""
+    line = "".join(c if c.isprintable() else " " for c in " ".join(text.split()))
+    return line if len(line) <= most else line[: most - 1] + "…"
+
+
+Hashes = npt.NDArray[np.uint64]
+
+
+def key_hashes(keys: pa.Array) -> Hashes:
+    """A hash of each key, the same in every process and on every machine: XXH3, 64 bits, of its UTF-8 bytes."""
+    digests = map(xxh3_64_intdigest, keys.cast(pa.binary()).to_pylist())
+    return np.fromiter(digests, np.uint64, len(keys))

@@ -1,1 +1,1 @@
-"""Pure decisions before anything is copied: which objects, where to, how, and in which batches."""
+"""From listed objects to committed batches of tasks."""

@@ -15,7 +15,7 @@ from s3sync.model.task import Method
 
 @dataclass(frozen=True, slots=True)
 class MethodRule:
-    """What of a run decides the method. `is_relayed`: the bytes go through the workers, see `planning.route`."""
+    """What of a run decides the method. `is_relayed`: the bytes go through the workers, see `planning.resolve`."""
 
     multipart_threshold_bytes: int = COPY_OBJECT_MAX_BYTES
     preserve_etags: bool = False

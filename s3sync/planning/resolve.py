@@ -1,4 +1,7 @@
-"""From the rows of both sides to plan rows: one per target key, with what to do and how."""
+"""From the rows of both sides to plan rows: one per target key, with what to do and how.
+
+Whether S3 copies by itself, or the bytes go through the workers (`--mode downup`).
+"""
 
 from dataclasses import dataclass, field
 
@@ -7,30 +10,17 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from s3sync.config.model import Config
-from s3sync.model.candidates import SIDE_SOURCE
-from s3sync.model.tables import PLAN
-from s3sync.model.task import Overwrite
+from s3sync.config.model import Access, Config, Mode
+from s3sync.config.partitions import partition, service
+from s3sync.model.tables import PLAN, SIDE_SOURCE
+from s3sync.model.task import Overwrite, task_ids
 from s3sync.planning.decision import REASONS, Reason, decide_all
-from s3sync.planning.mapping import EXAMPLES, Collision, MappingFaults, too_long
 from s3sync.planning.method import MethodRule, methods_of
-from s3sync.planning.task_ids import task_ids
+from s3sync.selection.mapping import EXAMPLES, Collision, MappingFaults, too_long
 
 Indices = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
 
-# The order that `resolve` wants. All columns that the choice of a row depends on, so that rows which came in another
-# order make the same plan.
-ORDER = [
-    ("target_key", "ascending"),
-    ("side", "ascending"),
-    ("last_modified", "descending"),
-    ("source_key", "ascending"),
-    ("etag", "ascending"),
-    ("size", "ascending"),
-    ("storage_class", "ascending"),
-    ("encryption", "ascending"),
-]
 
 _ACTION_NAMES = pa.array([str(reason.action) for reason in REASONS])
 _REASON_NAMES = pa.array([str(reason) for reason in REASONS])
@@ -55,7 +45,7 @@ class ResolveOptions:
         cls, config: Config, *, source_hides_md5: bool, target_hides_md5: bool, is_relayed: bool = False
     ) -> "ResolveOptions":
         """`hides_md5` of a side: what is written there is encrypted so that its ETag is no MD5 (model/etag.py).
-        `is_relayed`: see `planning.route`."""
+        `is_relayed`: see `planning.resolve`."""
         return cls(
             config.source.bucket or "",
             config.target.bucket or "",
@@ -83,7 +73,7 @@ class Resolved:
 def resolve(table: pa.Table, options: ResolveOptions) -> Resolved:
     """The plan rows for some target keys.
 
-    `table` has the schema `model.candidates.CANDIDATES`, is sorted by ORDER, and has all rows of each of its target
+    `table` has the schema `model.tables.CANDIDATES`, is sorted by ORDER, and has all rows of each of its target
     keys.
 
     | rows of one target key                   | then                                                    |
@@ -212,3 +202,32 @@ def _collisions(table: pa.Table, groups: _Groups, foreign: Indices) -> MappingFa
 def _too_long(target_keys: pa.ChunkedArray) -> MappingFaults:
     found = target_keys.filter(too_long(target_keys))
     return MappingFaults(too_long_count=len(found), too_long=tuple(found[:EXAMPLES].to_pylist()))
+
+
+_VPC_ENDPOINT = ".vpce."
+
+
+# The first line that fits decides.
+#
+# | mode   | services               | partitions | VPC endpoint, and regions differ | then                       |
+# |--------|------------------------|------------|----------------------------------|----------------------------|
+# | downup | any                    | any        | any                              | relay                      |
+# | copy   | not the same           | any        | any                              | relay                      |
+# | copy   | both AWS               | differ     | any                              | relay                      |
+# | copy   | both AWS               | the same   | yes, on either side              | relay                      |
+# | copy   | both AWS               | the same   | no                               | S3 copies                  |
+# | copy   | the same, not AWS      |            |                                  | S3 copies                  |
+#
+# Services are the same where both are AWS, or the endpoints are one host and port. A CopyObject is sent to the target
+# with the target's credentials: other credentials for the source say nothing, as a bucket policy may let the target's
+# read it. Where none does, every copy is denied, and `--mode downup` is the way.
+def is_relayed(mode: Mode, source: Access, target: Access) -> bool:
+    """True where the target can't copy from the source by itself, or is not to."""
+    if mode is Mode.DOWNUP or service(source) != service(target):
+        return True
+    if service(source) is not None:
+        return False
+    if partition(source) != partition(target):
+        return True
+    through_vpc = any(_VPC_ENDPOINT in (side.endpoint_url or "") for side in (source, target))
+    return through_vpc and source.region_name != target.region_name

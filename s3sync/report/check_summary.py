@@ -16,7 +16,7 @@ from s3sync.model.finding import Verdict
 from s3sync.model.keys import printable
 from s3sync.report.check_tally import CheckTally
 from s3sync.report.console import duration_text, size_text
-from s3sync.report.summary import named
+from s3sync.runs.summary import named
 
 SCHEMA_VERSION = 1
 KIND = "check"  # tells the summary of a check from that of a migration

@@ -13,12 +13,12 @@ from rich.console import Console, Group
 from rich.table import Table
 from rich.text import Text
 
-from s3sync.model.hot_prefixes import most_of
+from s3sync.model.accounting import Amount, Counts
 from s3sync.model.keys import printable
 from s3sync.model.limits import KIB
 from s3sync.model.outcome import Pinned, Status, Verified
-from s3sync.report.accounting import Amount, Counts
-from s3sync.report.summary import State, Summary, told_of_nothing
+from s3sync.model.throttled_prefixes import most_of
+from s3sync.runs.summary import State, Summary, told_of_nothing
 
 LOG_WIDTH = 100
 PREFIXES = 5

@@ -13,10 +13,10 @@ from markupsafe import Markup, escape
 from s3sync.model.finding import Verdict
 from s3sync.model.keys import printable
 from s3sync.model.outcome import Status
+from s3sync.report.check_page import CheckView
 from s3sync.report.check_summary import CheckSummary
-from s3sync.report.check_view import CheckView
 from s3sync.report.console import duration_text, size_text
-from s3sync.report.migration_view import MigrationView
+from s3sync.report.migration_page import MigrationView
 
 _GREEN, _RED, _VIOLET, _ORANGE, _GREY, _BLUE, _YELLOW = (
     "#2f8f4e", "#c4314b", "#8a63d2", "#e0641c", "#7d8896", "#2d7dd2", "#b98a00",

@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from s3sync.errors import UserError
-from s3sync.report.accounting import Counts, verify_outcomes
-from s3sync.report.summary import State, Summary, summarize
-from s3sync.report.tally import Tally
+from s3sync.model.accounting import Counts, verify_outcomes
+from s3sync.model.tally import Tally
 from s3sync.runs.folder import RunFolder
-from s3sync.runs.giants import UploadLog
-from s3sync.runs.outcome_log import BatchDone, read_prior
+from s3sync.runs.merge_retries import fold_retries
+from s3sync.runs.outcomes import BatchDone, read_prior
 from s3sync.runs.plan import Plan
-from s3sync.runs.superseding import fold_retries
+from s3sync.runs.summary import State, Summary, summarize
+from s3sync.runs.upload_log import UploadLog
 
 _STOPPED = frozenset({State.INTERRUPTED, State.CIRCUIT_OPEN, State.ENQUEUED})
 

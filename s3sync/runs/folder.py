@@ -20,8 +20,8 @@ from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Any
 
-from s3sync.aws.store import Store
 from s3sync.errors import ConfigError, StoreError
+from s3sync.runs.store import Store
 
 SCHEMA_VERSION = 1
 

@@ -18,9 +18,9 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from s3sync.aws.store import Store
 from s3sync.config.model import Config
 from s3sync.errors import LockHeld
+from s3sync.runs.store import Store
 
 HEARTBEATS_PER_TIMEOUT = 6
 

@@ -2,12 +2,17 @@
 
 import json
 from collections import Counter
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
-from s3sync.planning.cost import Estimate
-from s3sync.report.accounting import Counts
+import pyarrow as pa
+
+from s3sync.model.accounting import Counts
+from s3sync.model.estimate import Estimate
+from s3sync.model.tables import PLAN, TIMESTAMP
+from s3sync.model.task import Action, Method, Task
 from s3sync.runs.folder import RunFolder
 
 _LOOKED = "looked_at.json"
@@ -91,3 +96,27 @@ class Plan:
             batches=tuple(Batch(*batch) for batch in value["batches"]),
             skip_files=tuple(value["skip_files"]),
         )
+
+
+def tasks_of(batches: Iterable[pa.RecordBatch]) -> Iterator[Task]:
+    """The rows of a plan (schema `model.tables.PLAN`) as tasks."""
+    for batch in batches:
+        columns = dict(zip(PLAN.names, map(_plain_values, batch.columns), strict=True))
+        columns["action"] = list(map(_ACTIONS.__getitem__, columns["action"]))
+        columns["method"] = list(map(_METHODS.__getitem__, columns["method"]))
+        yield from map(Task._make, zip(*columns.values(), strict=True))
+
+
+_ACTIONS = {str(action): action for action in Action}
+
+
+_METHODS = {str(method): method for method in Method}
+
+
+def _plain_values(column: pa.Array) -> list[Any]:
+    """The column as a list. Times go through numpy, which is ten times as fast as pyarrow's own way."""
+    if column.type != TIMESTAMP:
+        values: list[Any] = column.to_pylist()
+        return values
+    naive: list[Any] = column.to_numpy(zero_copy_only=False).tolist()
+    return [None if time is None else time.replace(tzinfo=UTC) for time in naive]

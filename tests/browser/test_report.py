@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 
 from s3sync.demo.odd_keys import ODD_KEYS
+from s3sync.model.accounting import Amount, Counts
 from s3sync.model.finding import Verdict
-from s3sync.report.accounting import Amount, Counts
+from s3sync.model.tally import ErrorTally, Tally
 from s3sync.report.html import check_html, migration_html
-from s3sync.report.migration_view import MigrationView, Piece, Trouble
-from s3sync.report.summary import summarize
-from s3sync.report.tally import ErrorTally, Tally
+from s3sync.report.migration_page import MigrationView, Piece, Trouble
+from s3sync.runs.summary import summarize
 from tests.browser.conftest import Browser
 from tests.unit.report.test_check_summary import WHEN, finding, summary_of, tally_of
 from tests.unit.report.test_report_files import HOSTILE

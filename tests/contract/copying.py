@@ -4,17 +4,17 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from s3sync.aws.engine import Engine
-from s3sync.aws.flights import Operation
-from s3sync.aws.operations import CopySettings, copy_task
-from s3sync.aws.retries import RetryPolicy
-from s3sync.aws.transport import Transport
-from s3sync.aws.workers import new_transport
 from s3sync.config.model import Access, Secret
 from s3sync.config.model import Transport as TransportKind
+from s3sync.copying.dispatch import CopySettings, copy_task
 from s3sync.model.etag import bare, part_count
 from s3sync.model.outcome import Outcome
 from s3sync.model.task import Action, Method, Task, task_id
+from s3sync.s3.engine.engine import Engine
+from s3sync.s3.engine.operation import Operation
+from s3sync.s3.engine.per_process import new_transport
+from s3sync.s3.engine.retry_policy import RetryPolicy
+from s3sync.s3.request import Transport
 
 FAST = RetryPolicy(max_attempts=4, max_throttled_attempts=8, base_seconds=0.01, throttled_base_seconds=0.01)
 

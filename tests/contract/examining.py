@@ -2,10 +2,10 @@
 
 from collections.abc import Callable
 
-from s3sync.aws.probes.examine import examine
 from s3sync.config.load import load
 from s3sync.config.model import Config
-from s3sync.model.health import Symptom
+from s3sync.doctor.examine import examine
+from s3sync.doctor.symptom import Symptom
 from tests.contract.deploying import Laptop
 
 VERSIONING = {"Status": "Enabled"}

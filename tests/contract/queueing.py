@@ -8,28 +8,28 @@ from typing import Any
 
 import pyarrow as pa
 
-from s3sync.aws.copy_settings import CopySettings
-from s3sync.aws.queues import Queue, Queues, find_queues, sqs_client
-from s3sync.aws.retry_task import RetryHow
-from s3sync.aws.store import LocalStore
-from s3sync.aws.workers import EngineOptions
 from s3sync.config.model import Access, AccessConfig, Secret
+from s3sync.copying.batch import CopyContext, copy_batch
+from s3sync.copying.settings import CopySettings
+from s3sync.copying.settings_file import put_recipe
+from s3sync.model.accounting import Amount, Counts
 from s3sync.model.etag import bare
-from s3sync.model.message import QueuedTask, from_text
 from s3sync.model.tables import PLAN
 from s3sync.model.task import Action, Method, Task, task_id
-from s3sync.report.accounting import Amount, Counts
-from s3sync.report.summary import Summary
-from s3sync.runs.copy_batch import CopyContext, copy_batch
-from s3sync.runs.drain import DrainContext, DrainTally
-from s3sync.runs.failures import FailureQueues
+from s3sync.queues.find import Queue, Queues, find_queues, sqs_client
+from s3sync.queues.messages import QueuedTask, from_text
+from s3sync.queues.send_failures import FailureQueues
+from s3sync.retry.consumer import Drain
+from s3sync.retry.drain import DrainContext, DrainTally
+from s3sync.retry.one_task import RetryHow
 from s3sync.runs.finish import finish_again, finish_run
 from s3sync.runs.folder import RunFolder
-from s3sync.runs.hub import HubAddress
-from s3sync.runs.outcome_log import BatchDone, parquet_bytes
+from s3sync.runs.heartbeat import HubAddress
+from s3sync.runs.outcomes import BatchDone, parquet_bytes
 from s3sync.runs.plan import Batch, Plan
-from s3sync.runs.recipe import put_recipe
-from s3sync.runs.retry import Drain
+from s3sync.runs.store import LocalStore
+from s3sync.runs.summary import Summary
+from s3sync.s3.engine.per_process import EngineOptions
 
 RUN_ID = "run-1"
 NO_HUB = HubAddress("127.0.0.1", 1, "nobody")  # a worker goes on without one

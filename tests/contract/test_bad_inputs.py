@@ -16,13 +16,13 @@ from typing import Any
 
 import pytest
 
-from s3sync.aws.store import LocalStore
 from s3sync.cli.main import main
+from s3sync.copying import job as migrate
 from s3sync.demo.inventory_writer import InventoryObject, write_inventory
 from s3sync.errors import EXIT_USER
 from s3sync.inventory.manifest import FileFormat
 from s3sync.runs.lock import TargetLock
-from s3sync.spark import migrate
+from s3sync.runs.store import LocalStore
 from tests.conftest import drop_bucket
 from tests.servers import Server
 from tests.servers.capabilities import require

@@ -8,16 +8,7 @@ from typing import Any
 
 import pytest
 
-from s3sync.aws.copy_settings import CopySettings
-from s3sync.aws.pair_look import LookSettings
-from s3sync.aws.store import LocalStore
-from s3sync.aws.workers import EngineOptions
-from s3sync.config.model import CheckConfig
-from s3sync.model.finding import Evidence, Finding, Verdict
-from s3sync.model.limits import PART_MIN_BYTES
-from s3sync.planning.check_cost import read_estimate
-from s3sync.planning.sampling import is_sampled
-from s3sync.runs.check_batch import (
+from s3sync.checking.batch import (
     NOT_SAMPLED,
     OVER_BUDGET,
     CheckContext,
@@ -26,11 +17,20 @@ from s3sync.runs.check_batch import (
     finding_table,
     findings_of,
 )
+from s3sync.checking.batch_records import BatchLooked, Stage, commit_stage, done_batches
+from s3sync.checking.object_check import LookSettings
+from s3sync.config.model import CheckConfig
+from s3sync.copying.settings import CopySettings
+from s3sync.model.finding import Evidence, Finding, Verdict
+from s3sync.model.limits import PART_MIN_BYTES
+from s3sync.planning.cost import read_estimate
 from s3sync.runs.folder import RunFolder
-from s3sync.runs.hub import Hub, HubAddress
-from s3sync.runs.looked import BatchLooked, Stage, commit_stage, done_batches
-from s3sync.runs.outcome_log import parquet_bytes, read_parquet
+from s3sync.runs.heartbeat import Hub, HubAddress
+from s3sync.runs.outcomes import parquet_bytes, read_parquet
 from s3sync.runs.plan import Batch
+from s3sync.runs.store import LocalStore
+from s3sync.s3.engine.per_process import EngineOptions
+from s3sync.selection.sample import is_sampled
 from tests.contract.queueing import access_to
 from tests.servers import Server
 from tests.servers.faults import Action, Fault, Faults

@@ -4,16 +4,16 @@ from datetime import UTC, datetime
 
 import pyarrow as pa
 
-from s3sync.aws.copy_settings import CopySettings
-from s3sync.aws.store import LocalStore
-from s3sync.aws.workers import EngineOptions
 from s3sync.config.model import AccessConfig
+from s3sync.copying.batch import CopyContext, copy_batch
+from s3sync.copying.settings import CopySettings
 from s3sync.model.tables import PLAN
-from s3sync.runs.copy_batch import CopyContext, copy_batch
 from s3sync.runs.folder import RunFolder
-from s3sync.runs.hub import HubAddress
-from s3sync.runs.outcome_log import BatchDone, parquet_bytes
+from s3sync.runs.heartbeat import HubAddress
+from s3sync.runs.outcomes import BatchDone, parquet_bytes
 from s3sync.runs.plan import Batch
+from s3sync.runs.store import LocalStore
+from s3sync.s3.engine.per_process import EngineOptions
 from tests.contract.copying import access_to, migration_on
 
 

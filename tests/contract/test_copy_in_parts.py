@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from s3sync.aws.operations import copy_task
+from s3sync.copying.dispatch import copy_task
 from s3sync.model.etag import bare
 from s3sync.model.outcome import Status, Verified
 from s3sync.model.task import Method, Overwrite

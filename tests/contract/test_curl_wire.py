@@ -13,12 +13,12 @@ from botocore.credentials import RefreshableCredentials
 from botocore.exceptions import ClientError, CredentialRetrievalError
 
 from s3sync.aws import clients
-from s3sync.aws.curl_transport import CurlTransport
-from s3sync.aws.engine import Engine
-from s3sync.aws.held_credentials import hold_credentials
-from s3sync.aws.retries import RetryPolicy
-from s3sync.aws.transport import Request, Side
+from s3sync.aws.credentials import hold_credentials
 from s3sync.config.model import Access, Secret
+from s3sync.s3.engine.engine import Engine
+from s3sync.s3.engine.retry_policy import RetryPolicy
+from s3sync.s3.request import Request, Side
+from s3sync.s3.transport.curl import CurlTransport
 
 COPIED = b"<CopyObjectResult><ETag>&quot;0123456789abcdef0123456789abcdef&quot;</ETag></CopyObjectResult>"
 

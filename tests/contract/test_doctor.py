@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 
 from s3sync.aws.clients import client
-from s3sync.aws.probes.examine import QUICK
-from s3sync.aws.probes.permissions import PROBE
 from s3sync.config.load import load
 from s3sync.demo.inventory_writer import InventoryObject, write_inventory
+from s3sync.doctor.examine import QUICK
+from s3sync.doctor.permissions import PROBE
+from s3sync.doctor.symptom import Health
 from s3sync.inventory.manifest import FileFormat
-from s3sync.model.health import Health
 from tests.contract.deploying import Laptop
 from tests.contract.examining import Pair
 from tests.servers.faults import Action, Fault, Faults

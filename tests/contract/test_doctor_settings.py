@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from s3sync.model.health import Health
+from s3sync.doctor.symptom import Health
 from tests.contract.deploying import Laptop
 from tests.contract.examining import VERSIONING, Pair
 

@@ -8,13 +8,13 @@ from uuid import uuid4
 
 import pytest
 
-from s3sync.aws.queue_setup import delete_queue, set_up_queues
-from s3sync.aws.queues import depth_of, find_queues, sqs_client
 from s3sync.cli.main import main
 from s3sync.config.model import QueueConfig
-from s3sync.model.message import QueuedTask
-from s3sync.report.summary import State
-from s3sync.runs.failures import Route, send_tasks
+from s3sync.queues.create import delete_queue, set_up_queues
+from s3sync.queues.find import depth_of, find_queues, sqs_client
+from s3sync.queues.messages import QueuedTask
+from s3sync.queues.send_failures import Route, send_tasks
+from s3sync.runs.summary import State
 from tests.contract.queueing import RUN_ID, QueuedRun, access_to, queued_run
 from tests.servers import Server
 from tests.servers.faults import Action, Fault, Faults
@@ -48,8 +48,8 @@ def ground(
 
 
 def tasks_of(run: QueuedRun) -> list[QueuedTask]:
+    from s3sync.queues.unfinished import unfinished_tasks
     from s3sync.runs.finish import accounts_of
-    from s3sync.runs.unfinished import unfinished_tasks
 
     done = accounts_of(run.folder, run.plan, stopped_early=True).done
     return [queued for _, tasks in unfinished_tasks(run.folder, run.plan, done) for queued in tasks]
@@ -179,7 +179,7 @@ def test_follow_waits_for_more_until_its_time_is_over(ground: QueuedRun) -> None
 
     from dataclasses import replace
 
-    from s3sync.runs.retry import Drain
+    from s3sync.retry.consumer import Drain
 
     ends = datetime.now(UTC) + timedelta(seconds=8)
     context = replace(ground.context, drain_id="follows", follow=True, deadline=ends, sleep_seconds=1.0)

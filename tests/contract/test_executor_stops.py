@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from s3sync.aws.queues import depth_of
-from s3sync.report.summary import State
+from s3sync.queues.find import depth_of
 from s3sync.runs.interrupts import EXIT_AT_ONCE
+from s3sync.runs.summary import State
 from tests.contract.queueing import QueuedRun
 from tests.contract.test_executor import OBJECTS, copied, ground, in_queues
 from tests.servers.faults import Action, Fault, Faults

@@ -9,10 +9,10 @@ import pytest
 import yaml
 from rich.console import Console
 
-from s3sync.aws.destinations import SentStep
 from s3sync.cli.following import follow
 from s3sync.cli.shipping import Order
 from s3sync.config.model import Access, Config, RunConfig
+from s3sync.emr.destinations import SentStep
 from tests.contract.deploying import Laptop, arguments_of
 
 
@@ -92,10 +92,10 @@ def test_a_driver_that_was_lost_after_its_summary_has_the_summarys_code(laptop: 
 
 def test_the_progress_is_read_from_the_runs_tables(laptop: Laptop) -> None:
     """A plan of 30 objects, a batch of 10 that is done, and a part of 5 of another one."""
-    from s3sync.aws.store import open_store
     from s3sync.model.outcome import Outcome, Status
     from s3sync.runs.folder import RunFolder
-    from s3sync.runs.outcome_log import OutcomeLog, Tally
+    from s3sync.runs.outcomes import OutcomeLog, Tally
+    from s3sync.runs.store import open_store
 
     folder = RunFolder(open_store(laptop.work_uri, Access()), "r1")
 

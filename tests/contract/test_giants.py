@@ -5,11 +5,11 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from s3sync.copying.large_object.tasks import Finishing, Opening, PieceEnd, carry_piece, finish_giants, open_giants
 from s3sync.model.etag import bare
 from s3sync.model.task import Method
-from s3sync.runs.giant_tasks import Finishing, Opening, PieceEnd, carry_piece, finish_giants, open_giants
-from s3sync.runs.giants import UploadLog
-from s3sync.runs.hub import Hub
+from s3sync.runs.heartbeat import Hub
+from s3sync.runs.upload_log import UploadLog
 from tests.contract.copying import TRANSPORTS, migration_on
 from tests.contract.working import Worker
 from tests.servers.capabilities import require

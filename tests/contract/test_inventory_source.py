@@ -11,16 +11,16 @@ import boto3
 import pytest
 from botocore.config import Config
 
-from s3sync.aws import inventory_source
-from s3sync.aws.inventory_source import fetch_data_file, find_manifest
 from s3sync.config import model
 from s3sync.demo.inventory_writer import InventoryObject, write_inventory
 from s3sync.demo.odd_keys import ODD_KEYS
 from s3sync.errors import ConfigError, InventoryError, ServiceError, StoreError
-from s3sync.inventory.datafile import read_data_file
+from s3sync.inventory import locate as inventory_source
+from s3sync.inventory.data_file import read_data_file
+from s3sync.inventory.locate import fetch_data_file, find_manifest
 from s3sync.inventory.manifest import DataFile, FileFormat, Manifest
-from s3sync.model.candidates import SIDE_SOURCE, SIDE_TARGET
-from s3sync.spark.sources import find_manifests
+from s3sync.model.tables import SIDE_SOURCE, SIDE_TARGET
+from s3sync.planning.sources import find_manifests
 from tests.servers import Server
 from tests.servers.capabilities import require
 from tests.servers.faults import Action, Fault, Faults

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from s3sync.aws.clients import session
-from s3sync.aws.kept_keys import with_kept_keys
+from s3sync.aws.credentials import with_kept_keys
 from s3sync.config.model import Access
 from s3sync.errors import ConfigError, S3SyncError
 from tests.contract.deploying import Laptop

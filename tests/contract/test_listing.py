@@ -6,16 +6,16 @@ from uuid import uuid4
 
 import pytest
 
-from s3sync.aws.engine import Engine
-from s3sync.aws.listing import ListOptions, list_range, starts_at_any_place
-from s3sync.aws.retries import RetryPolicy
-from s3sync.aws.transport import Request, Side
-from s3sync.aws.workers import new_transport
 from s3sync.config.model import Access, Secret, Transport
 from s3sync.demo.odd_keys import ODD_KEYS
 from s3sync.errors import ServiceError
+from s3sync.listing.pager import ListOptions, list_range, starts_at_any_place
 from s3sync.model import etag
-from s3sync.model.ranges import KeyRange
+from s3sync.model.key_range import KeyRange
+from s3sync.s3.engine.engine import Engine
+from s3sync.s3.engine.per_process import new_transport
+from s3sync.s3.engine.retry_policy import RetryPolicy
+from s3sync.s3.request import Request, Side
 from tests.conftest import drop_bucket
 from tests.servers import Server
 from tests.servers.capabilities import require

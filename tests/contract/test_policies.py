@@ -7,10 +7,10 @@ from typing import Any
 import moto.core.responses
 import pytest
 
-from s3sync.aws.probes.examine import examine
 from s3sync.config.load import load
 from s3sync.config.model import Config
-from s3sync.model.health import Health
+from s3sync.doctor.examine import examine
+from s3sync.doctor.symptom import Health
 from tests.contract.deploying import Laptop
 
 DENIED_BY_THE_SERVER = {"source: bucket", "target: bucket"}  # it wants s3:HeadBucket, which is no action of AWS's

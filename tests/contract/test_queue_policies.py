@@ -1,5 +1,5 @@
 """The printed policies for the queues, enforced by the server: each is enough for its own commands, and none is for the
-other's. The server knows actions of SQS, not its resources: these are compared in tests/unit/deploy/test_policies.py.
+other's. The server knows actions of SQS, not its resources: these are compared in tests/unit/emr/test_policies.py.
 """
 
 import json
@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from s3sync.aws.queue_traffic import delete, hold, receive, send
-from s3sync.aws.queues import find_queues, sqs_client
 from s3sync.config.model import Access, Secret
 from s3sync.errors import ServiceError
-from s3sync.planning.messages import Packed
+from s3sync.queues.find import find_queues, sqs_client
+from s3sync.queues.messages import Packed
+from s3sync.queues.sqs import delete, hold, receive, send
 from tests.contract.deploying import Laptop
 from tests.contract.test_policies import enforced
 

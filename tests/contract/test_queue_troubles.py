@@ -12,27 +12,27 @@ from uuid import uuid4
 
 import pytest
 
-from s3sync.aws.queue_setup import delete_queue, set_up_queues
-from s3sync.aws.queue_traffic import receive, send
-from s3sync.aws.queues import Depth, Queue, depth_of, find_queues, sqs_client
 from s3sync.cli.main import main
 from s3sync.config.model import Access, Config, QueueConfig, RunConfig, Secret
+from s3sync.copying.settings_file import put_recipe
 from s3sync.errors import ServiceError, StoreError
 from s3sync.model.outcome import Status
-from s3sync.planning.messages import Packed
-from s3sync.report.summary import State
-from s3sync.runs.failures import FailureQueues, FailureSender, Route, send_tasks
+from s3sync.queues.create import delete_queue, set_up_queues
+from s3sync.queues.find import Depth, Queue, depth_of, find_queues, sqs_client
+from s3sync.queues.messages import Packed
+from s3sync.queues.redrive import Wanted, redrive
+from s3sync.queues.send_failures import FailureQueues, FailureSender, Route, send_tasks
+from s3sync.queues.sqs import receive, send
+from s3sync.queues.unfinished import unfinished_tasks
+from s3sync.report.history import troubles_of
+from s3sync.report.write import write_report
 from s3sync.runs.folder import RunFolder
-from s3sync.runs.recipe import put_recipe
-from s3sync.runs.redrive import Wanted, redrive
-from s3sync.runs.reports import write_report
-from s3sync.runs.run_history import troubles_of
-from s3sync.runs.unfinished import unfinished_tasks
+from s3sync.runs.summary import State
 from tests.contract.queueing import RUN_ID, QueuedRun, access_to, queued_run
 from tests.servers import Server
 from tests.servers.faults import Action, Fault, Faults
-from tests.unit.aws.scripted import a_task
-from tests.unit.runs.test_retry_log import outcome
+from tests.unit.runs.test_retry_outcomes import outcome
+from tests.unit.scripted import a_task
 
 OBJECTS = 9
 REDRIVE_AFTER = 2
@@ -235,7 +235,7 @@ def test_what_a_drain_sent_back_it_waits_for_whatever_sqs_counts(
     faults.add(denied(times=OBJECTS))
     run.copy()
     faults.add(denied(times=1))
-    monkeypatch.setattr("s3sync.runs.intake.depth_of", lambda *_: Depth())
+    monkeypatch.setattr("s3sync.retry.receive.depth_of", lambda *_: Depth())
     told = run.drain(delay_seconds=3)
     assert told.by_status == {"copied": OBJECTS, "failed": 1}
     assert run.summary().state is State.COMPLETE
@@ -267,18 +267,18 @@ def test_a_dead_letter_that_is_days_old_is_looked_for_first(
     run: QueuedRun, faults: Faults, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A task that `enqueue` sent has no attempt; its age alone says that somebody may have been there."""
-    from s3sync.runs.enqueue import enqueue_run
+    from s3sync.queues.enqueue import enqueue_run
 
     config = replace_queue_names(run)
     enqueue_run(run.folder, config, lambda _: None, again=False)
     faults.clear()
-    monkeypatch.setattr("s3sync.runs.retry.LOOK_AFTER", timedelta(0))
+    monkeypatch.setattr("s3sync.retry.consumer.LOOK_AFTER", timedelta(0))
     assert run.drain().by_status == {"copied": OBJECTS}
     assert faults.requests("HeadObject", bucket=run.settings.target_bucket) == OBJECTS
 
 
 def test_what_is_sent_again_has_its_attempts_anew(run: QueuedRun, faults: Faults) -> None:
-    from s3sync.runs.enqueue import enqueue_run
+    from s3sync.queues.enqueue import enqueue_run
 
     faults.add(denied())
     run.copy()
@@ -295,7 +295,7 @@ def test_what_is_sent_again_has_its_attempts_anew(run: QueuedRun, faults: Faults
 
 def test_a_young_message_of_an_old_plan_is_looked_for_first(run: QueuedRun, faults: Faults) -> None:
     """A long check sends what it found at its end: somebody may have written to the target since it looked there."""
-    from s3sync.runs.enqueue import enqueue_run
+    from s3sync.queues.enqueue import enqueue_run
 
     hour_ago = run.settings.planned_at - timedelta(hours=1)
     put_recipe(run.folder, replace(run.settings, planned_at=hour_ago))
@@ -309,9 +309,9 @@ def test_a_young_message_of_an_old_plan_is_looked_for_first(run: QueuedRun, faul
 def test_a_batch_that_comes_in_pieces_is_not_taken_for_sent_by_one_of_them(
     run: QueuedRun, faults: Faults, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from s3sync.runs.enqueue import enqueue_run
+    from s3sync.queues.enqueue import enqueue_run
 
-    monkeypatch.setattr("s3sync.runs.retry_log.SHARD_ROWS", 1)
+    monkeypatch.setattr("s3sync.runs.retry_outcomes.SHARD_ROWS", 1)
     faults.add(denied())
     run.copy()
     run.drain(attempts=1)

@@ -9,18 +9,17 @@ from uuid import uuid4
 
 import pytest
 
-from s3sync.aws.queue_setup import delete_queue, set_up_queues
-from s3sync.aws.queue_traffic import delete, hold, receive, send
-from s3sync.aws.queues import attributes_of, depth_of, find_queue, find_queues, sqs_client
 from s3sync.cli.main import main
 from s3sync.config.model import QueueConfig
 from s3sync.errors import ConfigError, ServiceError
-from s3sync.model.message import from_text
-from s3sync.planning.messages import Packed, pack
+from s3sync.queues.create import delete_queue, set_up_queues
+from s3sync.queues.find import attributes_of, depth_of, find_queue, find_queues, sqs_client
+from s3sync.queues.messages import Packed, from_text, pack
+from s3sync.queues.sqs import delete, hold, receive, send
 from tests.contract.queueing import access_to
 from tests.servers import Server
 from tests.servers.faults import Action, Fault, Faults
-from tests.unit.planning.test_messages import LONG, queued
+from tests.unit.queues.test_messages import LONG, queued
 
 Run = Callable[..., int]
 
@@ -290,7 +289,7 @@ def test_c9_a_redrive_ends_though_what_stays_comes_again(
     run: Run, own: Any, mark: str, monkeypatch: pytest.MonkeyPatch, capfd: Any
 ) -> None:
     put_dead(own, mark)
-    monkeypatch.setattr("s3sync.runs.redrive.HOLD_SECONDS", 0)
+    monkeypatch.setattr("s3sync.queues.redrive.HOLD_SECONDS", 0)
     assert run("queues", "--redrive", "--error-code", "NoSuchKey") == 0
     said = capfd.readouterr().err
     assert "6 tasks left" in said

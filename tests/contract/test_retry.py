@@ -12,18 +12,18 @@ from uuid import uuid4
 
 import pytest
 
-from s3sync.aws.queue_setup import delete_queue, set_up_queues
-from s3sync.aws.queue_traffic import receive, send
-from s3sync.aws.queues import Queue, depth_of, find_queues, sqs_client
-from s3sync.aws.retry_task import RetryHow
 from s3sync.config.model import Mode, QueueConfig
 from s3sync.model.outcome import Status
-from s3sync.planning.messages import Packed
-from s3sync.report.summary import State
-from s3sync.runs.drain import DRAIN_ATTRIBUTE
+from s3sync.queues.create import delete_queue, set_up_queues
+from s3sync.queues.find import Queue, depth_of, find_queues, sqs_client
+from s3sync.queues.messages import Packed
+from s3sync.queues.sqs import receive, send
+from s3sync.queues.unfinished import unfinished_tasks
+from s3sync.retry.consumer import UNKNOWN_RUN, Drain
+from s3sync.retry.drain import DRAIN_ATTRIBUTE
+from s3sync.retry.one_task import RetryHow
 from s3sync.runs.finish import accounts_of
-from s3sync.runs.retry import UNKNOWN_RUN, Drain
-from s3sync.runs.unfinished import unfinished_tasks
+from s3sync.runs.summary import State
 from tests.contract.queueing import RUN_ID, QueuedRun, access_to, queued_run
 from tests.servers import Server
 from tests.servers.capabilities import require
@@ -100,7 +100,7 @@ def test_c8_a_message_is_there_until_its_outcomes_are(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr("s3sync.runs.retry_log.RetryLog.put", dies)
+        patched.setattr("s3sync.runs.retry_outcomes.RetryLog.put", dies)
         with pytest.raises(KeyboardInterrupt):
             run.drain(hold_seconds=1)
     assert on_target(run) == 10
@@ -184,7 +184,7 @@ def test_poison_goes_to_the_dead_letters_and_stops_nothing(make: Callable[..., Q
 def test_a_message_of_a_foreign_bucket_is_poison(
     make: Callable[..., QueuedRun], bucket_factory: Callable[..., str], faults: Faults
 ) -> None:
-    from s3sync.model.message import Message, QueuedTask, to_text
+    from s3sync.queues.messages import Message, QueuedTask, to_text
     from tests.contract.queueing import task_of
 
     run, other = make(1), bucket_factory()
@@ -235,7 +235,7 @@ def test_an_object_that_is_newer_on_the_target_is_not_overwritten(
     faults.add(denied(times=2))
     run.copy()
     settings = replace(run.settings, planned_at=datetime.now(UTC) - timedelta(days=3))
-    from s3sync.runs.recipe import put_recipe
+    from s3sync.copying.settings_file import put_recipe
 
     put_recipe(run.folder, settings)
     run.s3.put_object(Bucket=run.settings.target_bucket, Key="k/00000 +%", Body=b"somebody's own")

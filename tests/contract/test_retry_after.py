@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from s3sync.aws.transport import Reply, Request, Side
 from s3sync.demo.server import EmbeddedServer
 from s3sync.demo.wire import App, Environ, StartResponse, error_body
+from s3sync.s3.request import Reply, Request, Side
 from tests.contract.copying import TRANSPORTS, transport_to
 from tests.servers import Server
 

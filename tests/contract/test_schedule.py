@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 import yaml
 
-from s3sync.aws.store import LocalStore
 from s3sync.cli.main import main
 from s3sync.runs.lock import TargetLock
+from s3sync.runs.store import LocalStore
 from tests.contract.deploying import Laptop, shown
-from tests.unit.deploy.test_templates import linted
+from tests.unit.emr.test_templates import linted
 
 ROLE = "arn:aws:iam::123456789012:role/scheduler"
 JOBS = """\

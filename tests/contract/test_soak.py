@@ -20,9 +20,9 @@ from botocore.auth import S3SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
-from s3sync.aws.copy_settings import CopySettings
+from s3sync.copying.settings import CopySettings
+from s3sync.model.accounting import Amount, Counts
 from s3sync.model.task import Action, Method, Task, task_id
-from s3sync.report.accounting import Amount, Counts
 from s3sync.runs.finish import finish_run
 from s3sync.runs.plan import Plan
 from tests.contract.working import Worker

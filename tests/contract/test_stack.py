@@ -1,7 +1,7 @@
 """The CloudFormation stack on the embedded server: what it makes is what `submit` and `init` expect.
 
 The server makes roles, queues, the bucket and the log group of it; alarms, the bucket's rules and policy and the group
-of schedules are beyond it, and looked at by cfn-lint and tests/unit/deploy/test_templates.py.
+of schedules are beyond it, and looked at by cfn-lint and tests/unit/emr/test_templates.py.
 """
 
 from collections.abc import Iterator

@@ -8,7 +8,7 @@ import yaml
 from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.emrserverless.models import emrserverless_backends
 
-from s3sync.deploy.clusters import read_cluster
+from s3sync.emr.clusters import read_cluster
 from tests.contract.deploying import REGION, SECRETS, Laptop, arguments_of, shown
 
 CONF = Path(__file__).parents[2] / "conf"

@@ -7,15 +7,15 @@ import pytest
 from botocore.config import Config
 from botocore.model import OperationNotFoundError
 
-from s3sync.aws.boto_transport import BotoTransport
-from s3sync.aws.classify import classify
 from s3sync.aws.clients import session
-from s3sync.aws.curl_transport import CurlTransport
-from s3sync.aws.engine import Engine
-from s3sync.aws.retries import RetryPolicy
-from s3sync.aws.transport import Request, Side
 from s3sync.config.model import Access, Secret
 from s3sync.model.outcome import ErrorClass
+from s3sync.s3.engine.engine import Engine
+from s3sync.s3.engine.error_class import classify
+from s3sync.s3.engine.retry_policy import RetryPolicy
+from s3sync.s3.request import Request, Side
+from s3sync.s3.transport.boto import BotoTransport
+from s3sync.s3.transport.curl import CurlTransport
 from tests.contract.copying import TRANSPORTS, transport_to
 from tests.servers.faults import Action, Fault
 

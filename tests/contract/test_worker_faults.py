@@ -11,8 +11,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from s3sync.aws.curl_transport import CurlTransport
 from s3sync.model.task import Method
+from s3sync.s3.transport.curl import CurlTransport
 from tests.contract.copying import migration_on
 from tests.contract.working import Worker
 from tests.servers.faults import Action, Fault
@@ -46,8 +46,8 @@ def worker(server, migration, tmp_path, monkeypatch):
     def impatient(source, target, _kind, capacity):
         return CurlTransport(source, target, capacity, silences=(SILENCE_SECONDS, SILENCE_SECONDS))
 
-    monkeypatch.setattr("s3sync.aws.workers.new_transport", impatient)
-    monkeypatch.setattr("s3sync.aws.workers._engines", {})
+    monkeypatch.setattr("s3sync.s3.engine.per_process.new_transport", impatient)
+    monkeypatch.setattr("s3sync.s3.engine.per_process._engines", {})
     settings = replace(migration.settings, planned_at=datetime.now(UTC) - timedelta(hours=1))
     return Worker.at(server, tmp_path, settings, max_attempts=6)
 

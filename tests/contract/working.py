@@ -7,18 +7,18 @@ from typing import Any
 
 import pyarrow as pa
 
-from s3sync.aws.copy_settings import CopySettings
-from s3sync.aws.store import LocalStore
-from s3sync.aws.workers import EngineOptions
 from s3sync.config.model import AccessConfig, Transport
+from s3sync.copying.batch import CopyContext, copy_batch
+from s3sync.copying.settings import CopySettings
 from s3sync.model.tables import OUTCOMES, PLAN
 from s3sync.model.task import Task
-from s3sync.runs.copy_batch import CopyContext, copy_batch
 from s3sync.runs.finish import done_batches
 from s3sync.runs.folder import RunFolder
-from s3sync.runs.hub import HubAddress
-from s3sync.runs.outcome_log import BatchDone, parquet_bytes, read_parquet
+from s3sync.runs.heartbeat import HubAddress
+from s3sync.runs.outcomes import BatchDone, parquet_bytes, read_parquet
 from s3sync.runs.plan import Batch
+from s3sync.runs.store import LocalStore
+from s3sync.s3.engine.per_process import EngineOptions
 from tests.contract.copying import access_to
 
 NO_HUB = HubAddress("127.0.0.1", 1, "")
@@ -71,7 +71,7 @@ class Worker:
         return done
 
     def do(self, act: Callable[..., Any], work: Any) -> Any:
-        """One of `runs.giant_tasks`."""
+        """One of `copying.large_object.tasks`."""
         return act(self.context, self.store, work, self.attempt())
 
     def outcomes(self, batch_id: str) -> list[dict[str, Any]]:

@@ -11,11 +11,11 @@ from typing import Any
 import pyarrow.parquet as pq
 from rich.console import Console
 
+from s3sync.checking.job import check
 from s3sync.cli.options import parse
 from s3sync.config.model import Config
-from s3sync.spark.check import check
-from s3sync.spark.migrate import migrate
-from s3sync.spark.retry import retry
+from s3sync.copying.job import migrate
+from s3sync.retry.job import retry
 
 
 @dataclass(frozen=True)

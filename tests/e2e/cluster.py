@@ -22,10 +22,9 @@ from pathlib import Path
 import pyspark
 
 from s3sync.config.model import Processor
-from s3sync.deploy.build import app_archive, dependency_archive, entry_script
-from s3sync.deploy.releases import Platform
-from s3sync.deploy.spark_conf import APP, DEPS, python_path
-from s3sync.spark.java import provide_java
+from s3sync.emr.package import app_archive, dependency_archive, entry_script
+from s3sync.emr.spark_conf import APP, DEPS, Platform, python_path
+from s3sync.spark.session import provide_java
 
 CHECKOUT = Path(__file__).parents[2]
 SPARK_HOME = Path(pyspark.__file__).parent

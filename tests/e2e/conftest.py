@@ -9,10 +9,10 @@ from uuid import uuid4
 import pytest
 from pyspark.sql import SparkSession
 
-from s3sync.aws.queue_setup import delete_queue, set_up_queues
-from s3sync.aws.queues import find_queues, sqs_client
 from s3sync.config.model import QueueConfig
 from s3sync.demo.server import SeedObject, seed
+from s3sync.queues.create import delete_queue, set_up_queues
+from s3sync.queues.find import find_queues, sqs_client
 from tests.contract.conftest import laptop  # noqa: F401  (a fixture)
 from tests.contract.queueing import access_to
 from tests.e2e.checking import Checks

@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from s3sync.demo.run import QUIET_LOG4J, spark_submit
-from s3sync.spark.java import provide_java
+from s3sync.demo.demo import QUIET_LOG4J, spark_submit
+from s3sync.spark.session import provide_java
 
 CHECKOUT = Path(__file__).parents[2]
 TIMEOUT_SECONDS = 240

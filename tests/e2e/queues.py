@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from s3sync.aws.queues import Queues, depth_of
+from s3sync.queues.find import Queues, depth_of
 
 
 @dataclass(frozen=True)

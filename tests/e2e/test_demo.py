@@ -5,7 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-DEMO = "import sys; from rich.console import Console; from s3sync.demo.run import demo; sys.exit(demo(Console(), 100))"
+DEMO = "import sys; from rich.console import Console; from s3sync.demo.demo import demo; sys.exit(demo(Console(), 100))"
 
 
 def test_the_demo_copies_and_checks(tmp_path: Path) -> None:

@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from s3sync.aws.queue_traffic import hold, receive
-from s3sync.aws.queues import depth_of
-from s3sync.model.message import from_text
+from s3sync.queues.find import depth_of
+from s3sync.queues.messages import from_text
+from s3sync.queues.sqs import hold, receive
 from tests.e2e.jobs import Job
 from tests.e2e.queues import Wired
 from tests.servers.faults import Action, Fault, Faults

@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from benchmarks.s3_server import ACCESS_KEY, REGION, SECRET_KEY, SOURCE_BUCKET, S3Server, ServerOptions, keys_of
-from s3sync.runs.segments import SEGMENT_OBJECTS
+from s3sync.listing.segment_writer import SEGMENT_OBJECTS
 from tests.e2e.jobs import Ended, Job, Running
 
 pytestmark = pytest.mark.processes

@@ -12,9 +12,9 @@ import pytest
 
 from s3sync.cli import following
 from s3sync.cli.main import main
-from s3sync.demo.run import spark_submit
+from s3sync.demo.demo import spark_submit
 from s3sync.demo.server import SeedObject, seed
-from s3sync.spark.java import provide_java
+from s3sync.spark.session import provide_java
 from tests.contract.deploying import SECRETS, Laptop, arguments_of
 from tests.e2e.jobs import CHECKOUT
 from tests.servers import Server

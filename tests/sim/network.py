@@ -11,9 +11,9 @@ from collections.abc import Generator, Sequence
 from enum import IntEnum
 from typing import Any
 
-from s3sync.aws.classify import classify
-from s3sync.aws.transport import Reply, Request
 from s3sync.demo.s3_model import OPERATIONS, Refused
+from s3sync.s3.engine.error_class import classify
+from s3sync.s3.request import Reply, Request
 from tests.sim.world import TARGET, Violation, World
 
 SENDS_MAX = 4

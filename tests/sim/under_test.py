@@ -5,15 +5,15 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any, TypeAlias
 
-from s3sync.aws.body_evidence import read_bodies
-from s3sync.aws.copy_settings import CopySettings as Settings
-from s3sync.aws.evidence import look
-from s3sync.aws.operations import copy_task
-from s3sync.aws.pair_look import LookSettings
-from s3sync.aws.retry_task import RetryHow, retry_task
+from s3sync.checking.evidence_body import read_bodies
+from s3sync.checking.evidence_headers import look
+from s3sync.checking.object_check import LookSettings
+from s3sync.copying.dispatch import copy_task
+from s3sync.copying.settings import CopySettings as Settings
 from s3sync.model.finding import Evidence, Finding, Verdict
 from s3sync.model.limits import MIB
 from s3sync.model.task import Action, Method, Overwrite, Task
+from s3sync.retry.one_task import RetryHow, retry_task
 from tests.sim.world import KEY, SOURCE, TARGET
 
 __all__ = ["RetryHow", "Settings", "copy_task", "look", "read_bodies", "retry_task"]

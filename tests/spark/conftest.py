@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from pyspark.sql import SparkSession
 
-from s3sync.demo.run import QUIET_LOG4J
+from s3sync.demo.demo import QUIET_LOG4J
 from s3sync.spark.session import open_session
 from tests.servers import Server
 from tests.spark.workplace import Workplace

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from s3sync.demo.server import SeedObject, seed
-from s3sync.runs.hub import Hub, HubAddress
+from s3sync.runs.heartbeat import Hub, HubAddress
 from tests.servers.faults import Action, Fault, Faults
 from tests.spark.workplace import Ended, Workplace
 

@@ -12,10 +12,10 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
-from s3sync.aws.store import LocalStore
+from s3sync.copying import job as migrate_job
+from s3sync.planning import stage as planning
 from s3sync.runs.lock import TargetLock
-from s3sync.spark import migrate as migrate_job
-from s3sync.spark import planning
+from s3sync.runs.store import LocalStore
 from tests.inventories import put_inventory
 from tests.servers import Server
 from tests.servers.capabilities import require

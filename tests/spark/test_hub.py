@@ -8,8 +8,8 @@ from dataclasses import replace
 
 import pytest
 
-from s3sync.planning.rate import RateShares, TokenBucket
-from s3sync.runs.hub import Hub, HubClient, Progress, Report
+from s3sync.runs.heartbeat import Hub, HubClient, Progress, Report
+from s3sync.s3.engine.rate_limit import RateShares, TokenBucket
 
 
 def test_totals_are_those_of_the_latest_report_of_each_batch() -> None:

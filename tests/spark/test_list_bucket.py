@@ -14,16 +14,16 @@ import pyarrow.parquet as pq
 import pytest
 from rich.console import Console
 
-from s3sync.aws.store import LocalStore
 from s3sync.cli.options import parse
 from s3sync.demo.inventory_writer import InventoryObject
 from s3sync.demo.odd_keys import ODD_KEYS
 from s3sync.errors import EXIT_DONE, EXIT_OTHER, EXIT_USER, Interrupted, S3SyncError
-from s3sync.model.ranges import KeyRange, tiles
-from s3sync.runs.listing import ListedRange
+from s3sync.listing import job as list_job
+from s3sync.listing.job import list_bucket
+from s3sync.listing.state import ListedRange
+from s3sync.model.key_range import KeyRange, tiles
 from s3sync.runs.lock import TargetLock
-from s3sync.spark import list_job
-from s3sync.spark.list_job import list_bucket
+from s3sync.runs.store import LocalStore
 from tests.conftest import drop_bucket
 from tests.inventories import put_inventory
 from tests.servers import Server

@@ -9,12 +9,12 @@ import pytest
 
 from s3sync.config.model import Access
 from s3sync.errors import InvariantBroken
-from s3sync.planning.key_space import Alphabet
-from s3sync.planning.splitting import Lane
-from s3sync.runs.list_task import TaskEnd
-from s3sync.runs.listing import Calls, Listed, ListedRange
-from s3sync.spark import list_rounds
-from s3sync.spark.list_rounds import IDLE_ROUNDS_MAX, ListingPlace, ListingStage
+from s3sync.listing import stage as list_rounds
+from s3sync.listing.key_space import Alphabet
+from s3sync.listing.split import Lane
+from s3sync.listing.stage import IDLE_ROUNDS_MAX, ListingPlace, ListingStage
+from s3sync.listing.state import Calls, Listed, ListedRange
+from s3sync.listing.task import TaskEnd
 
 Round = Callable[[int, list[Lane]], list[TaskEnd]]
 

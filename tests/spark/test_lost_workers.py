@@ -14,7 +14,7 @@ from pyspark.sql import SparkSession
 
 from s3sync.demo.server import SeedObject, seed
 from s3sync.errors import WorkerLost
-from s3sync.spark.failures import workers_errors
+from s3sync.spark.task import workers_errors
 from tests.servers.faults import Action, Fault, Faults
 from tests.spark.workplace import Workplace
 

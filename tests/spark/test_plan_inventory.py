@@ -11,8 +11,8 @@ import pytest
 
 from s3sync.demo.inventory_writer import ALL_FIELDS, InventoryObject, OptionalField
 from s3sync.inventory.manifest import FileFormat
-from s3sync.planning.mapping import KeyMapping
-from s3sync.spark import rows
+from s3sync.planning import read_stage as rows
+from s3sync.selection.mapping import KeyMapping
 from tests.inventories import put_inventory
 from tests.spark.workplace import Ended, Workplace
 

@@ -6,8 +6,8 @@ import pytest
 
 from s3sync.aws.buckets import BucketFacts
 from s3sync.config.model import Config, TargetConfig
-from s3sync.spark.context import Preparation
-from s3sync.spark.plan_stage import _target_hides_md5
+from s3sync.planning.context import Preparation
+from s3sync.planning.stage import _target_hides_md5
 
 
 @pytest.mark.parametrize(

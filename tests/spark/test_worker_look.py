@@ -3,8 +3,8 @@
 import pytest
 
 from s3sync.config.load import load
-from s3sync.model.health import Health
-from s3sync.spark.worker_look import PACKAGES, judge, look_at_workers, versions
+from s3sync.doctor.symptom import Health
+from s3sync.doctor.workers import PACKAGES, judge, look_at_workers, versions
 
 NOW = 1_700_000_000.0
 

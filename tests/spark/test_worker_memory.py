@@ -2,7 +2,7 @@
 
 import os
 
-from s3sync.spark.rows import ReadJob
+from s3sync.planning.read_stage import ReadJob
 
 
 def test_a_worker_is_kept_small(spark):

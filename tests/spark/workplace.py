@@ -16,9 +16,9 @@ import pyarrow.parquet as pq
 from rich.console import Console
 
 from s3sync.cli.options import parse
+from s3sync.copying.job import migrate, plan_only
 from s3sync.errors import S3SyncError
 from s3sync.model.tables import OUTCOMES, PLAN
-from s3sync.spark.migrate import migrate, plan_only
 
 
 @dataclass(frozen=True, slots=True)

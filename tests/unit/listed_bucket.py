@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from urllib.parse import quote_plus
 from xml.sax.saxutils import escape
 
-from s3sync.aws.transport import Reply, Request
+from s3sync.s3.request import Reply, Request
 
 TIME = "2024-01-02T03:04:05.000Z"
 Fault = Callable[[Request, Reply], Reply]

@@ -12,7 +12,7 @@ from s3sync import __version__
 from s3sync.cli.main import main
 from s3sync.cli.options import parse
 from s3sync.config.model import Config, Owner
-from s3sync.config.settings import Command
+from s3sync.config.settings_transfer import Command
 from s3sync.errors import EXIT_USER, ConfigError, UserError
 from s3sync.model.task import Overwrite
 

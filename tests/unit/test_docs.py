@@ -10,9 +10,9 @@ from s3sync import errors
 from s3sync.cli.commands import COMMANDS
 from s3sync.cli.options import command_parser, parse
 from s3sync.model import tables
-from s3sync.model.message import Message, QueuedTask, to_text
 from s3sync.model.outcome import ErrorClass, Status
-from tests.unit.model.test_message import task_for
+from s3sync.queues.messages import Message, QueuedTask, to_text
+from tests.unit.queues.test_message import task_for
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]

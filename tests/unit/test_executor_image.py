@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from s3sync.deploy.policies import USE_QUEUES
+from s3sync.emr.policies import USE_QUEUES
 
 ROOT = Path(__file__).parents[2]
 TEMPLATE = ROOT / "conf/cloudformation/executor.yml"
@@ -22,13 +22,13 @@ def probed(module: str) -> str:
     return ended.stdout.strip()
 
 
-@pytest.mark.parametrize("module", ["s3sync.cli.main", "s3sync.runs.executor", "s3sync.cli.queue_commands"])
+@pytest.mark.parametrize("module", ["s3sync.cli.main", "s3sync.retry.executor", "s3sync.cli.queue_commands"])
 def test_the_executor_needs_neither_spark_nor_the_embedded_server(module: str) -> None:
     assert probed(module) == "[]"
 
 
 def test_the_probe_sees_spark() -> None:
-    assert "pyspark" in probed("s3sync.spark.retry")
+    assert "pyspark" in probed("s3sync.retry.job")
 
 
 def test_what_the_image_copies_is_there_and_let_through() -> None:

@@ -98,7 +98,7 @@ def modules() -> list[Path]:
 
 def test_imports_go_down_only() -> None:
     found = modules()
-    assert {path.relative_to(ROOT).as_posix() for path in found} > {"s3sync/model/task.py", "s3sync/aws/transport.py"}
+    assert {path.relative_to(ROOT).as_posix() for path in found} > {"s3sync/model/task.py", "s3sync/s3/request.py"}
     bad = [
         line
         for path in found
@@ -123,24 +123,24 @@ def test_jobs_only_call_the_command() -> None:
         ("s3sync.model.keys", "from ..config import model"),
         ("s3sync.model.__init__", "from ..config import model"),
         ("s3sync.errors", "from s3sync.model.task import Task"),
-        ("s3sync.config.settings", "from s3sync.planning import filters"),
-        ("s3sync.planning.diff", "def late():\n    from s3sync.aws.store import Store"),
+        ("s3sync.config.settings_transfer", "from s3sync.planning import filters"),
+        ("s3sync.planning.diff", "def late():\n    from s3sync.runs.store import Store"),
         ("s3sync.planning.diff", "class A:\n    def late(self):\n        import s3sync.aws"),
         ("s3sync.planning.diff", "from s3sync.report import tally"),
-        ("s3sync.planning.diff", "import importlib\nimportlib.import_module('s3sync.aws.store')"),
+        ("s3sync.planning.diff", "import importlib\nimportlib.import_module('s3sync.runs.store')"),
         ("s3sync.planning.diff", "name = 's3sync' + '.aws'\n__import__(name)"),
-        ("s3sync.planning.diff", "if TYPE_CHECKING:\n    from s3sync.aws.store import Store"),
-        ("s3sync.planning.diff", "import s3sync\nstore = s3sync.aws.store"),
-        ("s3sync.deploy.steps", "from s3sync.report import tally"),
-        ("s3sync.deploy.steps", "import boto3"),
+        ("s3sync.planning.diff", "if TYPE_CHECKING:\n    from s3sync.runs.store import Store"),
+        ("s3sync.planning.diff", "import s3sync\nstore = s3sync.runs.store"),
+        ("s3sync.emr.steps", "from s3sync.report import tally"),
+        ("s3sync.emr.steps", "import boto3"),
         ("s3sync.aws.copy", "from s3sync.runs.folder import RunFolder"),
         ("s3sync.aws.copy", "import pyspark.sql"),
         ("s3sync.runs.folder", "import botocore"),
-        ("s3sync.spark.copying", "try:\n    import boto3\nexcept ImportError:\n    boto3 = None"),
-        ("s3sync.spark.copying", "from s3sync.cli import main"),
+        ("s3sync.spark.watch", "try:\n    import boto3\nexcept ImportError:\n    boto3 = None"),
+        ("s3sync.spark.watch", "from s3sync.cli import main"),
         ("s3sync.cli.main", "from pyspark.sql import SparkSession"),
-        ("s3sync.demo.run", "import pycurl"),
-        ("s3sync.demo.run", "from s3sync.cli.main import main"),
+        ("s3sync.demo.demo", "import pycurl"),
+        ("s3sync.demo.demo", "from s3sync.cli.main import main"),
         ("s3sync.misc.things", "import json"),
         ("s3sync.cli.main", "from s3sync.misc import things"),
         ("s3sync.cli.main", "from s3sync import __main__"),
@@ -157,11 +157,11 @@ def test_a_breach_is_seen(module: str, source: str) -> None:
         ("s3sync.model.keys", "from s3sync.model.limits import KEY_MAX_BYTES\nimport pyarrow"),
         ("s3sync.model.__init__", "from . import limits"),
         ("s3sync.model.keys", "from .limits import KEY_MAX_BYTES"),
-        ("s3sync.config.settings", "from s3sync.errors import ConfigError\nfrom s3sync import __version__"),
-        ("s3sync.config.settings", "import s3sync\nversion = s3sync.__version__"),
+        ("s3sync.config.settings_transfer", "from s3sync.errors import ConfigError\nfrom s3sync import __version__"),
+        ("s3sync.config.settings_transfer", "import s3sync\nversion = s3sync.__version__"),
         ("s3sync.aws.clients", "import boto3\nfrom s3sync.planning import parts"),
-        ("s3sync.spark.copying", "from pyspark import TaskContext\nfrom s3sync.runs.folder import RunFolder"),
-        ("s3sync.demo.run", "import moto.server, boto3\nfrom s3sync.aws.clients import client"),
+        ("s3sync.spark.watch", "from pyspark import TaskContext\nfrom s3sync.runs.folder import RunFolder"),
+        ("s3sync.demo.demo", "import moto.server, boto3\nfrom s3sync.aws.clients import client"),
         ("s3sync.cli.main", "from s3sync.demo import run\nfrom s3sync.spark import session"),
     ],
 )

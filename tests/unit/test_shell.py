@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from s3sync.deploy.archives import artifact, files_below, write_tar_gz
+from s3sync.emr.package import artifact, files_below, write_tar_gz
 
 ROOT = Path(__file__).parents[2]
 SCRIPTS = [ROOT / "submit.sh", *sorted((ROOT / "bootstrap").glob("*.sh"))]

@@ -7,7 +7,7 @@ import pytest
 
 from benchmarks.sizing import BUCKETS, Bucket, line, sizing_block
 from benchmarks.tables import NOT_MEASURED
-from s3sync.planning.prices import load_prices
+from s3sync.planning.cost import load_prices
 from tests.unit.benchmarks.test_results import result, row
 from tests.unit.benchmarks.test_tables import cells
 

@@ -2,8 +2,7 @@
 
 import pytest
 
-from s3sync.config.described import followed
-from s3sync.config.load import describe, load
+from s3sync.config.load import describe, followed, load
 from s3sync.errors import ConfigError
 
 NAMES = ("source.bucket", "source.prefixes", "target.prefix", "copy.tags")

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from s3sync.config.access import accesses
 from s3sync.config.load import describe, load
 from s3sync.config.model import Access, Config, Mode, Owner, Secret
-from s3sync.config.settings import SETTINGS
-from s3sync.config.sources import from_env_file, from_environment, from_options, from_yaml
+from s3sync.config.origins import from_env_file, from_environment, from_options, from_yaml
+from s3sync.config.settings_transfer import SETTINGS
 from s3sync.errors import ConfigError
 from s3sync.model.limits import GIB, MIB
 from s3sync.model.task import Overwrite

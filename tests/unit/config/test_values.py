@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from s3sync.config import values
 from s3sync.config.model import Mode, Secret
-from s3sync.config.settings import SETTINGS
+from s3sync.config.settings_transfer import SETTINGS
 from s3sync.model.limits import GIB, KIB, MIB, TIB
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from s3sync.demo.inventory_writer import InventoryObject, write_inventory
-from s3sync.inventory.datafile import read_data_file
+from s3sync.inventory.data_file import read_data_file
 from s3sync.inventory.manifest import DataFile, FileFormat, Manifest, parse_manifest
 
 WHEN = datetime(2025, 6, 1, 12, 30, 45, 678000, tzinfo=UTC)

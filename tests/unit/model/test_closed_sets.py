@@ -15,7 +15,7 @@ import botocore.session
 import pytest
 from botocore.model import ServiceModel
 
-from s3sync.config.kinds import CANNED_ACLS
+from s3sync.config.values import CANNED_ACLS
 from s3sync.inventory.columns import Column
 from s3sync.inventory.manifest import FileFormat
 from s3sync.model.closed_sets import (

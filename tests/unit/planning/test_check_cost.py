@@ -6,7 +6,7 @@ import pytest
 from s3sync.config.model import CheckConfig
 from s3sync.model.limits import MIB
 from s3sync.model.tables import FINDINGS
-from s3sync.planning.check_cost import PARTS_LOOKED_AT, look_estimate, part_heads, read_estimate
+from s3sync.planning.cost import PARTS_LOOKED_AT, look_estimate, part_heads, read_estimate
 
 DEEP = CheckConfig(deep=True)
 A, B = "a" * 32, "b" * 32

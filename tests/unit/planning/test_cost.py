@@ -13,12 +13,12 @@ from hypothesis import strategies as st
 
 from s3sync.config.model import Config, CopyConfig, TargetConfig
 from s3sync.errors import ConfigError
+from s3sync.model.estimate import Estimate
 from s3sync.model.limits import GIB, MIB, OBJECT_MAX_BYTES
+from s3sync.model.part_layout import layout
 from s3sync.model.tables import PLAN
-from s3sync.planning.cost import CostOptions, Estimate, estimate, listing, part_counts
-from s3sync.planning.giants import GiantRule
-from s3sync.planning.parts import layout
-from s3sync.planning.prices import ClassPrices, Prices, bill, load_prices
+from s3sync.planning.cost import ClassPrices, CostOptions, Prices, bill, estimate, listing, load_prices, part_counts
+from s3sync.planning.large_objects import GiantRule
 
 PRICES = Path(__file__).parents[3] / "conf" / "prices.yml"
 PLAIN, THREE = "a" * 32, "a" * 32 + "-3"

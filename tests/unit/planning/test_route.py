@@ -3,7 +3,7 @@
 import pytest
 
 from s3sync.config.model import Access, Mode
-from s3sync.planning.route import is_relayed
+from s3sync.planning.resolve import is_relayed
 
 
 def at(endpoint_url=None, region_name="us-east-1", **more):

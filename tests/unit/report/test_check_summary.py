@@ -9,12 +9,12 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from s3sync.checking.batch import finding_table, findings_of
 from s3sync.errors import InvariantBroken
 from s3sync.model.finding import Evidence, Finding, Verdict
 from s3sync.report.check_summary import CheckCounts, CheckSummary, advice, check_view, exit_code, verify_verdicts
 from s3sync.report.check_tally import EXAMPLES, OTHERS, PREFIXES_MAX, SIZE_NAMES, TIMES_MAX, CheckTally, folders
 from s3sync.report.console import console_for
-from s3sync.runs.check_batch import finding_table, findings_of
 
 WHEN = datetime(2026, 2, 3, tzinfo=UTC)
 

@@ -4,11 +4,11 @@ from io import BytesIO, StringIO, TextIOWrapper
 
 import pytest
 
-from s3sync.report.accounting import Amount, Counts
+from s3sync.model.accounting import Amount, Counts
+from s3sync.model.tally import ErrorTally
 from s3sync.report.console import LOG_WIDTH, PlanFigures, console_for, duration_text, plan_view, size_text, summary_view
-from s3sync.report.summary import Summary
-from s3sync.report.tally import ErrorTally
-from tests.unit.report.test_summary import FULL, counts_of, summary_of
+from s3sync.runs.summary import Summary
+from tests.unit.runs.test_summary import FULL, counts_of, summary_of
 
 HOSTILE = "[bold]x[/bold] :smile: a\x1b[31m\n\u202eb"
 

@@ -9,10 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from s3sync.model.finding import Verdict
-from s3sync.report.charts import LEAST_WIDTH, stacked, ticks
-from s3sync.report.check_view import CELLS_MAX, CheckView, share_text
+from s3sync.report.charts import LEAST_WIDTH, stacked, ticks, treemap
+from s3sync.report.check_page import CELLS_MAX, CheckView, share_text
 from s3sync.report.time_axis import COLUMNS_MAX, COLUMNS_MIN, coarsened, hours, on_axis, time_axis
-from s3sync.report.treemap import treemap
 from tests.unit.report.test_check_summary import WHEN, finding, summary_of, tally_of
 
 

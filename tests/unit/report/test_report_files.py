@@ -11,18 +11,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from s3sync.checking.batch import finding_table
 from s3sync.demo.odd_keys import ODD_KEYS
+from s3sync.model.accounting import Amount, Counts
 from s3sync.model.finding import Verdict
 from s3sync.model.outcome import Status
 from s3sync.model.tables import FINDINGS
-from s3sync.report.accounting import Amount, Counts
+from s3sync.model.tally import ErrorTally, Tally
 from s3sync.report.check_tally import CheckTally
-from s3sync.report.findings_csv import BYTE_ORDER_MARK, findings_csv
 from s3sync.report.html import check_html, migration_html, sentence
-from s3sync.report.migration_view import COLUMNS, MigrationView, Piece, Trouble
-from s3sync.report.summary import State, summarize
-from s3sync.report.tally import ErrorTally, Tally
-from s3sync.runs.check_batch import finding_table
+from s3sync.report.migration_page import COLUMNS, MigrationView, Piece, Trouble
+from s3sync.report.write import BYTE_ORDER_MARK, findings_csv
+from s3sync.runs.summary import State, summarize
 from tests.unit.report.test_check_summary import WHEN, finding, summary_of, tally_of, with_verdicts
 
 HOSTILE = [

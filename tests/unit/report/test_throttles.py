@@ -8,11 +8,11 @@ import pytest
 from rich.console import Console
 
 from s3sync.model.tables import OUTCOMES
+from s3sync.model.tally import Tally, tally, with_engine_counts
 from s3sync.report.console import PREFIXES, summary_view
 from s3sync.report.progress import Standing, line
-from s3sync.report.summary import Summary
-from s3sync.report.tally import Tally, tally, with_engine_counts
-from tests.unit.report.test_summary import FULL
+from s3sync.runs.summary import Summary
+from tests.unit.runs.test_summary import FULL
 
 BEFORE = Standing(10, 0, 0, 0, 0)
 

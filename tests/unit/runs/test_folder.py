@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from s3sync.aws.store import LocalStore
 from s3sync.errors import ConfigError, StoreError
 from s3sync.runs.folder import RunFolder, find_or_create
+from s3sync.runs.store import LocalStore
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from s3sync.aws.store import LocalStore
 from s3sync.errors import LockHeld
 from s3sync.runs import lock as lock_module
 from s3sync.runs.lock import TargetLock, _this_process, lock_name
+from s3sync.runs.store import LocalStore
 
 TARGET = "aws/bucket/"
 

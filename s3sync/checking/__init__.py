@@ -1,0 +1,1 @@
+"""Source and target compared: by listings, then object by object where listings say too little."""

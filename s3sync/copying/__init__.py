@@ -1,0 +1,1 @@
+"""Tasks carried out: one object, one batch, one run."""

@@ -1,0 +1,187 @@
+"""The main job: look, lock, list, plan, copy, account, summarise.
+
+    look at both sides ─> lock the target ─> find the unfinished run or begin one ─> [listing] ─> [plan] ─> [copy] ─>
+    summary
+
+Each stage in brackets ends with a commit and is skipped where the run has it. So the same command goes on.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from rich.console import Console
+
+from s3sync.config.load import describe
+from s3sync.config.model import Config
+from s3sync.copying.stage import LOCK_LOST, copy, written_recipe
+from s3sync.doctor.examine import examine
+from s3sync.doctor.symptom import Health
+from s3sync.emr.follow import announce_run
+from s3sync.errors import EXIT_DONE, CircuitOpen, ConfigError, Interrupted, StoreError
+from s3sync.model.task import Overwrite
+from s3sync.planning.context import Preparation, RunContext, prepare
+from s3sync.planning.stage import figures, planned
+from s3sync.queues.enqueue import enqueue_run
+from s3sync.queues.find import find_queues, sqs_client
+from s3sync.report.console import plan_view, summary_view
+from s3sync.report.write import report_store, write_migration_report
+from s3sync.runs.finish import finish_run
+from s3sync.runs.folder import RunFolder, find_or_create
+from s3sync.runs.interrupts import interruptible
+from s3sync.runs.lock import TargetLock, lock_target
+from s3sync.runs.plan import Plan
+from s3sync.runs.store import Store, open_store
+from s3sync.runs.summary import State, Summary
+from s3sync.spark.session import open_session
+
+_STATES = {Interrupted: State.INTERRUPTED, CircuitOpen: State.CIRCUIT_OPEN}
+
+
+def migrate(config: Config, console: Console) -> int:
+    """Run the job, or go on with it, and return its exit code. Raises S3SyncError where it ends before its summary,
+    or stopped early."""
+    began = datetime.now(UTC)
+    prepared = prepare(config)
+    work = _Work.find(prepared, console)
+    if work.is_finished:
+        return work.finished_before()
+    with work.begun() as (run, lock):
+        if not work.is_known:
+            _look_first(run)
+        plan = _planned(run, lock)
+        acts, skips = plan.counts.planned_total.objects - plan.counts.skips.objects, plan.counts.skips.objects
+        run.say(f"The plan: objects to copy: {acts:,}, to skip: {skips:,}; batches: {len(plan.batches):,}")
+        reason = copy(run, plan, console, lock.lost.is_set)
+        stopped = _STATES[type(reason)] if reason is not None else None
+        code = reason.code if isinstance(reason, CircuitOpen) else None
+        summary = finish_run(run.folder, plan, prepared.source_place, prepared.target_place, began, stopped, code)
+        console.print(summary_view(summary))
+        run.say(f"The run's tables and summary.json lie in {run.folder.uri}/")
+        trouble = _reported(run, summary)
+        if reason is not None and summary.counts.remaining:
+            if trouble is not None:
+                run.say(str(trouble))
+            raise reason
+        if trouble is not None:
+            raise trouble
+        return summary.exit_code
+
+
+def _reported(run: RunContext, summary: Summary) -> StoreError | None:
+    """Write the report where one is asked for; returns what to raise where it could not be written. The run has ended
+    all the same: the same command would begin another one."""
+    if run.config.report.uri is None:
+        return None
+    report = report_store(run.config, run.folder)
+    try:
+        write_migration_report(report, run.folder, summary)
+    except StoreError as error:
+        return StoreError(
+            f"the run ended ({summary.state}), but its report could not be written: {error}; "
+            f"`s3sync report {summary.named}` writes it again"
+        )
+    run.say(f"The report is {report.uri}/report.html")
+    return None
+
+
+def _look_first(run: RunContext) -> None:
+    """The quick part of `s3sync doctor`, for those who never call it. What is wrong is said, and the run goes on: what
+    would really fail, fails with its own words."""
+    for symptom in examine(run.config, quick=True):
+        if symptom.health in (Health.WARNING, Health.PROBLEM):
+            run.say(f"{symptom.health.capitalize()}: {symptom.topic}: {symptom.found}; {symptom.todo}")
+
+
+def plan_only(config: Config, console: Console) -> int:
+    """Make the plan and show it; `migrate` with the same options carries it out."""
+    prepared = prepare(config)
+    work = _Work.find(prepared, console)
+    if work.is_finished:
+        return work.finished_before()
+    with work.begun() as (run, lock):
+        plan = _planned(run, lock)
+        console.print(plan_view(figures(run, plan)))
+        run.say(f"The plan lies in {run.folder.uri}/plan/; `s3sync migrate` with the same options carries it out.")
+        return EXIT_DONE
+
+
+def enqueue(config: Config, console: Console) -> int:
+    """Make the plan and send its tasks to the queues: executors carry them out, and no driver waits for them.
+
+    Raises as `migrate`, and ConfigError and ServiceError where there are no queues, before anything is listed."""
+    find_queues(sqs_client(config.access.queue), config.sqs.queue_name_pattern or "", config.sqs.dead_queue_name)
+    prepared = prepare(config)
+    work = _Work.find(prepared, console)
+    if work.folder.is_finished:
+        return work.finished_before()
+    with work.begun() as (run, lock):
+        plan = _planned(run, lock)
+        written_recipe(run, plan)
+        enqueue_run(run.folder, config, run.say, again=False)
+        return EXIT_DONE
+
+
+def _planned(run: RunContext, lock: TargetLock) -> Plan:
+    def cancel() -> bool:
+        run.cancel()
+        return False
+
+    with interruptible(cancel, run.say):
+        plan = planned(run)
+    if lock.lost.is_set():
+        raise Interrupted(LOCK_LOST)
+    return plan
+
+
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """The run to work on, found by the options; nothing is locked or started yet. `find` raises ConfigError."""
+
+    prepared: Preparation
+    store: Store
+    folder: RunFolder
+    is_known: bool
+    is_finished: bool
+    console: Console
+
+    @classmethod
+    def find(cls, prepared: Preparation, console: Console) -> "_Work":
+        config = prepared.config
+        store = open_store(config.run.work_uri, config.access.work)
+        try:
+            folder, is_known = find_or_create(store, describe(config), config.run.run_id, datetime.now(UTC))
+            announce_run(store, config.run.submission_id, folder.run_id)
+            return cls(prepared, store, folder, is_known, folder.is_finished, console)
+        except StoreError as error:
+            raise ConfigError("--work-uri", f"cannot be used: {error}") from error
+
+    def say(self, text: str) -> None:
+        self.console.print(text, highlight=False, markup=False, soft_wrap=True)
+
+    def finished_before(self) -> int:
+        summary = self.folder.get_json("summary.json") or {}
+        self.say(f"Run {self.folder.run_id} is finished; nothing to do. See {self.folder.uri}/summary.json")
+        return int(summary["exit_code"])
+
+    @contextmanager
+    def begun(self) -> Iterator[tuple[RunContext, TargetLock]]:
+        """Lock the target, count this start, open Spark."""
+        config = self.prepared.config
+        timeout_seconds = config.run.lock_timeout_seconds
+        with TargetLock(self.store, lock_target(config), self.folder.run_id, timeout_seconds, self.say) as lock:
+            epoch = self.folder.begin_epoch({"at": datetime.now(UTC).isoformat()})
+            self.say(
+                f"{'Going on with' if self.is_known else 'Beginning'} run {self.folder.run_id} in {self.folder.uri}"
+            )
+            self._tell_of_earlier_run()
+            spark = open_session(f"s3sync {config.source.bucket} to {config.target.bucket}")
+            yield RunContext(self.prepared, self.folder, epoch, spark, self.say), lock
+
+    def _tell_of_earlier_run(self) -> None:
+        """Who gives the same command again may mean to go on, not to copy all once more."""
+        follows = (self.folder.get_json("run.json") or {}).get("follows")
+        is_new = follows is not None and not self.is_known and RunFolder(self.store, follows).is_finished
+        if is_new and self.prepared.config.plan.overwrite is Overwrite.ALWAYS:
+            self.say(f"Run {follows} with these options is finished; this one copies all again. -v copies what differs")

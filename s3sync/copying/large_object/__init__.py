@@ -1,0 +1,1 @@
+"""Objects that are copied by several workers at once, part by part."""

@@ -1,0 +1,149 @@
+"""What a look at the source or the target (one HEAD) tells of a copy that did not go, or need not go."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from s3sync.copying.object_copy import CopyJob
+from s3sync.copying.settings import whole_second
+from s3sync.model import etag as etags
+from s3sync.model.outcome import Outcome
+from s3sync.model.task import Task
+from s3sync.s3.engine.operation import Operation
+from s3sync.s3.request import Reply, Side
+
+NOT_FOUND_STATUS = 404
+PRECONDITION_STATUS = 412
+
+_NO_SUCH_SOURCE = frozenset({"NoSuchKey", "NoSuchVersion"})
+_TOO_LARGE = "larger than the maximum allowable size"
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """An object as HEAD shows it: ETag unquoted, size in bytes; `values` has all the answer."""
+
+    etag: str | None
+    size_bytes: int
+    last_modified: datetime
+    hides_md5: bool
+    values: Mapping[str, Any]
+
+    @classmethod
+    def of(cls, reply: Reply) -> "Head":
+        values = reply.values
+        encryption = "SSE-C" if values.get("SSECustomerAlgorithm") else values.get("ServerSideEncryption")
+        return cls(
+            etag=etags.bare(values.get("ETag")),
+            size_bytes=values["ContentLength"],
+            last_modified=values["LastModified"],
+            hides_md5=etags.hides_md5(encryption),
+            values=values,
+        )
+
+    @property
+    def user_metadata(self) -> Mapping[str, str]:
+        found: Mapping[str, str] = self.values.get("Metadata") or {}
+        return found
+
+
+# | planned ETag | planned time | seen ETag | seen time | then    |
+# |--------------|--------------|-----------|-----------|---------|
+# | known        | any          | equal     | any       | same    |
+# | known        | any          | another   | any       | another |
+# | unknown      | known        | any       | not later | same    |
+# | unknown      | known        | any       | later     | another |
+# | unknown      | unknown      | any       | any       | same    |
+def what_differs(task: Task, seen: Head) -> str | None:
+    """How an object differs from the one that was planned; None where it is the same, as far as one can tell (C4)."""
+    if task.etag is not None:
+        return None if seen.etag == task.etag else f"the source's ETag was {task.etag} and is {seen.etag}"
+    if task.last_modified is None or seen.last_modified <= whole_second(task.last_modified):
+        return None
+    planned, now = task.last_modified.isoformat(), seen.last_modified.isoformat()
+    return f"the source was modified at {planned}, and again at {now}"
+
+
+# | reply to a request that reads the source              | then                                        |
+# |-------------------------------------------------------|---------------------------------------------|
+# | NoSuchKey, NoSuchVersion                              | vanished                                    |
+# | NoSuchBucket                                          | failed, naming the bucket                   |
+# | 404 that names nothing, to a HEAD                     | vanished                                    |
+# | 404 that names nothing, to another request            | look                                        |
+# | 412                                                   | look                                        |
+# | larger than CopyObject takes, though planned smaller  | look                                        |
+# | InvalidObjectState, ObjectNotInActiveTierError        | archived                                    |
+# | any other                                             | failed                                      |
+#
+# | look at the source          | then                                                                  |
+# |-----------------------------|-----------------------------------------------------------------------|
+# | 404                         | vanished                                                              |
+# | another object than planned | changed                                                               |
+# | the planned object          | failed as the first reply said                                        |
+# | the look failed             | failed as the look said                                               |
+def after_refusal(job: CopyJob, reply: Reply) -> Operation[Outcome]:
+    """What became of a task whose source could not be read."""
+    if reply.code in _NO_SUCH_SOURCE:
+        return job.vanished()
+    names_nothing = reply.code == str(NOT_FOUND_STATUS)
+    if names_nothing and reply.request.operation == "HeadObject":
+        return job.vanished()
+    if names_nothing or reply.status == PRECONDITION_STATUS or is_too_large(reply):
+        return (yield from _after_look(job, reply))
+    return job.failed(reply)
+
+
+def is_too_large(reply: Reply) -> bool:
+    """True where CopyObject refused a source over 5 GiB: InvalidRequest, with a text of its own."""
+    return reply.code == "EntityTooLarge" or (reply.code == "InvalidRequest" and _TOO_LARGE in reply.message)
+
+
+def _after_look(job: CopyJob, reply: Reply) -> Operation[Outcome]:
+    look = yield from job.ask_one(job.on_source("HeadObject"))
+    if look.status == NOT_FOUND_STATUS:
+        return job.vanished()
+    if not look.ok:
+        return job.failed(look)
+    difference = what_differs(job.task, Head.of(look))
+    return job.failed(reply) if difference is None else job.changed(difference)
+
+
+def look_at_source(job: CopyJob) -> Operation["Head | Outcome"]:
+    """The source, or what became of the task where it can't be looked at."""
+    look = yield from job.ask_one(job.on_source("HeadObject"))
+    return Head.of(look) if look.ok else (yield from after_refusal(job, look))
+
+
+def look_at_target(job: CopyJob) -> Operation["Head | Outcome | None"]:
+    """The target; None where there is no such object, the outcome where it can't be looked at."""
+    look = yield from job.ask_one(job.on_target("HeadObject"))
+    if look.ok:
+        return Head.of(look)
+    if look.request.side is Side.TARGET and look.status == NOT_FOUND_STATUS:
+        return None
+    return job.failed(look)
+
+
+# | target              | its ETag    | newer than the plan | then                                |
+# |---------------------|-------------|---------------------|-------------------------------------|
+# | absent              |             |                     | failed: ETagMismatch                |
+# | of another size     |             |                     | failed: ETagMismatch                |
+# | of this size        | as expected | any                 | the target                          |
+# | of this size        | another     | yes                 | the target; the ETag tells the rest |
+# | of this size        | another     | no                  | failed: ETagMismatch: an old object |
+# | can't be looked at  |             |                     | failed                              |
+def look_at_written(job: CopyJob, size_bytes: int | None, expected: str | None) -> Operation["Head | Outcome"]:
+    """What a write left that was answered as done, without an ETag. `size_bytes` None: not known; `expected` is the
+    ETag that it should have, where that is known."""
+    target = yield from look_at_target(job)
+    if isinstance(target, Outcome):
+        return target
+    if target is None:
+        return job.failed_with("ETagMismatch", "the write was answered as done, and nothing is at the target")
+    is_proved = expected is not None and target.etag == expected
+    is_old = target.last_modified < job.settings.planned_at.replace(microsecond=0)
+    if size_bytes not in (None, target.size_bytes) or (is_old and not is_proved):
+        message = "the write was answered as done, and another object is at the target"
+        return job.failed_with("ETagMismatch", message, target.etag)
+    return target

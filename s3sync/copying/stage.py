@@ -1,0 +1,112 @@
+"""The copies of a run: what of the plan is not done yet, watched and stoppable."""
+
+import threading
+from collections.abc import Callable
+from contextlib import ExitStack
+from datetime import timedelta
+
+from rich.console import Console
+
+from s3sync.copying.batch import CopyContext
+from s3sync.copying.condition_probe import honours_conditional_writes, honours_preconditions
+from s3sync.copying.large_object.stage import copy_batches, tasks_of
+from s3sync.copying.settings import CopySettings
+from s3sync.copying.settings_file import put_recipe
+from s3sync.errors import CircuitOpen, Interrupted, S3SyncError
+from s3sync.model.task import Overwrite
+from s3sync.planning.context import RunContext
+from s3sync.queues.send_failures import NOT_CONFIGURED, failure_queues
+from s3sync.report.progress import ProgressView
+from s3sync.runs.finish import done_batches
+from s3sync.runs.heartbeat import Hub
+from s3sync.runs.interrupts import interruptible
+from s3sync.runs.outcomes import read_parquet
+from s3sync.runs.plan import Plan
+from s3sync.s3.engine.circuit_breaker import NAMELESS, NAMELESS_HINT, Circuit
+from s3sync.s3.engine.per_process import EngineOptions, shares_of
+from s3sync.spark.session import advertised_host, listening_host, workers
+from s3sync.spark.watch import CopyWatch, report_of
+
+LATE_AFTER = timedelta(minutes=5)
+PROBES_MAX = 20
+LOCK_LOST = "another run took over the lock of the target, so this one stopped"
+
+
+def copy(run: RunContext, plan: Plan, console: Console, is_lock_lost: Callable[[], bool]) -> S3SyncError | None:
+    """Carry out what of the plan is not done yet; returns why it stopped early, if it did."""
+    done = done_batches(run.folder)
+    batches = [batch for batch in plan.batches if batch.batch_id not in done]
+    circuit = Circuit(run.config.copy.circuit_after)
+    interrupted = threading.Event()
+    with ExitStack() as stack:
+        options = EngineOptions.of(run.config.copy, workers(run.spark, tasks_of(batches)))
+        hub = stack.enter_context(Hub(listening_host(run.spark), advertised_host(run.spark), shares_of(options)))
+        hub.settled_before([report_of(batch) for batch in done.values()])
+        view = stack.enter_context(ProgressView(console, "Copying", run.config.run.progress_seconds))
+        total = sum(batch.tasks for batch in plan.batches)
+        watch = CopyWatch(hub, circuit, view, total, run.cancel, is_lock_lost)
+        hub.on_settled = watch.observe
+
+        def stop_cleanly() -> bool:
+            interrupted.set()
+            hub.stop_workers()
+            return True
+
+        stack.enter_context(interruptible(stop_cleanly, run.say))
+        stopped = copy_batches(run.spark, _copy_context(run, plan, hub, options), batches, watch)
+    # A worker that the driver does not hear, or that fails alone, stops by its own circuit.
+    codes = (circuit.open_code, *(batch.circuit_code for batch in stopped))
+    circuit_code = next((code for code in codes if code is not None), None)
+    return _why_stopped(circuit_code, is_interrupted=interrupted.is_set(), is_lock_lost=is_lock_lost())
+
+
+def _copy_context(run: RunContext, plan: Plan, hub: Hub, options: EngineOptions) -> CopyContext:
+    config = run.config
+    failures = failure_queues(config)
+    if failures.trouble and failures.trouble != NOT_CONFIGURED:
+        run.say(f"What fails will not be sent to the queues: {failures.trouble}")
+    return CopyContext(
+        settings=written_recipe(run, plan),
+        access=config.access,
+        store_uri=config.run.work_uri,
+        run_id=run.folder.run_id,
+        epoch=run.epoch,
+        engine=options,
+        circuit_after=config.copy.circuit_after,
+        hub=hub.address,
+        is_late=run.epoch > 1 and run.prepared.target.server_time - plan.planned_at > LATE_AFTER,
+        failures=failures,
+    )
+
+
+def written_recipe(run: RunContext, plan: Plan) -> CopySettings:
+    """How this run copies, written down for whoever tries its tasks again."""
+    preconditions = _preconditions(run, plan)
+    settings = CopySettings.of(run.config, plan.planned_at, preconditions, is_relayed=run.is_relayed)
+    put_recipe(run.folder, settings)
+    return settings
+
+
+def _preconditions(run: RunContext, plan: Plan) -> bool:
+    """AWS honours conditions on copies; another server is asked, once, with the plan's first objects (C4). Of a relay
+    only writes have conditions that a server must honour."""
+    access = run.config.access.target
+    if access.endpoint_url is None or not plan.batches:
+        return True
+    first = read_parquet(run.folder.get(plan.batches[0].file), ["source_key"])["source_key"][:PROBES_MAX].to_pylist()
+    settings = CopySettings.of(run.config, planned_at=plan.planned_at, preconditions=True)
+    probe_key = f"{run.config.target.prefix}.s3sync-probe-{run.folder.run_id}"
+    if run.is_relayed:
+        return settings.overwrite is not Overwrite.NEVER or honours_conditional_writes(access, settings, probe_key)
+    return honours_preconditions(access, settings, first, probe_key)
+
+
+def _why_stopped(circuit_code: str | None, *, is_interrupted: bool, is_lock_lost: bool) -> S3SyncError | None:
+    if is_lock_lost:
+        return Interrupted(LOCK_LOST)
+    if circuit_code is not None:
+        hint = f", which names no reason ({NAMELESS_HINT})" if circuit_code == NAMELESS else ""
+        return CircuitOpen(circuit_code, hint)
+    if is_interrupted:
+        return Interrupted("stopped; the same command goes on from here")
+    return None

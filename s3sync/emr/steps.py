@@ -1,0 +1,193 @@
+"""The step or the job run that carries out one job, as the parameters of the calls to EMR.
+
+AWS: "AddJobFlowSteps", "RunJobFlow", EMR Serverless "StartJobRun". A step of command-runner.jar is spark-submit with
+its arguments; consoles show them to everyone who may look at the cluster.
+
+The configuration of a job as a file for its driver: a `config.yml` with what differs from the defaults.
+
+The step's arguments only name the file, so they stay short and the same for every command. A secret is never written:
+keys that a laptop has are no use to a cluster, which has its role (C12).
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from operator import attrgetter
+from typing import Any
+
+import yaml
+
+from s3sync.config.model import Access, Config, OnFailure
+from s3sync.config.settings_transfer import SETTINGS, Setting
+from s3sync.emr.spark_conf import APP, DEPS
+from s3sync.errors import ConfigError
+from s3sync.model.keys import printable
+
+NAME_MAX = 256
+ARGUMENTS_MAX_CHARACTERS = 10_280  # EMR: "Step" - the most of all arguments together
+STEPS_PER_CALL = 256
+_ON_FAILURE = {
+    OnFailure.CONTINUE: "CONTINUE",
+    OnFailure.CANCEL_AND_WAIT: "CANCEL_AND_WAIT",
+    OnFailure.TERMINATE_CLUSTER: "TERMINATE_CLUSTER",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Shipment:
+    """Where the artifacts of a job lie; `app` and `deps` are None where the nodes have them installed."""
+
+    entry: str
+    app: str | None
+    deps: str | None
+
+    @property
+    def archives(self) -> tuple[str, ...]:
+        """The archives with the folders they are unpacked into."""
+        pairs = ((self.app, APP), (self.deps, DEPS))
+        return tuple(f"{uri}#{name}" for uri, name in pairs if uri is not None)
+
+
+@dataclass(frozen=True, slots=True)
+class JobRun:
+    """One job to run: `name` is its step's (`job_name`), `command` one of s3sync's, `config_uri` the configuration."""
+
+    name: str
+    command: str
+    config_uri: str
+
+    @property
+    def arguments(self) -> tuple[str, ...]:
+        return (self.command, "--config-file", self.config_uri)
+
+
+def step(job: JobRun, shipment: Shipment, conf: Mapping[str, str], on_failure: OnFailure) -> dict[str, Any]:
+    """A step for AddJobFlowSteps and RunJobFlow. Raises ConfigError where its arguments are longer than EMR takes."""
+    arguments = ["spark-submit", "--deploy-mode", "cluster", "--master", "yarn", "--name", job.name]
+    if shipment.archives:
+        arguments += ["--archives", ",".join(shipment.archives)]
+    for name, value in sorted(conf.items()):
+        arguments += ["--conf", f"{name}={value}"]
+    arguments += [shipment.entry, *job.arguments]
+    length = sum(map(len, arguments))
+    if length > ARGUMENTS_MAX_CHARACTERS:
+        raise ConfigError(
+            "--spark-defaults",
+            f"the step's arguments have {length:,} characters, and EMR takes {ARGUMENTS_MAX_CHARACTERS:,}; "
+            "put Spark's settings into the cluster file",
+        )
+    return {
+        "Name": job.name,
+        "ActionOnFailure": _ON_FAILURE[on_failure],
+        "HadoopJarStep": {"Jar": "command-runner.jar", "Args": arguments},
+    }
+
+
+def add_steps(cluster_id: str, steps: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    return {"JobFlowId": cluster_id, "Steps": list(steps)}
+
+
+def serverless_run(
+    job: JobRun,
+    shipment: Shipment,
+    conf: Mapping[str, str],
+    application_id: str,
+    execution_role_arn: str,
+    log_uri: str | None,
+    token: str,
+) -> dict[str, Any]:
+    """The parameters of StartJobRun. `token` makes a repeated call the same run."""
+    parameters = " ".join(f"--conf {name}={_quoted(value)}" for name, value in sorted(conf.items()))
+    request: dict[str, Any] = {
+        "applicationId": application_id,
+        "clientToken": token,
+        "executionRoleArn": execution_role_arn,
+        "name": job.name,
+        "executionTimeoutMinutes": 0,  # no limit; the default would end a long migration after 12 hours
+        "jobDriver": {
+            "sparkSubmit": {
+                "entryPoint": shipment.entry,
+                "entryPointArguments": list(job.arguments),
+                "sparkSubmitParameters": parameters,
+            }
+        },
+    }
+    if log_uri is not None:
+        request["configurationOverrides"] = {
+            "monitoringConfiguration": {"s3MonitoringConfiguration": {"logUri": log_uri}}
+        }
+    return request
+
+
+def _quoted(value: str) -> str:
+    return f'"{value}"' if " " in value else value
+
+
+def job_name(command: str, config: Config, job: str | None = None) -> str:
+    """What consoles show, such as `s3sync migrate photos: a/x/ to b`: the same for each run of the same job, so that a
+    run that is under way is recognised, and another one for another job. `job` is its name in the file of jobs."""
+    source, target = config.source, config.target
+    places = [f"{source.bucket}/{prefix}" for prefix in source.prefixes] if source.bucket else []
+    places = places or [source.bucket or next(iter(config.inventory.manifests), "?")]
+    more = f" and {len(places) - 1} more" if len(places) > 1 else ""
+    where = f"{target.bucket}/{target.prefix}" if target.prefix else str(target.bucket)
+    label = f" {job}:" if job else ""
+    name = printable(f"s3sync {command}{label} {places[0]}{more} to {where}", 4 * NAME_MAX)
+    if len(name) <= NAME_MAX:
+        return name
+    mark = sha256(name.encode()).hexdigest()[:8]  # long prefixes may differ at their ends only
+    return f"{name[: NAME_MAX - len(mark) - 1]}~{mark}"
+
+
+_NOT_SENT = ("submit", "schedule")
+_SIDES = ("inventory", "source", "target", "queue", "work")
+_KEYS = ("aws_access_key_id", "aws_secret_access_key", "aws_session_token")
+
+
+def job_text(config: Config) -> str:
+    """The file's text; `load` of it gives `config` again, but for what is the submission's own. Raises ConfigError
+    where the configuration holds keys, or names a work location that a cluster can't reach."""
+    for side in _SIDES:
+        refuse_keys(getattr(config.access, side), side)
+    if not config.run.work_uri.startswith("s3://"):
+        raise ConfigError(
+            "--work-uri", f"{config.run.work_uri} is a folder of this machine; a cluster needs s3://BUCKET/PREFIX"
+        )
+    tree: dict[str, Any] = {}
+    for setting in _sent():
+        assert setting.field is not None  # noqa: S101  (`_sent` leaves the others out)
+        value = attrgetter(setting.field)(config)
+        if value != setting.default:
+            _put(tree, setting.name.split("."), _written(setting, value))
+    return yaml.safe_dump(tree, sort_keys=True, allow_unicode=True, default_flow_style=False)
+
+
+def refuse_keys(access: Access, side: str) -> None:
+    if any(getattr(access, field) is not None for field in _KEYS):
+        name = f"{side}_aws_access_key_id".upper()
+        raise ConfigError(
+            f"access.{side}",
+            f"has keys (${name} or $COPY_AWS_ACCESS_KEY_ID), which are not sent to a cluster; give a role "
+            f"(--{side}-role-arn), or keep them in Secrets Manager (--{side}-credentials-uri secretsmanager:NAME)",
+        )
+
+
+def _sent() -> Iterable[Setting]:
+    for setting in SETTINGS:
+        is_ours = setting.section in _NOT_SENT or setting.name.startswith("access.deploy.")
+        is_key = setting.kind.secret or setting.name.endswith(_KEYS)
+        if setting.field is not None and not is_ours and not is_key:
+            yield setting
+
+
+def _written(setting: Setting, value: Any) -> str | list[str]:
+    if setting.is_list:
+        return [setting.kind.write(item) for item in value]
+    return str(setting.kind.write(value))
+
+
+def _put(tree: dict[str, Any], path: list[str], value: Any) -> None:
+    *folders, name = path
+    for folder in folders:
+        tree = tree.setdefault(folder, {})
+    tree[name] = value

@@ -1,0 +1,44 @@
+"""The findings of a check that a copy settles, and as a listing of what is to be copied again."""
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from s3sync.model.finding import Ruling, Verdict
+from s3sync.model.tables import LISTING
+
+_COPIED_AGAIN = pa.array([verdict.value for verdict in Verdict if verdict.is_copied_again])
+_COLUMNS = {
+    "key": "source_key",
+    "size": "source_size",
+    "last_modified": "source_last_modified",
+    "etag": "source_etag",
+    "storage_class": "source_storage_class",
+}
+
+
+def copied_again(findings: pa.Table) -> pa.Table:
+    """The rows of findings (schema FINDINGS) that a copy of the source settles.
+
+    | verdict                                            | the source was there | then     |
+    |----------------------------------------------------|----------------------|----------|
+    | missing_on_target, ..._differs, changed_since      | yes                  | kept     |
+    | any of them                                        | no                   | left out |
+    | match, missing_on_source, unprovable, error        |                      | left out |
+
+    It was there where the finding shows anything of it. A report may list keys and nothing else: then it was there
+    unless it changed since, or is gone from both sides.
+    """
+    size, etag, modified = (pc.is_valid(findings[f"source_{name}"]) for name in ("size", "etag", "last_modified"))
+    is_gone = pc.or_(
+        pc.equal(findings["verdict"], Verdict.CHANGED_SINCE.value),
+        pc.fill_null(pc.equal(findings["detail"], Ruling.GONE_FROM_BOTH.detail), False),
+    )
+    was_there = pc.or_(pc.or_(size, pc.or_(etag, modified)), pc.invert(is_gone))
+    return findings.filter(pc.and_(pc.is_in(findings["verdict"], _COPIED_AGAIN), was_there))
+
+
+def as_listing(findings: pa.Table) -> pa.Table:
+    """The source objects (schema LISTING) of the findings that a copy settles."""
+    rows = copied_again(findings)
+    columns = [rows[_COLUMNS[f.name]] if f.name in _COLUMNS else pa.nulls(rows.num_rows, f.type) for f in LISTING]
+    return pa.table(columns, schema=LISTING)

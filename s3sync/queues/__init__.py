@@ -1,0 +1,1 @@
+"""Tasks in SQS: finding and making queues, messages, sending, redrive."""

@@ -1,0 +1,1 @@
+"""What failed, done again: from the queues, or from a run's tables."""

@@ -1,0 +1,1 @@
+"""Requests of many operations in flight: pace, retries, and when to stop."""

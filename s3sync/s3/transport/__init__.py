@@ -1,0 +1,1 @@
+"""How requests are sent: libcurl, and boto3 as the reference."""

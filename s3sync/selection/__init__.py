@@ -1,0 +1,1 @@
+"""Which objects a run is about, and what their keys become on the target."""

@@ -1,0 +1,167 @@
+"""Looking at the target before a repeat: design, "Overwriting"."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from s3sync.copying.dispatch import copy_task
+from s3sync.model.outcome import ErrorClass, Status, Verified
+from s3sync.model.task import Overwrite
+from tests.unit.scripted import AFTER, OTHER, PLAIN, PLANNED_AT, Answer, a_task, copied, drive, error, head
+from tests.unit.scripted import some_settings as settings
+
+A_SECOND = timedelta(seconds=1)
+GONE = error(404, "404")
+NEVER = {"overwrite": Overwrite.NEVER}
+CHANGED = {"overwrite": Overwrite.CHANGED}
+KMS = {"ServerSideEncryption": "aws:kms"}
+PARTS = f"{PLAIN}-3"
+COPY = ("CopyObject", copied())
+
+
+def newer(etag: str | None = PLAIN, size: int = 100, **values: Any) -> Answer:
+    return head(etag, size, AFTER, **values)
+
+
+# task, settings, answers to HEADs (the target's first), is it copied then, status, reason, code, verified
+ROWS: list[tuple[dict[str, Any], dict[str, Any], list[Answer], bool, tuple[Any, ...]]] = [
+    ({}, {}, [GONE], True, ("copied", "missing", None, Verified.ETAG_EQUAL)),
+    ({}, {}, [head(OTHER)], True, ("copied", "missing", None, Verified.ETAG_EQUAL)),
+    ({}, CHANGED, [head(OTHER)], True, ("copied", "missing", None, Verified.ETAG_EQUAL)),
+    ({}, {}, [head(OTHER, 100, PLANNED_AT - A_SECOND)], True, ("copied", "missing", None, Verified.ETAG_EQUAL)),
+    ({}, NEVER, [head(OTHER)], False, ("skipped", "exists", None, None)),
+    ({}, NEVER, [GONE], True, ("copied", "missing", None, Verified.ETAG_EQUAL)),
+    ({}, {}, [error(403, "403")], False, ("failed", "missing", "403", None)),
+    # newer than the plan, or of its second: S3's times are cut
+    ({}, {}, [head(OTHER, 100, PLANNED_AT), head()], False, ("failed", "missing", "TargetIsNewer", None)),
+    ({}, {}, [head(PLAIN, 100, PLANNED_AT)], False, ("copied", "found_on_target", None, Verified.ETAG_EQUAL)),
+    ({}, {}, [newer()], False, ("copied", "found_on_target", None, Verified.ETAG_EQUAL)),
+    ({}, NEVER, [newer()], False, ("copied", "found_on_target", None, Verified.ETAG_EQUAL)),
+    ({}, NEVER, [newer(OTHER), head()], False, ("skipped", "exists", None, None)),
+    ({}, NEVER, [newer(OTHER), GONE], False, ("skipped", "exists", None, None)),
+    ({"etag": PARTS}, {}, [newer(PARTS)], False, ("copied", "found_on_target", None, Verified.ETAG_EQUAL)),
+    ({}, {}, [newer(PLAIN, 101), head()], False, ("failed", "missing", "TargetIsNewer", None)),
+    (
+        {},
+        {},
+        [newer(OTHER, 101), head(OTHER, 101)],
+        False,
+        ("changed", "missing", None, None),
+    ),  # a copy of what it is now
+    ({}, {}, [newer(OTHER), GONE], False, ("vanished", "missing", None, None)),
+    ({}, {}, [newer(OTHER), head(OTHER)], False, ("changed", "missing", None, None)),
+    ({}, {}, [newer(OTHER), error(403, "403")], False, ("failed", "missing", "403", None)),
+    ({}, {}, [newer(OTHER), head()], False, ("failed", "missing", "TargetIsNewer", None)),
+    ({"size": None}, {}, [newer(), head()], False, ("copied", "found_on_target", None, Verified.ETAG_EQUAL)),
+    ({"size": None}, {}, [newer(PLAIN, 101), head()], False, ("failed", "missing", "TargetIsNewer", None)),
+    ({"etag": None}, {}, [newer(), head()], False, ("copied", "found_on_target", None, Verified.ETAG_EQUAL)),
+    ({"etag": None}, {}, [newer(), head(OTHER)], False, ("failed", "missing", "TargetIsNewer", None)),
+    # not comparable: the metadata decide
+    ({}, {}, [newer(OTHER, **KMS), head()], False, ("copied", "found_on_target", None, Verified.NOT_COMPARABLE)),
+    ({}, {}, [newer(OTHER), head(**KMS)], False, ("copied", "found_on_target", None, Verified.NOT_COMPARABLE)),
+    ({}, {}, [newer(PLAIN, **KMS), head()], False, ("copied", "found_on_target", None, Verified.NOT_COMPARABLE)),
+    (
+        {"etag": PARTS},
+        {},
+        [newer(OTHER), head(PARTS)],
+        False,
+        ("copied", "found_on_target", None, Verified.NOT_COMPARABLE),
+    ),
+    (
+        {"etag": PARTS},
+        {},
+        [newer(OTHER, Metadata={"a": "1"}), head(PARTS, Metadata={"a": "1"})],
+        False,
+        ("copied", "found_on_target", None, Verified.NOT_COMPARABLE),
+    ),
+    (
+        {"etag": PARTS},
+        {},
+        [newer(OTHER, Metadata={"a": "1"}), head(PARTS, Metadata={"a": "2"})],
+        False,
+        ("failed", "missing", "TargetIsNewer", None),
+    ),
+    (
+        {"etag": PARTS},
+        {},
+        [newer(OTHER, ContentType="a/b"), head(PARTS, ContentType="a/c")],
+        False,
+        ("failed", "missing", "TargetIsNewer", None),
+    ),
+]
+
+
+@pytest.mark.parametrize(("task", "changes", "looks", "is_copied", "expected"), ROWS)
+def test_each_row(
+    task: dict[str, Any], changes: dict[str, Any], looks: list[Answer], is_copied: bool, expected: tuple[Any, ...]
+) -> None:
+    """C2: doing a task twice never leaves the target worse."""
+    operation = copy_task(a_task(**task), settings(**changes), 2, look_first=True)
+    script = [("HeadObject", look) for look in looks] + ([COPY] if is_copied else [])
+    outcome, sent = drive(operation, *script)
+    status, reason, code, verified = expected
+    assert (outcome.status, outcome.reason, outcome.error_code) == (Status(status), reason, code)
+    assert outcome.verified == (verified or Verified.NOT_COPIED)
+    assert outcome.error_class is (ErrorClass.PRECONDITION if code == "TargetIsNewer" else outcome.error_class)
+    assert outcome.requests == len(script)
+    assert [request.side for request in sent][:2] == (
+        ["target", "source"] if len(looks) > 1 else ["target"] * len(sent)
+    )
+
+
+def test_never_looks_first_where_the_server_ignores_conditions() -> None:
+    operation = copy_task(a_task(), settings(**NEVER, preconditions=False), 1, look_first=False)
+    outcome, _ = drive(operation, ("HeadObject", head(OTHER)))
+    assert (outcome.status, outcome.reason) == (Status.SKIPPED, "exists")
+
+
+PRECONDITION = error(412, "PreconditionFailed")
+
+
+# what the look after the refusal finds, then status, reason, code
+@pytest.mark.parametrize(
+    ("found", "wanted"),
+    [
+        ([newer()], ("copied", "found_on_target", None)),  # another attempt's
+        ([newer(PLAIN, 101), head()], ("failed", "missing", "TargetIsNewer")),
+        ([newer(OTHER), head()], ("failed", "missing", "TargetIsNewer")),
+        ([GONE, head(OTHER)], ("changed", "missing", None)),  # the source's condition
+        ([GONE, GONE], ("vanished", "missing", None)),
+        ([error(403, "403")], ("failed", "missing", "403")),
+    ],
+)
+def test_c2_what_came_since_the_look_is_not_overwritten(found: list[Answer], wanted: tuple[Any, ...]) -> None:
+    """Two attempts at one moment make one copy, and one version."""
+    script = [("HeadObject", GONE), ("CopyObject", PRECONDITION), *(("HeadObject", answer) for answer in found)]
+    outcome, sent = drive(copy_task(a_task(), settings(), 2, look_first=True), *script)
+    assert sent[1].params["IfNoneMatch"] == "*"
+    assert (outcome.status, outcome.reason, outcome.error_code) == wanted
+    assert outcome.requests == len(sent)
+
+
+def test_what_was_there_at_the_look_is_overwritten_without_a_condition() -> None:
+    _, sent = drive(copy_task(a_task(), settings(), 2, look_first=True), ("HeadObject", head(OTHER)), COPY)
+    assert "IfNoneMatch" not in sent[1].params
+
+
+def test_where_conditions_are_ignored_none_is_set() -> None:
+    operation = copy_task(a_task(), settings(preconditions=False), 2, look_first=True)
+    _, sent = drive(operation, ("HeadObject", GONE), COPY)
+    assert "IfNoneMatch" not in sent[1].params
+
+
+def test_a_server_that_does_not_know_the_condition_is_asked_without_it() -> None:
+    refused = ("CopyObject", error(501, "NotImplemented"))
+    outcome, sent = drive(copy_task(a_task(), settings(), 2, look_first=True), ("HeadObject", GONE), refused, COPY)
+    assert (outcome.status, outcome.requests) == (Status.COPIED, 3)
+    assert "IfNoneMatch" not in sent[-1].params
+    outcome, _ = drive(copy_task(a_task(), settings(**NEVER), 2, look_first=True), ("HeadObject", GONE), refused)
+    assert (outcome.status, outcome.error_code) == (Status.FAILED, "NotImplemented")  # asked for: never without it
+
+
+def test_the_names_of_metadata_have_no_case() -> None:
+    target = newer(OTHER, Metadata={"colour": "b"})
+    script = [("HeadObject", target), ("HeadObject", head(PARTS, Metadata={"Colour": "b"}))]
+    outcome, _ = drive(copy_task(a_task(etag=PARTS), settings(), 1, look_first=True), *script)
+    assert (outcome.status, outcome.reason) == (Status.COPIED, "found_on_target")
