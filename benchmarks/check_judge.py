@@ -20,7 +20,7 @@ from s3sync.checking.prepare import CheckPreparation
 from s3sync.checking.rules import Moments
 from s3sync.cli.options import parse
 from s3sync.model.tables import SIDE_SOURCE, SIDE_TARGET
-from s3sync.planning.read_stage import Segment
+from s3sync.planning.read_stage import SegmentFile
 from s3sync.planning.sources import Sources
 from s3sync.runs.folder import RunFolder
 from s3sync.runs.store import open_store
@@ -37,7 +37,7 @@ def main(work: str, run_id: str, rows: int) -> None:
     folder = RunFolder(open_store(work, config.access.work), run_id)
     sides = zip(SIDES, (SIDE_SOURCE, SIDE_TARGET), strict=True)
     files = [
-        Segment(side, f"listing/{path.name}")
+        SegmentFile(side, f"listing/{path.name}")
         for name, side in sides
         for path in sorted(Path(work, "runs", run_id, "listing").glob(f"{name}-*.parquet"))
     ]

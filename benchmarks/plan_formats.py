@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 from benchmarks.jobs import environment, submitted
 from benchmarks.s3_server import FILES_BUCKET, SOURCE_BUCKET, TARGET_BUCKET, S3Server, ServerOptions
 from benchmarks.usage import Failed, run_measured
-from s3sync.config.model import Transport
+from s3sync.config.model import TransportKind
 from s3sync.demo.inventory_writer import InventoryObject, write_inventory
 from s3sync.inventory.manifest import FileFormat
 from s3sync.model.task import task_id
@@ -73,7 +73,7 @@ def planned(rows: list[InventoryObject], file_format: FileFormat) -> str:
             path.write_bytes(body)
         manifest = next(key for key in report if key.endswith("manifest.json"))
         with S3Server(ServerOptions(len(rows), folder=folder / "files")) as server:
-            command = submitted("plan", f"s3://{FILES_BUCKET}/{manifest}", folder, Transport.CURL)
+            command = submitted("plan", f"s3://{FILES_BUCKET}/{manifest}", folder, TransportKind.CURL)
             usage = run_measured(command, environment(server), cwd=folder)
         compare(next((folder / "work" / "runs").iterdir()), rows)
         return f"{len(rows):,} rows are {len(rows):,} tasks, each once; {usage.cpu_seconds:.1f} CPU seconds"

@@ -17,7 +17,7 @@ from benchmarks.s3_server import CHECKOUT, NotAvailable
 from benchmarks.suites import TRIALS
 from benchmarks.trials import Turn, run_trial
 from benchmarks.usage import Failed
-from s3sync.config.model import Transport
+from s3sync.config.model import TransportKind
 
 JOBS = {**jobs.SUITES, "check": check_measurements, "queues": queue_drain.measurements}
 SUITES = (*TRIALS, *JOBS)
@@ -78,7 +78,7 @@ def _measurements(suite: str, turn: Turn) -> Iterator[Measurement]:
 def _command(suite: str, options: argparse.Namespace) -> str:
     command = f"python -m benchmarks.run {suite}"
     for name, value, default in (
-        ("--transport", options.transport, Transport.CURL),
+        ("--transport", options.transport, TransportKind.CURL),
         ("--repeat", options.repeat, REPEAT),
         ("--scale", options.scale, 1.0),
     ):
@@ -91,8 +91,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("suites", nargs="*", metavar="SUITE", help=", ".join(SUITES))
     parser.add_argument(
         "--transport",
-        choices=list(Transport),
-        default=Transport.CURL,
+        choices=list(TransportKind),
+        default=TransportKind.CURL,
         help="the workers' transport (default: %(default)s)",
     )
     parser.add_argument("--repeat", type=int, default=REPEAT, help="runs of each; the median counts")

@@ -14,7 +14,7 @@ from benchmarks.s3_server import NotAvailable
 from benchmarks.suites import TRIALS
 from benchmarks.trials import Trial, Turn, run_trial
 from benchmarks.usage import Failed
-from s3sync.config.model import Transport
+from s3sync.config.model import TransportKind
 
 OBJECTS = 1_500  # more than a page
 JOB_OBJECTS = 3_000
@@ -40,8 +40,8 @@ def throttled(transport: str) -> Iterator[Trial]:
 
 def main(argv: list[str]) -> int:
     failures = 0
-    for transport in Transport:
-        of_all = trials(transport) if transport is Transport.CURL else [next(trials(transport))]
+    for transport in TransportKind:
+        of_all = trials(transport) if transport is TransportKind.CURL else [next(trials(transport))]
         for trial in [*of_all, *throttled(transport)]:
             options = trial.options
             kind = f"{trial.client}, {'TLS' if options.tls else 'plain'}, {options.throttle_share:.0%} throttled"
@@ -53,7 +53,7 @@ def main(argv: list[str]) -> int:
             else:
                 sys.stdout.write(f"{kind}: all {options.keys:,}\n")
     if "--no-job" not in argv:
-        run_job("migrate", JOB_OBJECTS, Transport.CURL)
+        run_job("migrate", JOB_OBJECTS, TransportKind.CURL)
         sys.stdout.write(f"the whole job: all {JOB_OBJECTS:,}\n")
         run_check("skewed", JOB_OBJECTS)
         sys.stdout.write(f"a check's comparison: all {JOB_OBJECTS:,}\n")

@@ -8,7 +8,7 @@ from benchmarks import tools
 from benchmarks.s3_server import ServerOptions, has_tls
 from benchmarks.tools import Command
 from benchmarks.trials import Trial, all_copied_once, all_listed
-from s3sync.config.model import Transport
+from s3sync.config.model import TransportKind
 from s3sync.model.task import Method
 
 SMALL_OBJECT_BYTES = 1024
@@ -33,7 +33,7 @@ _RAW_UNSIGNED = _Client("raw sockets, one signature for all", tools.raw_copy("on
 
 
 def _worker(transport: str) -> _Client:
-    objects = 10_000 if transport == Transport.BOTO3 else 200_000
+    objects = 10_000 if transport == TransportKind.BOTO3 else 200_000
     return _Client(f"s3sync ({transport})", tools.s3sync_worker(Method.COPY_OBJECT), objects)
 
 
@@ -57,7 +57,7 @@ def copy_trials(transport: str, scale: float) -> Iterator[Trial]:
 def latency_trials(transport: str, scale: float) -> Iterator[Trial]:
     """The rate that one process holds when every answer takes 50 ms."""
     worker = _worker(transport)
-    slow = transport == Transport.BOTO3
+    slow = transport == TransportKind.BOTO3
     for client, in_flight, objects in (
         (worker, 64, 10_000),
         (worker, 256, 10_000 if slow else 50_000),
@@ -95,7 +95,7 @@ def list_trials(transport: str, scale: float) -> Iterator[Trial]:
 def relay_trials(transport: str, scale: float) -> Iterator[Trial]:
     """Objects of 10 KiB that travel through the client: a GET and a PUT each. Tags, which s3sync keeps, are a request
     more; the others keep none."""
-    own = 3_000 if transport == Transport.BOTO3 else 50_000
+    own = 3_000 if transport == TransportKind.BOTO3 else 50_000
     body_md5 = md5(b"s" * RELAY_OBJECT_BYTES, usedforsecurity=False).hexdigest()
     for name, command, objects in (
         (f"s3sync ({transport}), --no-tags", tools.s3sync_worker(Method.RELAY, tags=False), own),

@@ -18,7 +18,7 @@ from typing import Any
 from benchmarks.batches import RUN_ID, WrittenPlan
 from benchmarks.own_report import WorkClock, peak_rss_bytes
 from benchmarks.s3_server import ACCESS_KEY, REGION, SECRET_KEY, SOURCE_BUCKET, TARGET_BUCKET
-from s3sync.config.model import Access, AccessConfig, Secret, Transport
+from s3sync.config.model import Access, AccessConfig, Secret, TransportKind
 from s3sync.copying.batch import CopyContext, copy_batch
 from s3sync.copying.settings import CopySettings
 from s3sync.runs.heartbeat import HubAddress
@@ -64,7 +64,7 @@ def context(spec: WorkerSpec) -> CopyContext:
         store_uri=spec.folder,
         run_id=RUN_ID,
         epoch=1,
-        engine=EngineOptions(Transport(spec.transport), spec.in_flight),
+        engine=EngineOptions(TransportKind(spec.transport), spec.in_flight),
         circuit_after=2_000,
         hub=NO_HUB,
     )

@@ -12,7 +12,7 @@ from typing import Any
 from s3sync.checking.evidence_metadata import compare_metadata
 from s3sync.checking.evidence_parts import differ_by_parts
 from s3sync.checking.object_check import Concluded, LookSettings, PairLook
-from s3sync.checking.stored_checksums import Checksum, checksums_of
+from s3sync.checking.stored_checksums import StoredChecksum, checksums_of
 from s3sync.copying.look_source import NOT_FOUND_STATUS, Head
 from s3sync.model import etag as etags
 from s3sync.model.finding import Evidence, Finding, Ruling, Verdict
@@ -166,7 +166,9 @@ def _by_etags(source: str | None, target: str | None) -> tuple[Verdict, Evidence
     return None
 
 
-def _by_checksums(source: dict[Any, Checksum], target: dict[Any, Checksum]) -> tuple[Verdict, Evidence] | None:
+def _by_checksums(
+    source: dict[Any, StoredChecksum], target: dict[Any, StoredChecksum]
+) -> tuple[Verdict, Evidence] | None:
     common = [(source[name], target[name]) for name in source if name in target]
     full = [mine.value == other.value for mine, other in common if mine.is_full and other.is_full]
     if full:

@@ -16,7 +16,7 @@ _COMPOSITE = re.compile(r"(.+)-([1-9][0-9]{0,4})")
 
 
 @dataclass(frozen=True, slots=True)
-class Checksum:
+class StoredChecksum:
     """`parts` is the number of parts of a composite one, 0 of a full one, None where that can't be told."""
 
     value: str
@@ -40,9 +40,9 @@ class Checksum:
 # | none        | no               | of parts      | CRC64NVME | full                     |
 # | none        | no               | of parts      | other     | can't be told            |
 # | none        | no               | other         |           | full                     |
-def checksums_of(head: Mapping[str, Any]) -> dict[str, Checksum]:
+def checksums_of(head: Mapping[str, Any]) -> dict[str, StoredChecksum]:
     """The checksums in the values of a HEAD with checksum mode, by algorithm."""
-    found: dict[str, Checksum] = {}
+    found: dict[str, StoredChecksum] = {}
     parts = etags.part_count(etags.bare(head.get("ETag")))
     kind = head.get("ChecksumType")
     for algorithm in CHECKSUMS:
@@ -52,11 +52,11 @@ def checksums_of(head: Mapping[str, Any]) -> dict[str, Checksum]:
     return found
 
 
-def _checksum(value: str, kind: str | None, parts: int, algorithm: str) -> Checksum:
+def _checksum(value: str, kind: str | None, parts: int, algorithm: str) -> StoredChecksum:
     composite = _COMPOSITE.fullmatch(value)
     if composite:
-        return Checksum(value, int(composite[2]))
+        return StoredChecksum(value, int(composite[2]))
     if kind == "COMPOSITE":
-        return Checksum(value, parts or None)
+        return StoredChecksum(value, parts or None)
     is_full = kind == "FULL_OBJECT" or not parts or CHECKSUMS[algorithm].is_always_full
-    return Checksum(value, 0 if is_full else None)
+    return StoredChecksum(value, 0 if is_full else None)

@@ -7,7 +7,7 @@ from rich.console import Console
 
 from s3sync.cli.shipping import Order
 from s3sync.emr.clusters import JobState
-from s3sync.emr.destinations import Sent
+from s3sync.emr.destinations import SentJob
 from s3sync.emr.follow import TableProgress, announced_run, ended
 from s3sync.errors import EXIT_DONE, EXIT_OTHER, StoreError
 from s3sync.report.progress import ProgressView
@@ -18,7 +18,7 @@ POLL_SECONDS = 10.0  # DescribeStep is throttled for a whole account
 LOG_PATIENCE_SECONDS = 360.0  # EMR puts logs to S3 every five minutes
 
 
-def follow(order: Order, sent: Sent, console: Console, sleep: Callable[[float], None] = time.sleep) -> int:
+def follow(order: Order, sent: SentJob, console: Console, sleep: Callable[[float], None] = time.sleep) -> int:
     """Show the state and the job's own progress until the end; returns the job's own exit code.
 
     | its ending, or its run's summary, is there | EMR calls it a success | exit code                 |
@@ -48,7 +48,12 @@ def follow(order: Order, sent: Sent, console: Console, sleep: Callable[[float], 
 
 
 def _until_over(
-    order: Order, sent: Sent, store: Store, console: Console, say: Callable[[str], None], sleep: Callable[[float], None]
+    order: Order,
+    sent: SentJob,
+    store: Store,
+    console: Console,
+    say: Callable[[str], None],
+    sleep: Callable[[float], None],
 ) -> JobState:
     shown, progress = "", None
     with ProgressView(console, order.name) as view:
@@ -75,7 +80,7 @@ def _progress(store: Store, order: Order) -> TableProgress | None:
     return TableProgress(RunFolder(store, run_id)) if run_id else None
 
 
-def _show_log(sent: Sent, say: Callable[[str], None], sleep: Callable[[float], None]) -> None:
+def _show_log(sent: SentJob, say: Callable[[str], None], sleep: Callable[[float], None]) -> None:
     waited = 0.0
     while not (lines := sent.log_end()) and waited < LOG_PATIENCE_SECONDS:
         if not waited:

@@ -20,7 +20,7 @@ from s3sync.cli.shipping import Cargo, Order, Say, load_cargo, orders_of, upload
 from s3sync.config.model import Access, Config
 from s3sync.config.setting import Command
 from s3sync.emr.artifacts import is_there, read_object
-from s3sync.emr.destinations import Destination, Sent, destination_of
+from s3sync.emr.destinations import Destination, SentJob, destination_of
 from s3sync.emr.package import cache_folder
 from s3sync.emr.spark_conf import user_conf
 from s3sync.errors import EXIT_DONE, ConfigError, Interrupted
@@ -52,7 +52,7 @@ def submit(invocation: Invocation, console: Console) -> int:
     return _followed(orders, sent, console)
 
 
-def _followed(orders: Sequence[Order], sent: Sequence[Sent], console: Console) -> int:
+def _followed(orders: Sequence[Order], sent: Sequence[SentJob], console: Console) -> int:
     """The first exit code that is not 0. Ctrl-C ends the watching, and no job."""
     try:
         codes = [follow(each, job, console) for each, job in zip(orders, sent, strict=True)]

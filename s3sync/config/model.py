@@ -70,7 +70,7 @@ class WebsiteRedirects(StrEnum):
     OMIT = "omit"
 
 
-class Transport(StrEnum):
+class TransportKind(StrEnum):
     """What carries requests: libcurl, or boto3, which is slower and the reference."""
 
     CURL = "curl"
@@ -162,7 +162,7 @@ class CopyConfig:
     in_flight: int = 64
     max_attempts: int = 6
     max_requests_per_second: int | None = None
-    transport: Transport = Transport.CURL
+    transport: TransportKind = TransportKind.CURL
     circuit_after: int = 2_000
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from s3sync.config import values
 from s3sync.config import values as kinds
-from s3sync.config.model import IfLocked, Mode, OnFailure, Owner, Processor, Transport, WebsiteRedirects
+from s3sync.config.model import IfLocked, Mode, OnFailure, Owner, Processor, TransportKind, WebsiteRedirects
 from s3sync.config.setting import Command, Option, Setting, on, one, run
 from s3sync.config.settings_commands import (
     CHECK,
@@ -203,7 +203,7 @@ _COPY = (
         "requests in a second, of all workers of the run together",
         "--max-requests-per-second",
     ),
-    one("copy.transport", member(Transport), "what carries requests: curl is the fast one", "--transport"),
+    one("copy.transport", member(TransportKind), "what carries requests: curl is the fast one", "--transport"),
     one("copy.circuit_after", integer(1, 10**9), "stop when nearly all of so many objects fail for one reason"),
 )
 _RUN = (

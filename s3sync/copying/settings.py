@@ -21,8 +21,8 @@ class CopySettings:
     `preconditions` is False where the server ignores conditions on copies. `storage_class` None keeps each object's
     own; `encryption` None leaves it to the bucket. With `keeps_redirects` a CopyObject looks for a website redirect
     first. Of bodies a worker that relays holds `relay_memory_bytes` at most; with `tmp_dir` parts that are larger go
-    through files there. `is_relayed`: see `planning.resolve`. The last three are made of the others: the parameters that
-    all requests of a kind share.
+    through files there. `is_relayed`: see `planning.resolve`. The last three are made of the others: the parameters
+    that all requests of a kind share.
     """
 
     source_bucket: str

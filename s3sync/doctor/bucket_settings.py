@@ -10,7 +10,7 @@ from typing import Any
 
 from s3sync.aws.clients import client
 from s3sync.config.model import Config
-from s3sync.doctor.sides import Refusal, Side, asked, not_seen, sides
+from s3sync.doctor.sides import ExaminedSide, RefusedCall, asked, not_seen, sides
 from s3sync.doctor.symptom import Symptom, ok, problem, unknown, warning
 from s3sync.model import etag
 
@@ -28,23 +28,23 @@ def settings(config: Config) -> Iterator[Symptom]:
     yield _ownership(target, config)
 
 
-def _versioning(side: Side) -> str | Refusal:
+def _versioning(side: ExaminedSide) -> str | RefusedCall:
     answer = asked(lambda: side.s3.get_bucket_versioning(**side.given))
-    return answer if isinstance(answer, Refusal) else str(answer.get("Status", "Disabled"))
+    return answer if isinstance(answer, RefusedCall) else str(answer.get("Status", "Disabled"))
 
 
-def _source_versions(side: Side) -> Symptom:
+def _source_versions(side: ExaminedSide) -> Symptom:
     topic, status = side.topic("versioning"), _versioning(side)
-    if isinstance(status, Refusal):
+    if isinstance(status, RefusedCall):
         return not_seen(topic, status, "s3:GetBucketVersioning")
     if status == "Disabled":
         return ok(topic, "off")
     return ok(topic, f"{status}: the current versions are copied, older ones and delete markers are not")
 
 
-def _target_versions(side: Side) -> Symptom:
+def _target_versions(side: ExaminedSide) -> Symptom:
     topic, status = side.topic("versioning"), _versioning(side)
-    if isinstance(status, Refusal):
+    if isinstance(status, RefusedCall):
         return not_seen(topic, status, "s3:GetBucketVersioning")
     if status == "Enabled":
         return warning(
@@ -55,10 +55,10 @@ def _target_versions(side: Side) -> Symptom:
     return ok(topic, "off" if status == "Disabled" else status)
 
 
-def _object_lock(side: Side) -> Symptom:
+def _object_lock(side: ExaminedSide) -> Symptom:
     topic = side.topic("object lock")
     answer = asked(lambda: side.s3.get_object_lock_configuration(**side.given))
-    if isinstance(answer, Refusal):
+    if isinstance(answer, RefusedCall):
         if answer.code in _NONE_SET or "NotFound" in answer.code:
             return ok(topic, "off")
         return not_seen(topic, answer, "s3:GetBucketObjectLockConfiguration")
@@ -73,11 +73,11 @@ def _object_lock(side: Side) -> Symptom:
     )
 
 
-def _encryption(side: Side, config: Config, *, is_target: bool) -> Iterator[Symptom]:
+def _encryption(side: ExaminedSide, config: Config, *, is_target: bool) -> Iterator[Symptom]:
     topic = side.topic("encryption")
     answer = asked(lambda: side.s3.get_bucket_encryption(**side.given))
     rule: dict[str, Any] = {}
-    if isinstance(answer, Refusal):
+    if isinstance(answer, RefusedCall):
         if answer.code not in _NONE_SET:
             yield not_seen(topic, answer, "s3:GetEncryptionConfiguration")
             if not (is_target and config.target.encryption):
@@ -118,11 +118,11 @@ def _kms(topic: str, kind: str, has_bucket_key: bool, *, is_target: bool) -> Sym
 # | disabled, to be deleted   | problem                                     |
 # | not found                 | problem                                     |
 # | may not be looked at      | unknown, with the grants that copies need   |
-def _key(side: Side, key_id: str, *, is_target: bool) -> Symptom:
+def _key(side: ExaminedSide, key_id: str, *, is_target: bool) -> Symptom:
     topic = side.topic("KMS key")
     grants = "kms:GenerateDataKey and kms:Decrypt" if is_target else "kms:Decrypt"
     kms = asked(lambda: client("kms", replace(side.access, endpoint_url=None)).describe_key(KeyId=key_id))
-    if isinstance(kms, Refusal):
+    if isinstance(kms, RefusedCall):
         if kms.is_denial:
             return unknown(
                 topic, f"{key_id} may not be looked at", f"its policy must allow {grants} to the role that copies"
@@ -134,7 +134,7 @@ def _key(side: Side, key_id: str, *, is_target: bool) -> Symptom:
     return ok(topic, f"{key_id} is enabled; the role that copies needs {grants}")
 
 
-def _ownership(side: Side, config: Config) -> Symptom:
+def _ownership(side: ExaminedSide, config: Config) -> Symptom:
     """
     | ownership of the target bucket | --acl given | then                                           |
     |--------------------------------|-------------|------------------------------------------------|
@@ -144,7 +144,7 @@ def _ownership(side: Side, config: Config) -> Symptom:
     """
     topic = side.topic("ownership")
     answer = asked(lambda: side.s3.get_bucket_ownership_controls(**side.given))
-    if isinstance(answer, Refusal):
+    if isinstance(answer, RefusedCall):
         if answer.code in _NO_OWNERSHIP:
             return ok(topic, "none set: objects belong to the account that writes them")
         return not_seen(topic, answer, "s3:GetBucketOwnershipControls")

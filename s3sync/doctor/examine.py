@@ -12,7 +12,7 @@ from s3sync.doctor.network import network
 from s3sync.doctor.permissions import permissions
 from s3sync.doctor.place import place
 from s3sync.doctor.queues import queues
-from s3sync.doctor.sides import Refusal, asked
+from s3sync.doctor.sides import RefusedCall, asked
 from s3sync.doctor.symptom import Health, Symptom, unknown
 from s3sync.doctor.target_events import target_events
 from s3sync.doctor.work_location import work
@@ -47,7 +47,7 @@ def with_source(config: Config) -> Config:
         return config
     uri = config.inventory.manifests[0]
     manifest = asked(lambda: find_manifest(client("s3", config.access.inventory), uri))
-    if isinstance(manifest, Refusal):
+    if isinstance(manifest, RefusedCall):
         return config
     return replace(config, source=replace(config.source, bucket=manifest.source_bucket))
 

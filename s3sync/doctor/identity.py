@@ -13,7 +13,7 @@ from botocore.exceptions import ClientError
 from s3sync.aws.buckets import server_date
 from s3sync.aws.clients import client, session
 from s3sync.config.model import Access, Config
-from s3sync.doctor.sides import Refusal, Side, asked, sides
+from s3sync.doctor.sides import ExaminedSide, RefusedCall, asked, sides
 from s3sync.doctor.symptom import Symptom, ok, problem, unknown, warning
 
 SHORT_SECONDS = 3600
@@ -26,13 +26,13 @@ def identity(config: Config) -> Iterator[Symptom]:
         topic = side.topic("credentials")
         if not side.is_aws:
             found = asked(lambda side=side: session(side.access).get_credentials())  # type: ignore[misc]
-            if isinstance(found, Refusal):
+            if isinstance(found, RefusedCall):
                 yield problem(topic, str(found), "give a profile, keys or a role: see conf/env.example")
             else:
                 yield ok(topic, f"there are some, for {side.access.endpoint_url}")
             continue
         answer = asked(lambda side=side: caller(side.access))  # type: ignore[misc]
-        if isinstance(answer, Refusal):
+        if isinstance(answer, RefusedCall):
             yield problem(topic, str(answer), "give a profile, keys or a role that are valid: see conf/env.example")
             continue
         accounts[side.title] = answer["Account"]
@@ -53,7 +53,7 @@ def caller(access: Access) -> dict[str, Any]:
     return dict(sts.get_caller_identity())
 
 
-def _lifetime(side: Side) -> Iterator[Symptom]:
+def _lifetime(side: ExaminedSide) -> Iterator[Symptom]:
     """Keys with a token that nobody renews end in the middle of a run."""
     if side.access.aws_session_token is not None:
         yield warning(
@@ -74,7 +74,7 @@ REFUSED_SECONDS = 900.0
 def clock(config: Config) -> Iterator[Symptom]:
     for side in sides(config):
         date = asked(lambda side=side: _server_date(side))  # type: ignore[misc]
-        if date is None or isinstance(date, Refusal):
+        if date is None or isinstance(date, RefusedCall):
             yield unknown(side.topic("clock"), "the server tells no time")
         else:
             yield skew_of(side.topic("clock"), (datetime.now(UTC) - date).total_seconds())
@@ -97,7 +97,7 @@ def skew_of(topic: str, seconds: float) -> Symptom:
     return problem(topic, f"{found}: it refuses what we sign", "set the clock, by the network (chrony)")
 
 
-def _server_date(side: Side) -> datetime | None:
+def _server_date(side: ExaminedSide) -> datetime | None:
     try:
         headers = side.s3.head_bucket(**side.given)["ResponseMetadata"]["HTTPHeaders"]
     except ClientError as error:

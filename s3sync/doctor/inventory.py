@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 from s3sync.aws.clients import client
 from s3sync.config.model import Config
-from s3sync.doctor.sides import Refusal, asked
+from s3sync.doctor.sides import RefusedCall, asked
 from s3sync.doctor.symptom import Symptom, ok, problem, warning
 from s3sync.inventory.columns import Column
 from s3sync.inventory.locate import find_manifest
@@ -27,7 +27,7 @@ def inventory(config: Config) -> Iterator[Symptom]:
     for uri in config.inventory.manifests:
         topic = f"inventory {uri}"
         manifest = asked(lambda uri=uri: find_manifest(client("s3", config.access.inventory), uri))  # type: ignore[misc]
-        if isinstance(manifest, Refusal):
+        if isinstance(manifest, RefusedCall):
             yield problem(topic, manifest.message, "correct -m, or let the inventory's credentials read it")
             continue
         yield age_of(topic, manifest, datetime.now(UTC))

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 from s3sync.config.model import Config
-from s3sync.doctor.sides import Refusal, Side, asked, sides
+from s3sync.doctor.sides import ExaminedSide, RefusedCall, asked, sides
 from s3sync.doctor.symptom import Symptom, ok, problem, warning
 
 CONNECT_SECONDS = 5.0
@@ -22,7 +22,7 @@ def hosts(config: Config) -> dict[str, tuple[str, int]]:
     found = {}
     for side in sides(config):
         address = asked(lambda side=side: _address(side))  # type: ignore[misc]
-        if not isinstance(address, Refusal):
+        if not isinstance(address, RefusedCall):
             found[side.title] = address
     return found
 
@@ -38,7 +38,7 @@ def network(config: Config) -> Iterator[Symptom]:
             )
 
 
-def _address(side: Side) -> tuple[str, int]:
+def _address(side: ExaminedSide) -> tuple[str, int]:
     parts = urlsplit(side.s3.meta.endpoint_url)
     return parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
 

@@ -14,7 +14,7 @@ from typing import Any
 from s3sync.aws.clients import client
 from s3sync.config.model import Config
 from s3sync.doctor.identity import caller
-from s3sync.doctor.sides import Refusal, Side, asked, sides
+from s3sync.doctor.sides import ExaminedSide, RefusedCall, asked, sides
 from s3sync.doctor.symptom import Symptom, ok, problem, unknown, warning
 from s3sync.emr.policies import PolicyFacts, SideFacts
 from s3sync.model.closed_sets import partition_of
@@ -35,12 +35,12 @@ def permissions(config: Config) -> Iterator[Symptom]:
     yield _bodies_are_gone(target, probe)
 
 
-def _source(side: Side, config: Config) -> Generator[Symptom, None, str | None]:
+def _source(side: ExaminedSide, config: Config) -> Generator[Symptom, None, str | None]:
     """Gives back the key of some object, None where there is none to be seen."""
     payer: dict[str, Any] = {"RequestPayer": "requester"} if config.source.requester_pays else {}
     prefix = config.source.prefixes[0] if config.source.prefixes else ""
     listed = asked(lambda: side.s3.list_objects_v2(**side.given, Prefix=prefix, MaxKeys=1, **payer))
-    if isinstance(listed, Refusal):
+    if isinstance(listed, RefusedCall):
         if config.inventory.manifests and listed.is_denial:
             yield ok(side.topic("list"), "denied, and not needed: the inventory lists the objects")
         else:
@@ -54,14 +54,14 @@ def _source(side: Side, config: Config) -> Generator[Symptom, None, str | None]:
     read = asked(lambda: side.s3.head_object(**side.given, Key=key, **payer))
     yield (
         _denied(side.topic("read"), read, "s3:GetObject (and kms:Decrypt)", side)
-        if isinstance(read, Refusal)
+        if isinstance(read, RefusedCall)
         else ok(side.topic("read"), "s3:GetObject works")
     )
     if config.copy.tags:
         tags = asked(lambda: side.s3.get_object_tagging(**side.given, Key=key))
         yield (
             _denied(side.topic("tags"), tags, "s3:GetObjectTagging, or give --no-tags", side)
-            if isinstance(tags, Refusal)
+            if isinstance(tags, RefusedCall)
             else ok(side.topic("tags"), "s3:GetObjectTagging works")
         )
     return key
@@ -80,22 +80,22 @@ def written_as(config: Config) -> dict[str, Any]:
     return {name: value for name, value in wanted.items() if value is not None}
 
 
-def _target(side: Side, config: Config, probe: str) -> Iterator[Symptom]:
+def _target(side: ExaminedSide, config: Config, probe: str) -> Iterator[Symptom]:
     put = asked(lambda: side.s3.put_object(**side.given, Key=probe, Body=b"s3sync doctor", **written_as(config)))
-    if isinstance(put, Refusal):
+    if isinstance(put, RefusedCall):
         yield _denied(side.topic("write"), put, "s3:PutObject (and kms:GenerateDataKey)", side)
         return
     yield ok(side.topic("write"), "s3:PutObject works, stored as configured")
     read = asked(lambda: side.s3.head_object(**side.given, Key=probe))
     yield (
         _denied(side.topic("read"), read, "s3:GetObject: a repeat looks at the target first", side)
-        if isinstance(read, Refusal)
+        if isinstance(read, RefusedCall)
         else ok(side.topic("read"), "s3:GetObject works")
     )
     listed = asked(lambda: side.s3.list_objects_v2(**side.given, Prefix=probe, MaxKeys=1))
     yield (
         _denied(side.topic("list"), listed, "s3:ListBucket, for -v and check", side)
-        if isinstance(listed, Refusal)
+        if isinstance(listed, RefusedCall)
         else ok(side.topic("list"), "s3:ListBucket works")
     )
     if config.copy.tags:
@@ -106,30 +106,30 @@ def _target(side: Side, config: Config, probe: str) -> Iterator[Symptom]:
         )
         yield (
             _denied(side.topic("tags"), tagged, "s3:PutObjectTagging, or give --no-tags", side)
-            if isinstance(tagged, Refusal)
+            if isinstance(tagged, RefusedCall)
             else ok(side.topic("tags"), "s3:PutObjectTagging works")
         )
     upload = asked(lambda: side.s3.create_multipart_upload(**side.given, Key=probe, **written_as(config)))
-    if isinstance(upload, Refusal):
+    if isinstance(upload, RefusedCall):
         yield _denied(side.topic("multipart"), upload, "s3:PutObject", side)
     else:
         upload_id = upload["UploadId"]
         aborted = asked(lambda: side.s3.abort_multipart_upload(**side.given, Key=probe, UploadId=upload_id))
         yield (
             _denied(side.topic("multipart"), aborted, "s3:AbortMultipartUpload", side)
-            if isinstance(aborted, Refusal)
+            if isinstance(aborted, RefusedCall)
             else ok(side.topic("multipart"), "an upload can be begun and aborted")
         )
 
 
-def _copy(source: Side, target: Side, config: Config, key: str, probe: str) -> Iterator[Symptom]:
+def _copy(source: ExaminedSide, target: ExaminedSide, config: Config, key: str, probe: str) -> Iterator[Symptom]:
     """The real thing, where the target reaches the source: one object, whatever it is, up to 5 GiB."""
     given: dict[str, Any] = {**target.given, **written_as(config), "Key": probe}
     if config.source.requester_pays:
         given["RequestPayer"] = "requester"
     answer = asked(lambda: target.s3.copy_object(CopySource={"Bucket": source.bucket, "Key": key}, **given))
     topic = "copy"
-    if not isinstance(answer, Refusal):
+    if not isinstance(answer, RefusedCall):
         yield ok(topic, "S3 copies an object from the source to the target")
     elif answer.is_denial and _THROUGH_VPC in answer.message:
         yield problem(
@@ -152,16 +152,17 @@ def _copy(source: Side, target: Side, config: Config, key: str, probe: str) -> I
         yield warning(topic, f"CopyObject answers {answer}", "see whether source and target are one service")
 
 
-def _bodies_are_gone(side: Side, probe: str) -> Symptom:
+def _bodies_are_gone(side: ExaminedSide, probe: str) -> Symptom:
     """Remove what the probe wrote: every version of it where the bucket keeps versions."""
     topic = side.topic("delete")
     versions = asked(lambda: side.s3.list_object_versions(**side.given, Prefix=probe))
-    found = [] if isinstance(versions, Refusal) else [*versions.get("Versions", ()), *versions.get("DeleteMarkers", ())]
-    refused: Refusal | None = None
+    shown: Any = {} if isinstance(versions, RefusedCall) else versions
+    found = [*shown.get("Versions", ()), *shown.get("DeleteMarkers", ())]
+    refused: RefusedCall | None = None
     for each in found or [{}]:
         version = {"VersionId": each["VersionId"]} if each.get("VersionId") not in (None, "null") else {}
         answer = asked(lambda version=version: side.s3.delete_object(**side.given, Key=probe, **version))  # type: ignore[misc]
-        refused = answer if isinstance(answer, Refusal) else refused
+        refused = answer if isinstance(answer, RefusedCall) else refused
     if refused is not None:
         return warning(
             topic,
@@ -171,7 +172,7 @@ def _bodies_are_gone(side: Side, probe: str) -> Symptom:
     return ok(topic, "the probe object is removed")
 
 
-def _denied(topic: str, refusal: Refusal, permission: str, side: Side) -> Symptom:
+def _denied(topic: str, refusal: RefusedCall, permission: str, side: ExaminedSide) -> Symptom:
     if refusal.is_denial:
         return problem(
             topic, f"is denied: {refusal.message}", f"allow {permission} on {side.bucket} to the {side.title}'s role"
@@ -194,32 +195,32 @@ def role_arn(arn: str) -> str:
     return f"arn:{found['partition']}:iam::{found['account']}:role/{found['role']}" if found else arn
 
 
-def _facts(side: Side, config: Config) -> SideFacts:
+def _facts(side: ExaminedSide, config: Config) -> SideFacts:
     region = asked(lambda: bucket_region(side.s3, side.bucket))
     region = region if isinstance(region, str) else side.access.region_name
     partition = partition_of(region)
     found = SideFacts(region, partition, principal=f"arn:{partition}:iam::JOB-ACCOUNT:role/JOB-ROLE")
-    me = asked(lambda: caller(side.access)) if side.is_aws else Refusal("", "")
-    if not isinstance(me, Refusal):
+    me = asked(lambda: caller(side.access)) if side.is_aws else RefusedCall("", "")
+    if not isinstance(me, RefusedCall):
         found = replace(found, principal=side.access.role_arn or role_arn(me["Arn"]), account=me["Account"])
     if side.expected_owner:
         found = replace(found, account=side.expected_owner)
     return replace(found, kms_key_arn=_key(side, config, found))
 
 
-def _key(side: Side, config: Config, facts: SideFacts) -> str | None:
+def _key(side: ExaminedSide, config: Config, facts: SideFacts) -> str | None:
     """The key that objects of this side are encrypted with: that of the configuration, else the bucket's default."""
     key = config.target.kms_key_id if side.title == "target" else None
     if key is None:
         answer: Any = asked(lambda: side.s3.get_bucket_encryption(**side.given))
-        if isinstance(answer, Refusal):
+        if isinstance(answer, RefusedCall):
             return None
         rules = answer["ServerSideEncryptionConfiguration"]["Rules"]
         key = rules[0].get("ApplyServerSideEncryptionByDefault", {}).get("KMSMasterKeyID") if rules else None
     if key is None or key.startswith("arn:"):
         return key
     told: Any = asked(lambda: client("kms", replace(side.access, endpoint_url=None)).describe_key(KeyId=key))
-    if not isinstance(told, Refusal):
+    if not isinstance(told, RefusedCall):
         return str(told["KeyMetadata"]["Arn"])
     kind = "" if key.startswith("alias/") else "key/"
     return f"arn:{facts.partition}:kms:{facts.region or 'REGION'}:{facts.account}:{kind}{key}"

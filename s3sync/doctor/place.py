@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from s3sync.config.model import Config, Mode
-from s3sync.doctor.sides import Refusal, Side, asked, sides
+from s3sync.doctor.sides import ExaminedSide, RefusedCall, asked, sides
 from s3sync.doctor.symptom import Symptom, ok, problem, unknown, warning
 from s3sync.planning.resolve import is_relayed
 from s3sync.s3.wire.endpoints import bucket_region
@@ -16,7 +16,7 @@ def place(config: Config) -> Iterator[Symptom]:
         answer = asked(lambda side=side: side.s3.head_bucket(**side.given))  # type: ignore[misc]
         region = asked(lambda side=side: bucket_region(side.s3, side.bucket))  # type: ignore[misc]
         found = region if isinstance(region, str) else None
-        yield _there(side, answer if isinstance(answer, Refusal) else None, found)
+        yield _there(side, answer if isinstance(answer, RefusedCall) else None, found)
         if found:
             regions[side.title] = found
         yield from _asked_region(side, found)
@@ -29,7 +29,7 @@ def place(config: Config) -> Iterator[Symptom]:
 # | 404              | problem: there is no such bucket                       |
 # | denied           | unknown: a copy needs less than looking                |
 # | 301, or another  | problem, with the answer                               |
-def _there(side: Side, refusal: Refusal | None, region: str | None) -> Symptom:
+def _there(side: ExaminedSide, refusal: RefusedCall | None, region: str | None) -> Symptom:
     topic = side.topic("bucket")
     if refusal is None:
         return ok(topic, f"{side.bucket} is there{f', in {region}' if region else ''}")
@@ -46,7 +46,7 @@ def _there(side: Side, refusal: Refusal | None, region: str | None) -> Symptom:
     )
 
 
-def _asked_region(side: Side, region: str | None) -> Iterator[Symptom]:
+def _asked_region(side: ExaminedSide, region: str | None) -> Iterator[Symptom]:
     asked_for = side.access.region_name
     if side.is_aws and region and asked_for and asked_for != region:
         yield warning(

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from s3sync.config.model import Config
-from s3sync.doctor.sides import Refusal, asked
+from s3sync.doctor.sides import RefusedCall, asked
 from s3sync.doctor.symptom import Symptom, ok, problem, warning
 from s3sync.queues.find import Queue, attributes_of, depth_of, find_queues, redrive_of, sqs_client
 
@@ -17,7 +17,7 @@ def queues(config: Config) -> Iterator[Symptom]:
         yield ok(TOPIC, "none are configured: what fails stands in the run's tables, from which `retry` takes it")
         return
     found = asked(lambda: find_queues(sqs_client(config.access.queue), pattern, dead_name))
-    if isinstance(found, Refusal):
+    if isinstance(found, RefusedCall):
         yield problem(TOPIC, found.message or found.code, INIT)
         return
     yield ok(TOPIC, f"{len(found.work)} work queues{f', dead-letter queue {dead_name}' if found.dead else ''}")
@@ -27,7 +27,7 @@ def queues(config: Config) -> Iterator[Symptom]:
         yield from _redrive(queue, config)
     if found.dead is not None:
         depth = asked(lambda: depth_of(sqs_client(config.access.queue), found.dead))  # type: ignore[arg-type]
-        if not isinstance(depth, Refusal) and depth.total:
+        if not isinstance(depth, RefusedCall) and depth.total:
             yield warning(
                 TOPIC,
                 f"{dead_name} holds about {depth.total:,} messages of earlier runs",
@@ -37,7 +37,7 @@ def queues(config: Config) -> Iterator[Symptom]:
 
 def _redrive(queue: Queue, config: Config) -> Iterator[Symptom]:
     attributes = asked(lambda: attributes_of(sqs_client(config.access.queue), queue))
-    if isinstance(attributes, Refusal):
+    if isinstance(attributes, RefusedCall):
         yield problem(TOPIC, f"{queue.name}: {attributes}", "allow sqs:GetQueueAttributes, sqs:SendMessage")
         return
     feeds, count = redrive_of(attributes)

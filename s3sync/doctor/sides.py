@@ -22,7 +22,7 @@ DENIED = frozenset(
 
 
 @dataclass(frozen=True, slots=True)
-class Side:
+class ExaminedSide:
     """`title` is `source` or `target`; `expected_owner` the account that must own the bucket, where one is named."""
 
     title: str
@@ -50,7 +50,7 @@ class Side:
 
 
 @dataclass(frozen=True, slots=True)
-class Refusal:
+class RefusedCall:
     """What a call was answered in place of a result."""
 
     code: str
@@ -64,27 +64,27 @@ class Refusal:
         return f"{self.code}: {self.message}" if self.message else self.code
 
 
-def asked(call: Callable[[], Answer]) -> Answer | Refusal:
+def asked(call: Callable[[], Answer]) -> Answer | RefusedCall:
     """The call's result, or how it was refused; credentials that can't be had are a refusal as well."""
     try:
         return call()
     except (ClientError, BotoCoreError) as error:
-        return Refusal(*error_text(error))
+        return RefusedCall(*error_text(error))
     except S3SyncError as error:
-        return Refusal(type(error).__name__, str(error))
+        return RefusedCall(type(error).__name__, str(error))
 
 
-def not_seen(topic: str, refusal: Refusal, permission: str) -> Symptom:
+def not_seen(topic: str, refusal: RefusedCall, permission: str) -> Symptom:
     """The symptom of a setting that could not be read."""
     if refusal.is_denial:
         return unknown(topic, "may not be looked at", f"allow {permission} to look at it; a run does without")
     return unknown(topic, f"cannot be looked at: {refusal}")
 
 
-def sides(config: Config) -> tuple[Side, Side]:
+def sides(config: Config) -> tuple[ExaminedSide, ExaminedSide]:
     """Source and target. The source's bucket may be named by the inventory alone; it is looked up before."""
     access = config.access
     return (
-        Side("source", access.source, config.source.bucket or "", config.source.expected_owner),
-        Side("target", access.target, config.target.bucket or "", config.target.expected_owner),
+        ExaminedSide("source", access.source, config.source.bucket or "", config.source.expected_owner),
+        ExaminedSide("target", access.target, config.target.bucket or "", config.target.expected_owner),
     )

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from s3sync.config.model import Config
-from s3sync.doctor.sides import Refusal, Side, asked, not_seen, sides
+from s3sync.doctor.sides import ExaminedSide, RefusedCall, asked, not_seen, sides
 from s3sync.doctor.symptom import Symptom, ok, warning
 
 _NONE_SET = frozenset({"NoSuchLifecycleConfiguration", "ReplicationConfigurationNotFoundError"})
@@ -24,10 +24,10 @@ def target_events(config: Config) -> Iterator[Symptom]:
     yield from _lifecycle(target, prefix)
 
 
-def _notifications(side: Side) -> Symptom:
+def _notifications(side: ExaminedSide) -> Symptom:
     topic = side.topic("notifications")
     answer = asked(lambda: side.s3.get_bucket_notification_configuration(**side.given))
-    if isinstance(answer, Refusal):
+    if isinstance(answer, RefusedCall):
         return not_seen(topic, answer, "s3:GetBucketNotification")
     kinds = {"TopicConfigurations": "SNS", "QueueConfigurations": "SQS", "LambdaFunctionConfigurations": "Lambda"}
     told: Mapping[str, Any] = {**answer}
@@ -48,10 +48,10 @@ def _notifications(side: Side) -> Symptom:
     )
 
 
-def _replication(side: Side, prefix: str) -> Symptom:
+def _replication(side: ExaminedSide, prefix: str) -> Symptom:
     topic = side.topic("replication")
     answer = asked(lambda: side.s3.get_bucket_replication(**side.given))
-    if isinstance(answer, Refusal):
+    if isinstance(answer, RefusedCall):
         if answer.code in _NONE_SET:
             return ok(topic, "none")
         return not_seen(topic, answer, "s3:GetReplicationConfiguration")
@@ -66,10 +66,10 @@ def _replication(side: Side, prefix: str) -> Symptom:
     )
 
 
-def _lifecycle(side: Side, prefix: str) -> Iterator[Symptom]:
+def _lifecycle(side: ExaminedSide, prefix: str) -> Iterator[Symptom]:
     topic = side.topic("lifecycle")
     answer = asked(lambda: side.s3.get_bucket_lifecycle_configuration(**side.given))
-    if isinstance(answer, Refusal):
+    if isinstance(answer, RefusedCall):
         if answer.code in _NONE_SET and not side.is_aws:
             yield ok(topic, "no rules")
         elif answer.code in _NONE_SET:

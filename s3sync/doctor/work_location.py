@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from s3sync.aws.clients import client
 from s3sync.config.model import Config
 from s3sync.config.values import split_s3_uri
-from s3sync.doctor.sides import Refusal, asked, sides
+from s3sync.doctor.sides import RefusedCall, asked, sides
 from s3sync.doctor.symptom import Symptom, ok, problem, warning
 from s3sync.runs.store import Store, open_store
 from s3sync.s3.wire.endpoints import bucket_region
@@ -19,11 +19,11 @@ def work(config: Config) -> Iterator[Symptom]:
     if not uri.startswith("s3://"):
         yield ok(TOPIC, f"{uri} is a folder: fine for one machine; a cluster needs --work-uri s3://BUCKET/PREFIX")
     store = asked(lambda: open_store(uri, config.access.work))
-    if isinstance(store, Refusal):
+    if isinstance(store, RefusedCall):
         yield problem(TOPIC, store.message, "correct --work-uri, or the credentials of the work location")
         return
     told = asked(lambda: _tried(store))
-    if isinstance(told, Refusal):
+    if isinstance(told, RefusedCall):
         yield problem(
             TOPIC, told.message, "allow s3:PutObject, s3:GetObject, s3:DeleteObject and s3:ListBucket below --work-uri"
         )

@@ -31,7 +31,7 @@ class ApiCall:
     parameters: Mapping[str, Any]
 
 
-class Sent(Protocol):
+class SentJob(Protocol):
     """A job that was sent. `place` says where it is, and `cancelling` how it is stopped, for people."""
 
     @property
@@ -58,7 +58,7 @@ class Destination(Protocol):
 
     def calls(self, jobs: Sequence[JobRun], shipment: Shipment, defaults: SparkConf) -> tuple[ApiCall, ...]: ...
 
-    def send(self, calls: Sequence[ApiCall]) -> tuple[Sent, ...]: ...
+    def send(self, calls: Sequence[ApiCall]) -> tuple[SentJob, ...]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +126,7 @@ class RunningCluster:
         steps = _steps(jobs, shipment, defaults, self.platform, self.submit, self.user_conf)
         return (ApiCall("emr", "AddJobFlowSteps", add_steps(self.facts.cluster_id, steps)),)
 
-    def send(self, calls: Sequence[ApiCall]) -> tuple[Sent, ...]:
+    def send(self, calls: Sequence[ApiCall]) -> tuple[SentJob, ...]:
         return tuple(
             SentStep(self.access, self.facts.cluster_id, step_id, self.facts.log_uri)
             for call in calls
@@ -153,7 +153,7 @@ class NewCluster:
         request = run_job_flow(self.cluster, steps, name=name, release=self.submit.release, log_uri=self.submit.log_uri)
         return (ApiCall("emr", "RunJobFlow", request),)
 
-    def send(self, calls: Sequence[ApiCall]) -> tuple[Sent, ...]:
+    def send(self, calls: Sequence[ApiCall]) -> tuple[SentJob, ...]:
         (call,) = calls
         cluster_id, step_ids = emr.start_cluster(self.access, call.parameters)
         log_uri = call.parameters.get("LogUri")
@@ -185,7 +185,7 @@ class Serverless:
             for job in jobs
         )
 
-    def send(self, calls: Sequence[ApiCall]) -> tuple[Sent, ...]:
+    def send(self, calls: Sequence[ApiCall]) -> tuple[SentJob, ...]:
         return tuple(
             SentRun(
                 self.access,

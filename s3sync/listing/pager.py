@@ -60,7 +60,7 @@ class ListOptions:
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
+class RangeProgress:
     """A page of a range: what of it lies in the range and is complete, and how far the range is listed by it.
 
     `after` is None where nothing was settled by the page; `is_last`: the range is listed to its end; `dropped` objects
@@ -105,7 +105,7 @@ class Pager:
             given["KeyMarker" if self.options.versions else "StartAfter"] = self.after
         return Request(self.options.operation, Side.SOURCE, given, is_raw=True)
 
-    def take(self, body: bytes) -> Progress:
+    def take(self, body: bytes) -> RangeProgress:
         """Raises PageRefused; then nothing has changed, and the same page can be asked for again."""
         page = self.reader.read(body, self._last or self.after, self.options.prefix)
         is_end = not page.is_truncated and self._is_believed(page)
@@ -125,30 +125,30 @@ class Pager:
             return True
         return self._pages == 0 and self.upto() is None and 0 < page.objects.num_rows < FULL_PAGE
 
-    def _take_objects(self, page: Page, *, is_end: bool) -> Progress:
+    def _take_objects(self, page: Page, *, is_end: bool) -> RangeProgress:
         self._token, self._empty = None, 0
         keys, upto = page.objects.column("key"), self.upto()
         self._last = self.after = keys[-1].as_py()
         if upto is None or self.after < upto:
-            return Progress(page.objects, self.after, is_last=is_end)
+            return RangeProgress(page.objects, self.after, is_last=is_end)
         return _last_of(page.objects, upto)
 
-    def _empty_page(self, page: Page, *, is_end: bool) -> Progress:
+    def _empty_page(self, page: Page, *, is_end: bool) -> RangeProgress:
         if is_end:
             rest, upto = pa.concat_batches([*self._tail, page.objects]), self.upto()
-            return Progress(rest, None, is_last=True) if upto is None else _last_of(rest, upto)
+            return RangeProgress(rest, None, is_last=True) if upto is None else _last_of(rest, upto)
         if not page.is_truncated:
             self._token = None
-            return Progress(page.objects, None, is_last=False)
+            return RangeProgress(page.objects, None, is_last=False)
         self._empty += 1
         if page.token is None or page.token == self._token or self.options.versions:
             raise PageRefused("the page is empty and says that more follow, but not where")
         if self._empty > EMPTY_PAGES_MAX:
             raise PageRefused(f"{EMPTY_PAGES_MAX} pages in a row are empty and say that more follow")
         self._token = page.token
-        return Progress(page.objects, None, is_last=False)
+        return RangeProgress(page.objects, None, is_last=False)
 
-    def _take_versions(self, page: Page, *, is_end: bool) -> Progress:
+    def _take_versions(self, page: Page, *, is_end: bool) -> RangeProgress:
         """The versions of the page's last key are held back until it is known that no more follow."""
         objects, upto = page.objects, self.upto()
         keys = objects.column("key")
@@ -160,26 +160,26 @@ class Pager:
         if upto is not None and last > upto:
             return _last_of(pa.concat_batches([*self._tail, objects]), upto)
         if is_end:
-            return Progress(pa.concat_batches([*self._tail, objects]), None, is_last=True)
+            return RangeProgress(pa.concat_batches([*self._tail, objects]), None, is_last=True)
         names = _versions_of(objects, last)
         told = page.version_marker
         self._version = told if told is not None and told in names else names[-1]
         if self._tail and last == self._last:
             self._tail.append(objects)
             self._tail_ids.update(names)
-            return Progress(objects.slice(0, 0), None, is_last=False)
+            return RangeProgress(objects.slice(0, 0), None, is_last=False)
         begin = len(keys) - len(names)
         settled = pa.concat_batches([*self._tail, objects.slice(0, begin)])
         self._last, self._tail, self._tail_ids = last, [objects.slice(begin)], set(names)
         if settled.num_rows:
             self.after = settled.column("key")[-1].as_py()
-        return Progress(settled, self.after if settled.num_rows else None, is_last=False)
+        return RangeProgress(settled, self.after if settled.num_rows else None, is_last=False)
 
 
-def _last_of(objects: pa.RecordBatch, upto: str) -> Progress:
+def _last_of(objects: pa.RecordBatch, upto: str) -> RangeProgress:
     """The page that reaches the range's end. Keys ascend, so what lies in the range comes first."""
     inside = pc.sum(pc.less_equal(objects.column("key"), upto)).as_py() or 0
-    return Progress(objects.slice(0, inside), upto, is_last=True, dropped=objects.num_rows - inside)
+    return RangeProgress(objects.slice(0, inside), upto, is_last=True, dropped=objects.num_rows - inside)
 
 
 def _versions_of(objects: pa.RecordBatch, key: str) -> list[str]:
@@ -192,7 +192,7 @@ def _has_twins(objects: pa.RecordBatch) -> bool:
     return len(set(pairs)) < int(objects.num_rows)
 
 
-def list_pages(pager: Pager, on_page: Callable[[Progress], bool]) -> Operation[None]:
+def list_pages(pager: Pager, on_page: Callable[[RangeProgress], bool]) -> Operation[None]:
     """List the range until its end, or until `on_page` says not to go on. Raises RangeFailed."""
     while True:
         progress = yield from _next_page(pager)
@@ -200,7 +200,7 @@ def list_pages(pager: Pager, on_page: Callable[[Progress], bool]) -> Operation[N
             return
 
 
-def _next_page(pager: Pager) -> Operation[Progress]:
+def _next_page(pager: Pager) -> Operation[RangeProgress]:
     refusal = ""
     for _ in range(REFUSALS_MAX):
         request = pager.request()

@@ -18,7 +18,7 @@ from s3sync.config.model import Access, AccessConfig
 from s3sync.listing.files import ListingFolder
 from s3sync.listing.key_space import Alphabet
 from s3sync.listing.page import PageReader
-from s3sync.listing.pager import ListOptions, Pager, Progress, RangeFailed, list_pages
+from s3sync.listing.pager import ListOptions, Pager, RangeFailed, RangeProgress, list_pages
 from s3sync.listing.rounds import ROUND_SECONDS
 from s3sync.listing.segment_writer import RangeLog, SegmentFormat, SegmentLog
 from s3sync.listing.split import Lane
@@ -181,7 +181,7 @@ class _TaskRun:
             return str(error)
         return None
 
-    def _took(self, lane: Lane, log: RangeLog, progress: Progress) -> bool:
+    def _took(self, lane: Lane, log: RangeLog, progress: RangeProgress) -> bool:
         objects = progress.objects
         rows, column = objects.num_rows, objects.column("key")
         self._objects += rows
@@ -199,7 +199,7 @@ class _TaskRun:
             self._look_up()
         return goes_on or self._must_go_on(progress)
 
-    def _must_go_on(self, progress: Progress) -> bool:
+    def _must_go_on(self, progress: RangeProgress) -> bool:
         """Whether to list on though all is closed: what came since the range last moved would come anew in the next
         round, and never be done with where it is more than a round can list, such as the versions of one key."""
         return not progress.is_last and progress.after is None and os.getppid() == self._parent

@@ -40,7 +40,7 @@ class InventoryFile:
 
 
 @dataclass(frozen=True, slots=True)
-class Segment:
+class SegmentFile:
     """A committed segment of a live listing of one side."""
 
     side: int
@@ -56,7 +56,7 @@ class FindingsFile:
     side: int = SIDE_SOURCE
 
 
-Source: TypeAlias = InventoryFile | Segment | FindingsFile
+Source: TypeAlias = InventoryFile | SegmentFile | FindingsFile
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +145,7 @@ def _rows(job: ReadJob, source: Source, counts: ReadCounts) -> Iterator[pa.Recor
 
 def listing(job: ReadJob, source: Source, columns: list[str] | None = None) -> Iterator[pa.RecordBatch]:
     """The rows of a source (schema LISTING); of a segment only the `columns` named, where some are."""
-    if isinstance(source, Segment):
+    if isinstance(source, SegmentFile):
         folder = RunFolder(open_store(job.store_uri, job.access.work), job.run_id)
         yield from read_parquet(folder.get(source.path), columns).to_batches()
         return

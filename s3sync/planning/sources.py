@@ -15,7 +15,7 @@ from s3sync.listing.pager import ListOptions
 from s3sync.listing.stage import ListingJob, list_side, outermost
 from s3sync.model.finding import Verdict
 from s3sync.model.tables import SIDE_SOURCE, SIDE_TARGET
-from s3sync.planning.read_stage import FindingsFile, InventoryFile, Segment, Source
+from s3sync.planning.read_stage import FindingsFile, InventoryFile, SegmentFile, Source
 from s3sync.runs.folder import RunFolder
 from s3sync.runs.follow_up import findings_of_check
 from s3sync.runs.store import Store
@@ -143,7 +143,7 @@ def _listed(
         job = replace(job, hints=given_hints(config))
     list_side(spark, folder, job)
     ranges = (folder.manifest(stage) or {})["ranges"]
-    segments = tuple(Segment(side, path) for listed in ranges for path in listed["segments"])
+    segments = tuple(SegmentFile(side, path) for listed in ranges for path in listed["segments"])
     size_bytes = sum(listed["size_bytes"] for listed in ranges) if side == SIDE_SOURCE else 0
     rows = sum(listed["objects"] for listed in ranges)
     return Sources(segments, rows, size_bytes, sum(listed["pages"] for listed in ranges))

@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 from s3sync.model.outcome import ErrorClass, Status
 from s3sync.model.tally import ENGINE_KEY
 from s3sync.report.check_tally import folders
-from s3sync.report.migration_page import Piece, Trouble
+from s3sync.report.migration_page import BarPiece, Trouble
 from s3sync.runs.folder import RunFolder
 from s3sync.runs.outcomes import read_parquet
 from s3sync.runs.retry_outcomes import of_shard, settled_tables
@@ -44,7 +44,7 @@ def _failed(folder: RunFolder) -> Iterator[pa.Table]:
         yield again.filter(pc.equal(again["status"], Status.FAILED.value))
 
 
-def pieces_of(folder: RunFolder) -> list[Piece]:
+def pieces_of(folder: RunFolder) -> list[BarPiece]:
     found = []
     for table in _parts(folder):
         told = json.loads((table.schema.metadata or {}).get(ENGINE_KEY, b"{}"))
@@ -53,7 +53,7 @@ def pieces_of(folder: RunFolder) -> list[Piece]:
         copied = table.filter(pc.equal(table["status"], Status.COPIED.value))
         failed = pc.sum(pc.equal(table["status"], Status.FAILED.value)).as_py() or 0
         found.append(
-            Piece(
+            BarPiece(
                 datetime.fromisoformat(told["ended_at"]),
                 told.get("engine_seconds", 0.0),
                 copied.num_rows,

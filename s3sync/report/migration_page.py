@@ -18,7 +18,7 @@ COLUMNS = 60
 
 
 @dataclass(frozen=True, slots=True)
-class Piece:
+class BarPiece:
     """A part of the outcomes, as one worker wrote it: when, how many seconds it covers, what it settled."""
 
     ended_at: datetime
@@ -41,7 +41,7 @@ class Trouble:
 @dataclass(frozen=True, slots=True)
 class MigrationView:
     summary: Summary
-    pieces: Sequence[Piece] = ()
+    pieces: Sequence[BarPiece] = ()
     troubles: Sequence[Trouble] = field(default_factory=tuple)
 
     @property

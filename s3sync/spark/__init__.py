@@ -1,4 +1,4 @@
-"""The job on Spark: the only layer that imports pyspark.
+"""How work is run on Spark: the session, tasks, the exchange of rows, and the watch over a stage.
 
 `mapPartitions` gets names of files, or portions of rows (`spark.shuffle`), never single rows.
 """

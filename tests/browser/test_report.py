@@ -15,7 +15,7 @@ from s3sync.model.accounting import Amount, Counts
 from s3sync.model.finding import Verdict
 from s3sync.model.tally import ErrorTally, Tally
 from s3sync.report.html import check_html, migration_html
-from s3sync.report.migration_page import MigrationView, Piece, Trouble
+from s3sync.report.migration_page import BarPiece, MigrationView, Trouble
 from s3sync.runs.summary import summarize
 from tests.browser.conftest import Browser
 from tests.unit.report.test_check_summary import WHEN, finding, summary_of, tally_of
@@ -60,7 +60,7 @@ def a_migration() -> str:
         run_id="r1", source="s3://a/", target="s3://b/", started_at=now, ended_at=now + timedelta(seconds=90),
         wall_seconds=90.0, counts=counts, tally=tally,
     )  # fmt: skip
-    pieces = [Piece(now + timedelta(seconds=15 * n), 15.0, 100 + 40 * (n % 3), n << 28, n, n) for n in range(1, 7)]
+    pieces = [BarPiece(now + timedelta(seconds=15 * n), 15.0, 100 + 40 * (n % 3), n << 28, n, n) for n in range(1, 7)]
     return migration_html(MigrationView(summary, pieces, [Trouble(ACTING[1], 20, 15)]))
 
 

@@ -4,8 +4,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from s3sync.config.model import Access, Secret
-from s3sync.config.model import Transport as TransportKind
+from s3sync.config.model import Access, Secret, TransportKind
 from s3sync.copying.dispatch import CopySettings, copy_task
 from s3sync.model.etag import bare, part_count
 from s3sync.model.outcome import Outcome

@@ -6,7 +6,7 @@ from uuid import uuid4
 
 import pytest
 
-from s3sync.config.model import Access, Secret, Transport
+from s3sync.config.model import Access, Secret, TransportKind
 from s3sync.demo.odd_keys import ODD_KEYS
 from s3sync.errors import ServiceError
 from s3sync.listing.pager import ListOptions, list_range, starts_at_any_place
@@ -23,14 +23,14 @@ from tests.servers.capabilities import require
 CUTS = ["\x02", "!", "a", "odd/", "odd/%", "odd/ü", "o\x7f", "ü", "\U0001f30d", "\U0010ffff"]
 
 
-@pytest.fixture(scope="module", params=list(Transport))
-def kind(request: pytest.FixtureRequest) -> Transport:
-    chosen: Transport = request.param
+@pytest.fixture(scope="module", params=list(TransportKind))
+def kind(request: pytest.FixtureRequest) -> TransportKind:
+    chosen: TransportKind = request.param
     return chosen
 
 
 @pytest.fixture(scope="module")
-def engine(kind: Transport, server: Server) -> Engine:
+def engine(kind: TransportKind, server: Server) -> Engine:
     access = Access(
         endpoint_url=server.s3_endpoint,
         aws_access_key_id=server.access_key,
@@ -62,9 +62,9 @@ def bucket(s3: Any, held: list[str]) -> Iterator[str]:
 
 
 @pytest.fixture
-def anywhere(kind: Transport, server: Server) -> None:
+def anywhere(kind: TransportKind, server: Server) -> None:
     """For ranges that begin at keys which XML can't hold: a page that echoes them as they are is none to boto3."""
-    if kind is Transport.BOTO3:
+    if kind is TransportKind.BOTO3:
         require(server, "listing_echoes_encoded")
 
 

@@ -21,7 +21,7 @@ from tests.servers import Server
 from tests.servers.capabilities import S3
 from s3sync.aws.copy_settings import CopySettings
 from s3sync.aws.workers import EngineOptions, engine_for
-from s3sync.config.model import AccessConfig, Transport
+from s3sync.config.model import AccessConfig, TransportKind
 from s3sync.model.task import Method
 from datetime import UTC, datetime
 import boto3
@@ -36,7 +36,7 @@ s3 = boto3.client(
 )
 settings = CopySettings(source, target, datetime.now(UTC), relay_memory_bytes=memory)
 access = AccessConfig(source=access_to(server), target=access_to(server))
-engine = engine_for(access, EngineOptions(Transport(kind), in_flight=32, memory_bytes=memory))
+engine = engine_for(access, EngineOptions(TransportKind(kind), in_flight=32, memory_bytes=memory))
 migration = Migration(s3, settings, engine)
 tasks = [migration.task(key, method=Method.RELAY) for key in keys]
 migration.copy_one(migration.task("warm", method=Method.RELAY))

@@ -7,7 +7,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from s3sync.config.model import AccessConfig, Transport
+from s3sync.config.model import AccessConfig, TransportKind
 from s3sync.copying.batch import CopyContext, copy_batch
 from s3sync.copying.settings import CopySettings
 from s3sync.model.tables import OUTCOMES, PLAN
@@ -42,7 +42,7 @@ class Worker:
             store_uri=str(folder),
             run_id="run",
             epoch=1,
-            engine=EngineOptions(**{**given, "transport": Transport(given.get("transport", "curl"))}),
+            engine=EngineOptions(**{**given, "transport": TransportKind(given.get("transport", "curl"))}),
             circuit_after=2_000,
             hub=NO_HUB,
         )

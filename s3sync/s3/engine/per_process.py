@@ -6,8 +6,7 @@ import time
 from dataclasses import dataclass
 
 from s3sync.aws.clients import client
-from s3sync.config.model import Access, AccessConfig, CopyConfig
-from s3sync.config.model import Transport as TransportKind
+from s3sync.config.model import Access, AccessConfig, CopyConfig, TransportKind
 from s3sync.s3.engine.body_budget import give_back_large_blocks
 from s3sync.s3.engine.congestion import AdaptivePace
 from s3sync.s3.engine.engine import MEMORY_BYTES, Engine

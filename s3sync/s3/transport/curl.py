@@ -15,7 +15,7 @@ from s3sync.errors import S3SyncError
 from s3sync.model.keys import one_line
 from s3sync.model.limits import KIB
 from s3sync.s3.request import Reply, Request, Side
-from s3sync.s3.transport.curl_handles import Exchange, Lane, Shape
+from s3sync.s3.transport.curl_handles import CurlLane, Exchange, Shape
 from s3sync.s3.transport.curl_loop import pump_for
 from s3sync.s3.wire.codec import reply_of, wire_of
 from s3sync.s3.wire.endpoints import Endpoint, Endpoints
@@ -54,9 +54,9 @@ class CurlTransport:
         self._endpoints = {Side.SOURCE: Endpoints(source), Side.TARGET: Endpoints(target)}
         self._signers: dict[tuple[Side, str], Signer] = {}
         self._pump = pump_for(capacity)
-        self._lanes: dict[Shape, Lane] = {}
-        self._lane_of: dict[tuple[Side, str, str, bool], Lane] = {}
-        self._quick: dict[tuple[str, ...], tuple[QuickForm, Lane] | None] = {}
+        self._lanes: dict[Shape, CurlLane] = {}
+        self._lane_of: dict[tuple[Side, str, str, bool], CurlLane] = {}
+        self._quick: dict[tuple[str, ...], tuple[QuickForm, CurlLane] | None] = {}
         self._made = 0
         self._refused: list[Reply] = []
 
@@ -99,7 +99,7 @@ class CurlTransport:
         self._send(exchange, quick[0].endpoint.origin + filled[0], filled[1])
         return True
 
-    def _quick_form(self, request: Request) -> tuple[QuickForm, Lane] | None:
+    def _quick_form(self, request: Request) -> tuple[QuickForm, CurlLane] | None:
         endpoint = self._endpoints[request.side].of(request.params["Bucket"])
         signer = self._signer(request.side, endpoint)
         form = QuickForm.of(request.operation, list(request.params), endpoint, signer)
@@ -138,7 +138,7 @@ class CurlTransport:
             self._signers[key] = Signer(self._endpoints[side].credentials, endpoint.region)
         return self._signers[key]
 
-    def _lane(self, request: Request, method: str, *, has_body: bool) -> Lane:
+    def _lane(self, request: Request, method: str, *, has_body: bool) -> CurlLane:
         operation = request.operation
         kind = (request.side, request.params["Bucket"], operation, has_body)
         lane = self._lane_of.get(kind)
@@ -146,10 +146,10 @@ class CurlTransport:
             endpoint = self._endpoints[request.side].of(request.params["Bucket"])
             silence_seconds = self._copy_silence_seconds if operation in _COPIES else self._silence_seconds
             shape = Shape(endpoint, method, has_body, silence_seconds)
-            lane = self._lane_of[kind] = self._lanes.setdefault(shape, Lane(shape))
+            lane = self._lane_of[kind] = self._lanes.setdefault(shape, CurlLane(shape))
         return lane
 
-    def _exchange(self, lane: Lane) -> Exchange:
+    def _exchange(self, lane: CurlLane) -> Exchange:
         if lane.idle:
             return lane.idle.pop()
         exchange = None

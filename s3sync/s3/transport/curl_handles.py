@@ -25,7 +25,7 @@ class Shape:
     silence_seconds: int
 
 
-class Lane:
+class CurlLane:
     """The handles of one shape that are free."""
 
     __slots__ = ("idle", "shape")
@@ -52,7 +52,7 @@ class Exchange:
         self.body: list[bytes] = []
         self.whole: BytesIO | None = None
         self.stream: BinaryIO | None = None
-        self.lane: Lane
+        self.lane: CurlLane
         self.request: Request
         self.began = 0.0
         self.is_sent = self.is_resend = False
@@ -61,7 +61,7 @@ class Exchange:
         self.request = request
         self.is_sent = self.is_resend = False
 
-    def move_to(self, lane: Lane) -> None:
+    def move_to(self, lane: CurlLane) -> None:
         self._set_up(lane.shape)
         self.lane = lane
 

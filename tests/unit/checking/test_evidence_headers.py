@@ -9,7 +9,7 @@ import pytest
 from s3sync.checking.evidence_body import CHUNK_BYTES, cost_bytes, read_bodies
 from s3sync.checking.evidence_headers import Looked, compare_heads, look
 from s3sync.checking.object_check import LookSettings
-from s3sync.checking.stored_checksums import Checksum, checksums_of
+from s3sync.checking.stored_checksums import StoredChecksum, checksums_of
 from s3sync.copying.look_source import Head
 from s3sync.model import etag as etags
 from s3sync.model.closed_sets import CHECKSUMS
@@ -105,13 +105,13 @@ def test_what_two_heads_prove(source, target, proved):
 @pytest.mark.parametrize(
     ("values", "checksum"),
     [
-        ({"ChecksumSHA256": "a-3", "ChecksumType": "COMPOSITE"}, Checksum("a-3", 3)),
-        ({"ChecksumSHA256": "a-3"}, Checksum("a-3", 3)),
-        ({"ChecksumSHA256": "a", "ChecksumType": "FULL_OBJECT", "ETag": f'"{TWO}"'}, Checksum("a", 0)),
-        ({"ChecksumSHA256": "a", "ChecksumType": "COMPOSITE", "ETag": f'"{TWO}"'}, Checksum("a", 2)),
-        ({"ChecksumSHA256": "a", "ChecksumType": "COMPOSITE", "ETag": f'"{PLAIN}"'}, Checksum("a", None)),
-        ({"ChecksumSHA256": "a", "ETag": f'"{TWO}"'}, Checksum("a", None)),
-        ({"ChecksumSHA256": "a", "ETag": f'"{PLAIN}"'}, Checksum("a", 0)),
+        ({"ChecksumSHA256": "a-3", "ChecksumType": "COMPOSITE"}, StoredChecksum("a-3", 3)),
+        ({"ChecksumSHA256": "a-3"}, StoredChecksum("a-3", 3)),
+        ({"ChecksumSHA256": "a", "ChecksumType": "FULL_OBJECT", "ETag": f'"{TWO}"'}, StoredChecksum("a", 0)),
+        ({"ChecksumSHA256": "a", "ChecksumType": "COMPOSITE", "ETag": f'"{TWO}"'}, StoredChecksum("a", 2)),
+        ({"ChecksumSHA256": "a", "ChecksumType": "COMPOSITE", "ETag": f'"{PLAIN}"'}, StoredChecksum("a", None)),
+        ({"ChecksumSHA256": "a", "ETag": f'"{TWO}"'}, StoredChecksum("a", None)),
+        ({"ChecksumSHA256": "a", "ETag": f'"{PLAIN}"'}, StoredChecksum("a", 0)),
     ],
 )
 def test_kinds_of_checksums(values, checksum):

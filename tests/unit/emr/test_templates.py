@@ -15,7 +15,7 @@ from s3sync.emr.policies import USE_QUEUES
 
 CONF = Path(__file__).parents[3] / "conf"
 TEMPLATES = sorted((CONF / "cloudformation").glob("*.yml"))
-AWS = Path(__file__).parents[3] / "s3sync" / "aws"
+EMR = Path(__file__).parents[3] / "s3sync" / "emr"
 
 # What the modules of a laptop's commands ask AWS for.
 CALL = re.compile(
@@ -147,10 +147,10 @@ def asked_for(text: str) -> set[str]:
 
 @pytest.mark.parametrize(
     ("module", "service"),
-    [("emr.py", "elasticmapreduce"), ("emr_serverless.py", "emr-serverless"), ("scheduler.py", "scheduler")],
+    [("clusters.py", "elasticmapreduce"), ("serverless.py", "emr-serverless"), ("schedules.py", "scheduler")],
 )
 def test_those_who_submit_may_call_what_the_code_calls_and_no_more(module: str, service: str) -> None:
-    asked = asked_for((AWS / module).read_text()) - {"DescribeStacks", "GetPaginator"}
+    asked = asked_for((EMR / module).read_text()) - {"DescribeStacks", "GetPaginator"}
     allowed = {action.partition(":")[2] for action in actions("SubmitPolicy") if action.startswith(f"{service}:")}
     assert len(asked) >= 4
     assert allowed - asked <= {"AddTags"}  # RunJobFlow with tags asks for it

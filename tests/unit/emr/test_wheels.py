@@ -57,7 +57,7 @@ def test_every_service_that_a_driver_asks_is_shipped():
     import re
 
     laptop = {"emr", "emr-serverless", "scheduler", "cloudformation", "iam", "ec2"}
-    text = "".join(path.read_text() for path in (HERE / "s3sync" / "aws").rglob("*.py"))
+    text = "".join(path.read_text() for path in (HERE / "s3sync").rglob("*.py"))
     used = set(re.findall(r'\bclient\(\s*"([a-z0-9-]+)"', text)) - laptop
     assert used >= {"s3", "sqs"}
     assert used <= set(SERVICES)

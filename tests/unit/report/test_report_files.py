@@ -20,7 +20,7 @@ from s3sync.model.tables import FINDINGS
 from s3sync.model.tally import ErrorTally, Tally
 from s3sync.report.check_tally import CheckTally
 from s3sync.report.html import check_html, migration_html, sentence
-from s3sync.report.migration_page import COLUMNS, MigrationView, Piece, Trouble
+from s3sync.report.migration_page import COLUMNS, BarPiece, MigrationView, Trouble
 from s3sync.report.write import BYTE_ORDER_MARK, findings_csv
 from s3sync.runs.summary import State, summarize
 from tests.unit.report.test_check_summary import WHEN, finding, summary_of, tally_of, with_verdicts
@@ -186,7 +186,7 @@ def a_migration(*pieces, troubles=()):
 
 
 def a_piece(at, seconds=10.0, objects=4, failed=1):
-    return Piece(WHEN + timedelta(seconds=at), seconds, objects, 400, failed, 2)
+    return BarPiece(WHEN + timedelta(seconds=at), seconds, objects, 400, failed, 2)
 
 
 def test_the_page_of_a_migration():

@@ -4,9 +4,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 import s3sync
 
-SPARK = Path(s3sync.__file__).parent / "spark"
+PACKAGE = Path(s3sync.__file__).parent
+ON_WORKERS = ("spark", "listing", "planning", "copying", "checking", "retry")
 
 SCRIPT = """
 import sys
@@ -32,8 +35,10 @@ def test_pandas_is_not_loaded_and_can_be_all_the_same() -> None:
     assert loaded(spared=True) == ["False", "system"]
 
 
-def test_no_module_of_a_task_loads_pandas() -> None:
-    modules = sorted(f"s3sync.spark.{path.stem}" for path in SPARK.glob("[a-z]*.py"))
+@pytest.mark.parametrize("package", ON_WORKERS)
+def test_no_module_of_a_task_loads_pandas(package: str) -> None:
+    """A worker comes in by any of these modules; which it loads first is up to Spark."""
+    modules = sorted(f"s3sync.{package}.{path.stem}" for path in (PACKAGE / package).glob("[a-z]*.py"))
     script = f"import sys, {', '.join(modules)}; sys.exit('pandas' in sys.modules)"
     subprocess.run([sys.executable, "-c", script], check=True)
 

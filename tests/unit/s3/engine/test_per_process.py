@@ -1,6 +1,6 @@
 """What a worker process keeps: its share of the run's rate, and its pace."""
 
-from s3sync.config.model import Access, AccessConfig, CopyConfig, Secret, Transport
+from s3sync.config.model import Access, AccessConfig, CopyConfig, Secret, TransportKind
 from s3sync.s3.engine.per_process import EngineOptions, engine_for, rate_for, shares_of
 
 LIMITED = EngineOptions.of(CopyConfig(max_requests_per_second=600), workers=4)
@@ -22,8 +22,8 @@ def test_engines_of_one_process_draw_on_one_share_and_are_kept() -> None:
     """So that the window of one batch is where the next one begins."""
     side = Access(aws_access_key_id="AK", aws_secret_access_key=Secret("sk"), region_name="us-east-1")
     access = AccessConfig(source=side, target=side)
-    one = EngineOptions(Transport.BOTO3, in_flight=2, max_requests_per_second=600, workers=4)
-    other = EngineOptions(Transport.BOTO3, in_flight=3, max_requests_per_second=600, workers=4)
+    one = EngineOptions(TransportKind.BOTO3, in_flight=2, max_requests_per_second=600, workers=4)
+    other = EngineOptions(TransportKind.BOTO3, in_flight=3, max_requests_per_second=600, workers=4)
     assert engine_for(access, one) is engine_for(access, one)
     assert engine_for(access, one) is not engine_for(access, other)
     assert engine_for(access, one).rate is engine_for(access, other).rate is rate_for(LIMITED)
