@@ -8,11 +8,8 @@ Two stages, so that what the bodies cost is known, said and held against the bud
 worker process. A batch is small, so it is written as a whole at its end; nothing it does changes anything.
 """
 
-import os
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -26,13 +23,12 @@ from s3sync.model.finding import Evidence, Finding, Verdict
 from s3sync.model.tables import FINDINGS
 from s3sync.report.check_tally import CheckTally
 from s3sync.runs.folder import RunFolder
-from s3sync.runs.heartbeat import HubAddress, HubClient, Report
+from s3sync.runs.heartbeat import HubAddress
 from s3sync.runs.outcomes import parquet_bytes, read_parquet
 from s3sync.runs.plan import Batch
 from s3sync.runs.store import Store
-from s3sync.s3.engine.circuit_breaker import Circuit
-from s3sync.s3.engine.engine import Engine
-from s3sync.s3.engine.per_process import EngineOptions, engine_for, rate_for
+from s3sync.runs.worker import WorkerSession
+from s3sync.s3.engine.per_process import EngineOptions
 from s3sync.selection.sample import is_sampled
 
 NOT_SAMPLED = "not in the sample that --deep-sample reads"
@@ -84,71 +80,49 @@ def budgeted(batches: Iterable[Batch], check: CheckConfig) -> list[LookBatch]:
 
 def check_batch(context: CheckContext, store: Store, work: LookBatch, attempt: str) -> BatchLooked | None:
     """Settle each object of the batch, as far as the evidence goes; None where it was told to stop."""
-    batch = work.batch
-    hub = HubClient(context.hub, rate_for(context.engine))
-    try:
-        if hub.report(Report(batch.batch_id, attempt)):
-            return None
-        return _Look(context, RunFolder(store, context.run_id), work, attempt, hub).run()
-    finally:
-        hub.close()
+    name, circuit_after = work.batch.batch_id, context.circuit_after
+    with WorkerSession(context.access, context.engine, context.hub, name, attempt, circuit_after) as session:
+        return None if session.stop else _Look(context, RunFolder(store, context.run_id), work, session).run()
 
 
 class _Look:
-    def __init__(self, context: CheckContext, folder: RunFolder, work: LookBatch, attempt: str, hub: HubClient) -> None:
+    def __init__(self, context: CheckContext, folder: RunFolder, work: LookBatch, session: WorkerSession) -> None:
         self._context = context
         self._folder = folder
         self._work = work
-        self._attempt = attempt
-        self._hub = hub
-        self._parent = os.getppid()
-        self._circuit = Circuit(context.circuit_after)
-        self._errors: Counter[str] = Counter()
-        self._unseen = 0
+        self._session = session
         self._settled: dict[int, Finding] = {}
         self._left: dict[int, Looked] = {}
         self._tally = CheckTally()
-        self._read_bytes = 0
-        self._failed = 0
-        self._is_told = False
 
     def run(self) -> BatchLooked | None:
         findings = findings_of(read_parquet(self._folder.get(self._work.batch.file)))
         context = self._context
         still_open: list[tuple[int, Looked]] = []
         looks = ((place, look(finding, context.settings)) for place, finding in enumerate(findings))
-        for place, looked in self._carried_out(looks):
+        for place, looked in self._session.run(looks):
             if not looked.is_open:
                 self._settle(place, looked.finding)
             elif context.reads_bodies:
                 still_open.append((place, looked))
             else:
                 self._leave(place, looked)
-        if still_open and not self._must_stop():
+        if still_open and not self._session.stop:
             chosen = self._chosen(sorted(still_open, key=lambda item: item[0]))
             bodies = ((place, read_bodies(looked, context.settings)) for place, looked in chosen)
-            for place, finding in self._carried_out(bodies):
+            for place, finding in self._session.run(bodies):
                 self._settle(place, finding)
-        if self._circuit.open_code is not None:
-            self._give_up(findings)
+        self._session.end()
+        if self._session.circuit_code is not None:
+            self._give_up(findings, self._session.circuit_code)
         return self._finished(len(findings))
-
-    def _carried_out(self, operations: Iterable[tuple[int, Any]]) -> Iterator[tuple[int, Any]]:
-        engine = engine_for(self._context.access, self._context.engine)
-        before = engine.counts.copy()
-        yield from engine.run(operations, self._must_stop, self._ticker(engine))
-        spent = engine.counts.since(before)
-        self._tally.requests.update(spent.requests)
-        self._tally.retries += spent.retries
-        self._tally.throttled += spent.throttled
 
     def _settle(self, place: int, finding: Finding) -> None:
         self._settled[place] = finding
-        self._unseen += 1
-        self._read_bytes += finding.read_bytes
-        if finding.verdict is Verdict.ERROR:
-            self._failed += 1
-            self._errors[reason_of(finding)] += 1
+        is_failed = finding.verdict is Verdict.ERROR
+        self._session.settle(
+            finding.read_bytes, is_failed=is_failed, hopeless=reason_of(finding) if is_failed else None
+        )
 
     # | bodies are to be read | in the sample | then                                    |
     # |-----------------------|---------------|-----------------------------------------|
@@ -163,7 +137,7 @@ class _Look:
             self._settle(place, replace(looked.finding, detail=NOT_SAMPLED))
         else:
             self._left[place] = looked
-            self._unseen += 1
+            self._session.settle()
 
     def _chosen(self, still_open: list[tuple[int, Looked]]) -> Iterator[tuple[int, Looked]]:
         """Those whose bodies are read, as far as the budget goes; the others are settled as they are."""
@@ -176,24 +150,9 @@ class _Look:
                 left = None if left is None else left - cost
                 yield place, looked
 
-    def _must_stop(self) -> bool:
-        return self._is_told or self._circuit.open_code is not None
-
-    def _ticker(self, engine: Engine) -> Callable[[], None]:
-        def tick() -> None:
-            self._circuit.observe(self._unseen, self._errors)
-            self._unseen, self._errors = 0, Counter()
-            settled, throttled = len(self._settled) + len(self._left), engine.counts.throttled
-            report = Report(
-                self._work.batch.batch_id, self._attempt, settled, self._read_bytes, self._failed, throttled
-            )
-            self._is_told = self._hub.report(report) or os.getppid() != self._parent or self._is_told
-
-        return tick
-
-    def _give_up(self, findings: list[Finding]) -> None:
+    def _give_up(self, findings: list[Finding], code: str) -> None:
         """What was not looked at, because nearly everything failed for one reason, is no better than that (C15)."""
-        detail = f"not looked at, as nearly everything failed: {self._circuit.open_code}"
+        detail = f"not looked at, as nearly everything failed: {code}"
         for place, finding in enumerate(findings):
             if place not in self._settled and place not in self._left:
                 self._settle(place, replace(finding, verdict=Verdict.ERROR, evidence=Evidence.NONE, detail=detail))
@@ -201,17 +160,20 @@ class _Look:
     def _finished(self, objects: int) -> BatchLooked | None:
         if len(self._settled) + len(self._left) < objects:
             return None
-        self._ticker(engine_for(self._context.access, self._context.engine))()
+        counted = self._session.counted()
+        self._tally.requests.update(counted.requests)
+        self._tally.retries += counted.retries
+        self._tally.throttled += counted.throttled
         findings = finding_table([finding for _, finding in sorted(self._settled.items())])
         self._tally.add(CheckTally.of(findings))
         if not self._context.check.all_findings:
             findings = findings.filter(pc.not_equal(findings["verdict"], Verdict.MATCH.value))
         batch_id = self._work.batch.batch_id
-        prefix = f"{self._context.stage}/{batch_id}/{self._attempt}"
+        prefix = f"{self._context.stage}/{batch_id}/{self._session.attempt}"
         file = f"{prefix}.parquet" if findings.num_rows else None
         if file is not None:
             self._folder.put(file, parquet_bytes(findings))
-        done = BatchLooked(batch_id, self._attempt, objects, file, self._tally, self._written_left(prefix))
+        done = BatchLooked(batch_id, self._session.attempt, objects, file, self._tally, self._written_left(prefix))
         self._folder.put_json(f"{self._context.stage}/{done.name}", done.to_json())
         return done
 

@@ -7,7 +7,6 @@
 What an earlier attempt at the same task has written counts, so a lost worker costs at most what it held in memory.
 """
 
-import os
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -25,9 +24,10 @@ from s3sync.listing.split import Lane
 from s3sync.listing.split_scheduler import Sharing
 from s3sync.listing.state import Calls, Listed, Listing
 from s3sync.model.key_range import KeyRange
-from s3sync.runs.heartbeat import HubAddress, HubClient, Report
+from s3sync.runs.heartbeat import HubAddress
+from s3sync.runs.worker import WorkerSession
 from s3sync.s3.engine.operation import Operation
-from s3sync.s3.engine.per_process import EngineOptions, engine_for
+from s3sync.s3.engine.per_process import EngineOptions
 
 REPORT_SECONDS = 0.25
 
@@ -134,31 +134,28 @@ class _TaskRun:
         self._attempt = attempt
         self._log = log
         self._clock = clock
-        self._engine = engine_for(AccessConfig(source=context.access, target=context.access), context.engine)
-        self._counts = self._engine.counts.copy()
-        self._hub = HubClient(context.hub, self._engine.rate) if context.hub is not None else None
+        access = AccessConfig(source=context.access, target=context.access)
+        self._session = WorkerSession(access, context.engine, context.hub, task.name, attempt)
+        self._session.pages_left = round(self.sharing.estimated_pages)
         self._reader = PageReader(versions=context.options.versions)
-        self._parent = os.getppid()
         self._reported_at = 0.0
-        self._objects = self._size_bytes = self._empty = self._overlap = 0
+        self._empty = self._overlap = 0
 
     def run(self) -> None:
         self._ends_at = self._clock() + self._task.seconds
-        self._report()
-        for _, error in self._engine.run(_Lanes(self), on_tick=self._look_up):
-            if error is not None:
-                self.error = self.error or error
-                self.sharing.close()
-        self._report(is_ended=True)
-        if self._hub is not None:
-            self._hub.close()
+        with self._session as session:
+            # What is told to stop is closed, not cut: a range ends with a page, so that nothing is listed twice.
+            for _, error in session.run(_Lanes(self), on_tick=self._look_up, should_stop=lambda: False):
+                if error is not None:
+                    self.error = self.error or error
+                    self.sharing.close()
 
     def next(self) -> tuple[None, Operation[str | None]] | None:
         lane = self.sharing.next()
         return None if lane is None else (None, self._list(lane))
 
     def calls(self) -> Calls:
-        sent, counts = self._engine.counts.since(self._counts), self.sharing.counts
+        sent, counts = self._session.counted(), self.sharing.counts
         return Calls(
             sent.requests.total(),
             counts.pages,
@@ -184,8 +181,8 @@ class _TaskRun:
     def _took(self, lane: Lane, log: RangeLog, progress: RangeProgress) -> bool:
         objects = progress.objects
         rows, column = objects.num_rows, objects.column("key")
-        self._objects += rows
-        self._size_bytes += pc.sum(objects.column("size")).as_py() or 0
+        self._session.settled += rows
+        self._session.size_bytes += pc.sum(objects.column("size")).as_py() or 0
         self._overlap += progress.dropped
         is_held_back = self._context.options.versions and not progress.is_last
         self._empty += not rows and not is_held_back
@@ -202,32 +199,16 @@ class _TaskRun:
     def _must_go_on(self, progress: RangeProgress) -> bool:
         """Whether to list on though all is closed: what came since the range last moved would come anew in the next
         round, and never be done with where it is more than a round can list, such as the versions of one key."""
-        return not progress.is_last and progress.after is None and os.getppid() == self._parent
+        return not progress.is_last and progress.after is None and not self._session.is_orphaned
 
     def _look_up(self) -> None:
         """Tell the driver how it goes; close where it says so, or the time is up, or it is gone."""
-        told_to_stop = self._report()
-        is_over = self._clock() >= self._ends_at and self._context.may_cut
-        if told_to_stop or is_over or os.getppid() != self._parent:
-            self.sharing.close()
-
-    def _report(self, *, is_ended: bool = False) -> bool:
         self._reported_at = self._clock()
-        if self._hub is None:
-            return False
-        throttled = self._engine.counts.throttled - self._counts.throttled
-        left = 0 if is_ended else round(self.sharing.estimated_pages)
-        return self._hub.report(
-            Report(
-                self._task.name,
-                self._attempt,
-                self._objects,
-                self._size_bytes,
-                throttled=throttled,
-                pages_left=left,
-                is_ended=is_ended,
-            )
-        )
+        self._session.pages_left = round(self.sharing.estimated_pages)
+        self._session.tick()
+        is_over = self._clock() >= self._ends_at and self._context.may_cut
+        if self._session.stop or is_over:
+            self.sharing.close()
 
 
 class _Lanes(Iterator[tuple[None, Operation[str | None]]]):

@@ -72,3 +72,7 @@ class Outcome(NamedTuple):
     verified: Verified | None
     requests: int
     milliseconds: int
+
+    @property
+    def copied_bytes(self) -> int:
+        return self.size or 0 if self.status is Status.COPIED else 0

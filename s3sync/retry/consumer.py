@@ -18,7 +18,7 @@ from s3sync.copying.settings import CopySettings
 from s3sync.copying.settings_file import recipe_of
 from s3sync.errors import ServiceError
 from s3sync.model.keys import printable
-from s3sync.model.outcome import Outcome, Status
+from s3sync.model.outcome import Outcome
 from s3sync.model.tally import Tally
 from s3sync.queues.find import sqs_client
 from s3sync.queues.messages import REASON_ATTRIBUTE, Packed, PoisonError, QueuedTask
@@ -28,19 +28,15 @@ from s3sync.retry.drain import DRAIN_ATTRIBUTE, DrainContext, DrainTally
 from s3sync.retry.one_task import retry_task
 from s3sync.retry.receive import Delivery, Intake, Load
 from s3sync.runs.folder import RunFolder
-from s3sync.runs.heartbeat import HubClient, Report
-from s3sync.runs.outcomes import engine_tally
 from s3sync.runs.retry_outcomes import RetryLog
 from s3sync.runs.store import Store, open_store
-from s3sync.s3.engine.engine import Engine
+from s3sync.runs.worker import WorkerSession
 from s3sync.s3.engine.operation import Operation
-from s3sync.s3.engine.per_process import engine_for
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
 
 LOOK_AFTER = timedelta(minutes=5)
-COMMIT_SECONDS = 15.0
 COMMIT_TASKS = 20_000
 HOLDS_PER_VISIBILITY = 3
 NAP_SECONDS = 0.5
@@ -89,14 +85,13 @@ class Drain:
         self._nap = nap
         self._sqs: SQSClient = sqs_client(context.access.queue)
         self._store = open_store(context.store_uri, context.access.work)
-        self._engine: Engine = engine_for(context.access, context.engine)
+        self._session = WorkerSession(
+            context.access, context.engine, context.hub, worker, context.drain_id, clock=clock
+        )
         self._intake = Intake(self._sqs, context, self.tally.troubles, clock)
         self._runs: dict[str, RunInWork | None] = {}
-        self._hub = HubClient(context.hub, self._engine.rate) if context.hub is not None else None
-        self._size_bytes = 0
         self._held: list[Received] = []
-        self._held_at = self._committed_at = clock()
-        self._counted = self._engine.counts.copy()
+        self._held_at = clock()
         self._is_stopping = False
 
     def run(self) -> DrainTally:
@@ -104,6 +99,12 @@ class Drain:
 
         Raises ServiceError where no queue can be read, StoreError where outcomes can't be written.
         """
+        with self._session:
+            self._take_and_work()
+        self._tell(self.tally, self._session.size_bytes)
+        return self.tally
+
+    def _take_and_work(self) -> None:
         while not self._stops():
             load = self._intake.next_load()
             if load.messages:
@@ -115,11 +116,10 @@ class Drain:
             else:
                 self._rest(self._context.sleep_seconds if self._context.follow else NAP_SECONDS)
         hold(self._sqs, self._intake.own, 0)
-        self._tick()
-        return self.tally
 
     def _stops(self) -> bool:
-        self._is_stopping = self._is_stopping or self._asked_to_stop() or self._context.is_over
+        asked = self._asked_to_stop() or self._context.is_over or self._session.stop
+        self._is_stopping = self._is_stopping or asked
         return self._is_stopping
 
     def _rest(self, seconds: float) -> None:
@@ -169,27 +169,31 @@ class Drain:
         open_ones = list(deliveries)
         settled = 0
 
-        def tick() -> None:
+        def commit() -> None:
             nonlocal settled
-            self._tick()
-            self._prolong()
-            if settled and (settled >= COMMIT_TASKS or self._clock() - self._committed_at >= COMMIT_SECONDS):
-                ready = [delivery for delivery in open_ones if delivery.is_settled]
+            ready = [delivery for delivery in open_ones if delivery.is_settled]
+            if ready:
                 open_ones[:] = [delivery for delivery in open_ones if not delivery.is_settled]
                 self._commit(run, ready)
                 settled = 0
+
+        def tick() -> None:
+            self._tick()
+            self._prolong()
+            if settled >= COMMIT_TASKS:
+                commit()
 
         twins: defaultdict[str, list[Tag]] = defaultdict(list)
         for delivery in deliveries:
             for queued in delivery.message.tasks:
                 twins[queued.task.task_id].append((delivery, queued))
-        for task_id, outcome in self._engine.run(self._operations(run, twins), self._stops, tick):
+        operations = self._operations(run, twins)
+        for task_id, outcome in self._session.run(operations, flush=commit, on_tick=tick, should_stop=self._stops):
             for delivery, queued in twins[task_id]:
                 delivery.settled.append((queued, outcome))
                 settled += 1
             self.tally.by_status[outcome.status] += 1
-            if outcome.status is Status.COPIED:
-                self._size_bytes += outcome.size or 0
+            self._session.settle(outcome.copied_bytes, is_failed=not outcome.status.is_complete)
         self._commit(run, open_ones)
 
     def _operations(self, run: RunInWork, twins: Mapping[str, list[Tag]]) -> Iterator[tuple[str, Operation[Outcome]]]:
@@ -204,7 +208,7 @@ class Drain:
         """Outcomes, then what goes back, then the messages. Those that are not settled are let go."""
         settled = [pair for delivery in deliveries for pair in delivery.settled]
         if settled:
-            run.put(list({outcome.task_id: outcome for _, outcome in settled}.values()), self._counted_since())
+            run.put(list({outcome.task_id: outcome for _, outcome in settled}.values()), self._session.counted())
             self.tally.runs[run.run_id] += len(settled)
             self._intake.note_progress()
         whole = [delivery for delivery in deliveries if delivery.is_settled]
@@ -219,7 +223,6 @@ class Drain:
             self.tally.troubles["messages could not be deleted; they come again, and find their work done"] += undeleted
         hold(self._sqs, [delivery.received for delivery in deliveries if not delivery.is_settled], 0)
         self._let_go([delivery.received for delivery in deliveries])
-        self._committed_at = self._clock()
 
     # | mode check | attempts that count | goes to                                  |
     # |------------|---------------------|------------------------------------------|
@@ -287,16 +290,8 @@ class Drain:
                 self.tally.troubles["messages could not be held; they may be delivered twice"] += lost
 
     def _tick(self) -> None:
-        self._tell(self.tally, self._size_bytes)
-        if self._hub is not None:
-            report = Report(self._worker, self._context.drain_id, self.tally.tasks, self._size_bytes, self.tally.failed)
-            self._is_stopping = self._hub.report(report) or self._is_stopping
-
-    def _counted_since(self) -> Tally:
-        counts = self._engine.counts.since(self._counted)
-        self._counted = self._engine.counts.copy()
-        seconds, self._committed_at = self._clock() - self._committed_at, self._clock()
-        return engine_tally(counts, seconds)
+        self._tell(self.tally, self._session.size_bytes)
+        self._session.tick()
 
 
 def _may_be_done(queued: QueuedTask, received: Received, planned_at: datetime) -> bool:

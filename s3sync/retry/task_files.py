@@ -3,7 +3,6 @@
 retries/{drain}/tasks-{number}.json    a message as in a queue, with more tasks in it
 """
 
-import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
@@ -11,21 +10,20 @@ from s3sync.config.model import AccessConfig
 from s3sync.copying.settings import CopySettings
 from s3sync.copying.settings_file import recipe_of
 from s3sync.errors import ConfigError
-from s3sync.model.outcome import Outcome, Status
+from s3sync.model.outcome import Outcome
 from s3sync.queues.messages import Message, QueuedTask, from_text, to_text
 from s3sync.retry.drain import DrainTally
 from s3sync.retry.one_task import RetryHow, retry_task
 from s3sync.runs.folder import RunFolder
 from s3sync.runs.follow_up import FINDINGS
-from s3sync.runs.heartbeat import HubAddress, HubClient, Report
-from s3sync.runs.outcomes import engine_tally
+from s3sync.runs.heartbeat import HubAddress
 from s3sync.runs.retry_outcomes import PREFIX, RetryLog
 from s3sync.runs.store import open_store
+from s3sync.runs.worker import WorkerSession
 from s3sync.s3.engine.operation import Operation
-from s3sync.s3.engine.per_process import EngineOptions, engine_for
+from s3sync.s3.engine.per_process import EngineOptions
 
 FILE_TASKS = 5_000
-FLUSH_SECONDS = 15.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,33 +74,21 @@ def redo_file(context: RedoContext, name: str, attempt: str) -> DrainTally:
     message = from_text(folder.get(name).decode())
     worker = f"{name.rpartition('/')[2].removesuffix('.json')}-{attempt}"
     log = RetryLog(folder, context.drain_id, worker)
-    engine = engine_for(context.access, context.engine)
-    hub = HubClient(context.hub, engine.rate) if context.hub is not None else None
     told = DrainTally(messages=1)
     pending: list[Outcome] = []
-    counted, flushed_at, size_bytes, stop = engine.counts.copy(), time.monotonic(), 0, False
+    with WorkerSession(context.access, context.engine, context.hub, name, attempt) as session:
 
-    def flush() -> None:
-        nonlocal counted, flushed_at
-        since, now = engine.counts.since(counted), time.monotonic()
-        if pending:
-            log.put(pending, engine_tally(since, now - flushed_at))
-            counted, flushed_at = engine.counts.copy(), now
-            pending.clear()
+        def flush() -> None:
+            if pending:
+                log.put(pending, session.counted())
+                pending.clear()
 
-    def tick() -> None:
-        nonlocal stop
-        if hub is not None:
-            stop = hub.report(Report(name, attempt, told.tasks, size_bytes, told.failed)) or stop
-        if time.monotonic() - flushed_at >= FLUSH_SECONDS:
-            flush()
-
-    for _, outcome in engine.run(_operations(context, message), lambda: stop, tick):
-        pending.append(outcome)
-        told.by_status[outcome.status] += 1
-        size_bytes += (outcome.size or 0) if outcome.status is Status.COPIED else 0
-    flush()
-    tick()
+        for _, outcome in session.run(_operations(context, message), flush=flush):
+            pending.append(outcome)
+            told.by_status[outcome.status] += 1
+            session.settle(outcome.copied_bytes, is_failed=not outcome.status.is_complete)
+        session.end()
+        flush()
     return told
 
 

@@ -8,6 +8,7 @@ import time
 from dataclasses import replace
 from itertools import count
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pyarrow.parquet as pq
@@ -28,6 +29,8 @@ from s3sync.listing.split import Lane
 from s3sync.listing.state import Listing
 from s3sync.listing.task import ListContext, ListTask, TaskEnd, run_list_task
 from s3sync.model.key_range import KeyRange
+from s3sync.runs import worker
+from s3sync.runs.heartbeat import HubAddress
 from s3sync.runs.outcomes import parquet_bytes
 from s3sync.runs.store import LocalStore
 from s3sync.s3.engine import per_process as workers
@@ -280,6 +283,9 @@ def test_a_worker_whose_driver_is_gone_stops(tmp_path: Path, monkeypatch: pytest
     monkeypatch.setattr(list_task, "REPORT_SECONDS", 0.0)
     parents = iter([1, 1, 2])
     monkeypatch.setattr(os, "getppid", lambda: next(parents, 2))
+    silent = SimpleNamespace(report=lambda _report: False, moves=False, close=lambda: None)
+    monkeypatch.setattr(worker, "HubClient", lambda *_: silent)
+    place.context = replace(place.context, hub=HubAddress("driver", 1, ""))
     end = place.task("00000-00000", [Lane("")])
     assert end.rests
     assert len(place.bucket.requests) < 20
