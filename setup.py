@@ -60,6 +60,7 @@ setup(
     name="s3sync-spark",
     version=version(),
     description="Move S3 buckets of any size with Spark, and prove that the move is true",
+    license="Apache-2.0",
     python_requires=">=3.11",
     # conf/ stands at the top of the repository, where people look for it, and is installed as s3sync/conf/.
     packages=[*find_packages(include=["s3sync", "s3sync.*"]), "s3sync.conf"],
