@@ -3,6 +3,7 @@
 | request | S3 | moto alone |
 |---|---|---|
 | a part of, the end of, or the listing of an upload that is not there | 404 NoSuchUpload | 500, or 404 without a body |
+| a part of an object that was deleted, its versions kept | 404 | 500 |
 | an expected bucket owner who is not the owner | 403 AccessDenied | not looked at |
 | when an upload was begun | in its listing | a day of 2010 |
 | Content-MD5 that is not the body's | 400 BadDigest | not looked at |
@@ -43,8 +44,12 @@ class Uploads(Protocol):
 
     owner: str
 
-    def has_upload(self, region: str, bucket: str, key: str, upload_id: str) -> bool:
-        """True where the upload is open, or was completed into the object that is there now."""
+    def has_upload(self, region: str, bucket: str, key: str, upload_id: str, *, or_completed: bool) -> bool:
+        """True where the upload is open; with `or_completed` also where it became the object that is there now."""
+        ...
+
+    def has_object(self, region: str, bucket: str, key: str) -> bool:
+        """False where nothing is there, or a delete marker."""
         ...
 
     def initiated(self, region: str, bucket: str, upload_id: str) -> datetime:
@@ -76,8 +81,13 @@ class Answers:
             return 403, "AccessDenied", "Access Denied"
         if call.operation in _OF_UPLOADS:
             upload_id = parse_qs(environ["QUERY_STRING"])["uploadId"][0]
-            if not self._uploads.has_upload(call.region, call.bucket, call.key, upload_id):
+            or_completed = call.operation == "CompleteMultipartUpload"
+            if not self._uploads.has_upload(call.region, call.bucket, call.key, upload_id, or_completed=or_completed):
                 return 404, "NoSuchUpload", "The specified upload does not exist."
+        query = environ["QUERY_STRING"]
+        of_part = call.operation == "HeadObject" and "partNumber=" in query and "versionId=" not in query
+        if of_part and not self._uploads.has_object(call.region, call.bucket, call.key):
+            return 404, "NoSuchKey", "The specified key does not exist."
         sent = environ.get("HTTP_CONTENT_MD5")
         if sent and sent != _content_md5(environ):
             return 400, "BadDigest", "The Content-MD5 you specified did not match what we received."

@@ -118,14 +118,20 @@ class _Stored:
         found: datetime = _backend(region).get_bucket(bucket).multiparts[upload_id].initiated
         return found
 
-    def has_upload(self, region: str, bucket: str, key: str, upload_id: str) -> bool:
+    def has_upload(self, region: str, bucket: str, key: str, upload_id: str, *, or_completed: bool) -> bool:
         try:
             if upload_id in _backend(region).get_bucket(bucket).multiparts:
                 return True
-            there = self.find(region, bucket, key, None)
+            there = self.find(region, bucket, key, None) if or_completed else None
         except (MissingBucket, LookupError):
             return True  # moto says what is missing
         return bool(there and there.multipart and there.multipart.id == upload_id)
+
+    def has_object(self, region: str, bucket: str, key: str) -> bool:
+        try:
+            return self.find(region, bucket, key, None) is not None
+        except LookupError:
+            return True  # moto says what is missing
 
 
 class _Moto:

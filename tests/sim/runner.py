@@ -8,12 +8,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.sim.choices import Choices, shrunk
+from tests.sim.large_object import large_object
 from tests.sim.single_object import single_object
 from tests.sim.world import Violation
 
 FRESH = 100_000
 KEPT = Path(__file__).with_name("kept")
 Schedule = Callable[[Choices, list[str] | None], None]
+
+# As often as it stands here.
+KINDS: Sequence[Schedule] = (*(single_object,) * 12, large_object)
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +30,8 @@ class Failure:
 
 
 def schedule_of(choices: Choices, story: list[str] | None = None) -> None:
-    """Which kind of schedule it is is the first choice."""
-    single_object(choices, story)
+    """The first choice is which kind of schedule it is."""
+    KINDS[choices.pick(len(KINDS))](choices, story)
 
 
 def failure_of(name: str, choices: Choices, schedule: Schedule = schedule_of) -> Failure | None:

@@ -61,6 +61,7 @@ def prepared(world: World, method: Method, *, heeds: bool) -> Stage:
     s3, choices = world.s3, world.choices
     s3.create_bucket(SOURCE, encryption=ENCRYPTIONS[choices.pick(5)])
     target = s3.create_bucket(TARGET, encryption=ENCRYPTIONS[choices.pick(5)])
+    s3.repeats_completions = bool(choices.pick(2))
     is_large = method is Method.MULTIPART_COPY
     body: Body = Spans.of("planned", LARGE_BYTES) if is_large else actors.BODIES[0]
     about = {"Bucket": SOURCE, "Key": KEY, "Metadata": {"by": "0"}, "ContentType": "text/plain"}

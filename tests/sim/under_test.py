@@ -9,14 +9,32 @@ from s3sync.checking.evidence_body import read_bodies
 from s3sync.checking.evidence_headers import look
 from s3sync.checking.object_check import LookSettings
 from s3sync.copying.dispatch import copy_task
+from s3sync.copying.large_object.operations import carry_part, finish_giant, open_giant
+from s3sync.copying.object_copy import CopyJob
 from s3sync.copying.settings import CopySettings as Settings
 from s3sync.model.finding import Evidence, Finding, Verdict
 from s3sync.model.limits import MIB
 from s3sync.model.task import Action, Method, Overwrite, Task
+from s3sync.planning.large_objects import ROUNDS, Next, telling
 from s3sync.retry.one_task import RetryHow, retry_task
+from s3sync.runs.upload_log import OpenUpload
 from tests.sim.world import KEY, SOURCE, TARGET
 
-__all__ = ["RetryHow", "Settings", "copy_task", "look", "read_bodies", "retry_task"]
+__all__ = [
+    "ROUNDS",
+    "Next",
+    "OpenUpload",
+    "RetryHow",
+    "Settings",
+    "carry_part",
+    "copy_task",
+    "finish_giant",
+    "look",
+    "open_giant",
+    "read_bodies",
+    "retry_task",
+    "telling",
+]
 
 Operation: TypeAlias = Generator[Any, Any, Any]
 
@@ -33,6 +51,10 @@ def settings(planned_at: datetime, overwrite: Overwrite, *, heeds: bool) -> Sett
         overwrite=overwrite,
         part_size_bytes=5 * MIB,
     )
+
+
+def job(task: Task, copying: Settings, attempt: int, *, is_repeat: bool = False) -> CopyJob:
+    return CopyJob(task, copying, attempt, is_repeat=is_repeat)
 
 
 def look_settings(copying: Settings, *, metadata: bool) -> LookSettings:

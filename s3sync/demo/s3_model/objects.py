@@ -115,6 +115,7 @@ def _head(s3: Service, bucket: Bucket, version: Version, params: Params) -> Valu
         "ContentLength": version.size_bytes,
         "LastModified": version.last_modified,
         "Metadata": dict(about.metadata),
+        "ContentType": "binary/octet-stream",
         **about.headers,
     }
     if about.storage_class != "STANDARD":
@@ -232,7 +233,7 @@ def _changes(params: Params) -> bool:
 # | versioning | version id | then                                                     |
 # |------------|------------|----------------------------------------------------------|
 # | never      | none       | the object is gone                                       |
-# | Enabled    | none       | a delete marker on top; what is below stays              |
+# | Enabled    | none       | a delete marker on top, also of nothing; what is below stays |
 # | Suspended  | none       | a delete marker in the place of the version called null  |
 # | any        | given      | that version, or that delete marker, is gone for good    |
 @operation
@@ -252,6 +253,8 @@ def delete_object(s3: Service, params: Params) -> Values:
         return {}
     if not bucket.versioning:
         bucket.keys.pop(key, None)
+        return {}
+    if not bucket.keys.get(key) and "delete_marks_absence" in s3.departs:
         return {}
     number = s3.next_number()
     marker = Version(f"v{number}", "", b"", 0, s3.second, Description({}, {}, {}), is_marker=True)

@@ -32,6 +32,8 @@ class Service:
         self.caller = "caller"
         self.departs = departs
         self.part_min_bytes = part_min_bytes
+        self.repeats_completions = False
+        self.completions: dict[str, dict[str, Any]] = {}
         self.on_write: Callable[[Bucket, str, Version], None] = _unheard
         self.on_open: Callable[[Bucket, Upload], None] = _unheard
         self._numbers = 0

@@ -88,13 +88,14 @@ class Upload:
 
 @dataclass(slots=True, eq=False)
 class Bucket:
-    """`versioning` is "" for never, else Enabled or Suspended. `encryption` is the default one. `demands_conditions`: a
+    """`versioning` is "" for never, else Enabled or Suspended. `encryption` is the default one: SSE-S3 on every bucket
+    of S3 ("Setting default server-side encryption behavior"), None on servers that have none. `demands_conditions`: a
     policy refuses writes without a condition. `default_retention_seconds` locks every new version."""
 
     name: str
     owner: str = "123456789012"
     versioning: str = ""
-    encryption: str | None = None
+    encryption: str | None = "AES256"
     demands_conditions: bool = False
     default_retention_seconds: float = 0.0
     keys: dict[str, list[Version]] = field(default_factory=dict)  # of each key the newest version is the last one

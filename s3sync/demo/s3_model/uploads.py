@@ -85,9 +85,12 @@ def upload_part_copy(s3: Service, params: Params) -> Values:
 def complete_multipart_upload(s3: Service, params: Params) -> Values:
     """The object's time is that of the upload's beginning, not of this request ("Working with object metadata").
 
-    The upload is gone afterwards, so a repeat of the call answers NoSuchUpload: whether the first one was done must be
-    looked up. Source: "CompleteMultipartUpload" [embedded, radosgw].
+    The upload is gone afterwards, so a repeat of the call may answer NoSuchUpload: whether the first one was done must
+    be looked up. A server may as well answer a repeat as it answered the first call (`repeats_completions`).
+    Source: "CompleteMultipartUpload" [embedded, radosgw].
     """
+    if s3.repeats_completions and params["UploadId"] in s3.completions:
+        return dict(s3.completions[params["UploadId"]])
     upload, bucket = upload_of(s3, params), s3.bucket(params)
     named = params.get("MultipartUpload", {}).get("Parts", [])
     if not named:
@@ -118,7 +121,9 @@ def complete_multipart_upload(s3: Service, params: Params) -> Values:
     values = write(s3, bucket, upload.key, version, params)
     if "complete_answers_etag" in s3.departs:
         values["ETag"] = ""
-    return values | {"Bucket": bucket.name, "Key": upload.key}
+    values |= {"Bucket": bucket.name, "Key": upload.key}
+    s3.completions[upload.upload_id] = values
+    return values
 
 
 @operation
