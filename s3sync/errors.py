@@ -11,6 +11,7 @@ S3SyncError                      anything below; carries the exit code
 ├── WorkerLost           exit 1  Spark lost a worker too often, or cut one off; the same command goes on
 ├── StoreError           exit 1  the work location could not be read or written
 ├── ServiceError         exit 1  AWS refused a control-plane call
+│   └── ServiceAway              ... or could not take it now: throttled, broken, not reached; it may work later
 └── InvariantBroken      exit 1  the counts of a run do not add up (C1): a defect, never ignored
 
 A failed object is not an exception but a row of `outcomes/`.
@@ -95,6 +96,10 @@ class StoreError(S3SyncError):
 
 
 class ServiceError(S3SyncError):
+    pass
+
+
+class ServiceAway(ServiceError):
     pass
 
 

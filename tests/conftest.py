@@ -28,6 +28,7 @@ from moto.s3.models import s3_backends
 from s3sync.demo.server import EmbeddedServer
 from tests.servers import Server
 from tests.servers.capabilities import TABLE, require
+from tests.servers.control_plane import ControlPlane
 from tests.servers.faults import Faults
 from tests.servers.proxy import proxy_to
 
@@ -87,7 +88,7 @@ def connect(endpoint: str, access_key: str, secret_key: str, region: str, servic
 def _embedded(request: pytest.FixtureRequest) -> Iterator[EmbeddedServer]:
     faults = Faults()
     request.config.stash[_FAULTS] = faults
-    with EmbeddedServer(wrap=faults.wrap) as server:
+    with EmbeddedServer(wrap=lambda app: faults.wrap(ControlPlane(app))) as server:
         yield server
 
 

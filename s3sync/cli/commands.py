@@ -115,6 +115,11 @@ COMMANDS: Mapping[Command, CommandSpec] = {
             flag("--all", help="every job of conf/buckets.yml"),
             _ONLY,
             flag("--wait", help="follow the job, and end with its exit code"),
+            Extra(
+                ("--attach",),
+                "follow a job that was sent already: the id of its step, its job run or its run",
+                {"metavar": "RUN|STEP"},
+            ),
             _DRY_RUN,
         ),
         "(JOB [the job's options] | --all) [options]",

@@ -62,6 +62,8 @@ def _wanted(invocation: Invocation, say: Say) -> Iterator[tuple[Job, Cargo, dict
     if not jobs:
         raise ConfigError(str(buckets_file(config)), "no job has a `schedule`")
     destination = destination_of(config.access.deploy, config.submit, user_conf(config.submit.spark_conf))
+    for word in destination.words:
+        say(word)
     for job in jobs:
         cargo = load_cargo(_orders(job, invocation), destination, config, cache_folder(), say)
         (call,) = cargo.calls

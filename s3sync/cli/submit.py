@@ -13,52 +13,86 @@ from pathlib import Path
 
 from rich.console import Console
 
-from s3sync.cli.following import follow
+from s3sync.cli.attaching import OPTION, attached, order_behind
+from s3sync.cli.following import follow, still_there
 from s3sync.cli.options import Invocation
 from s3sync.cli.scheduled_jobs import config_of, enabled_jobs
 from s3sync.cli.shipping import Cargo, Order, Say, load_cargo, orders_of, upload_all
 from s3sync.config.model import Access, Config
 from s3sync.config.setting import Command
 from s3sync.emr.artifacts import is_there, read_object
-from s3sync.emr.destinations import Destination, SentJob, destination_of
+from s3sync.emr.destinations import UnderWay, destination_of
+from s3sync.emr.follow import note_sent
 from s3sync.emr.package import cache_folder
+from s3sync.emr.sent_jobs import SentJob
 from s3sync.emr.spark_conf import user_conf
-from s3sync.errors import EXIT_DONE, ConfigError, Interrupted
+from s3sync.emr.steps import refuse_too_many
+from s3sync.errors import EXIT_DONE, ConfigError, Interrupted, StoreError
+from s3sync.runs.store import open_store
 
 
 def submit(invocation: Invocation, console: Console) -> int:
-    """Send the jobs; with `--wait` the exit code is the first one that is not 0. Raises S3SyncError."""
+    """Send the jobs, or find one that was sent; followed, the exit code is the first one that is not 0. Raises
+    S3SyncError."""
     extra, config = invocation.extra, invocation.config
     now = datetime.now(UTC)
 
     def say(text: str) -> None:
         console.print(text, highlight=False, markup=False, soft_wrap=True)
 
+    if extra.attach is not None:
+        _refuse_beside_attach(invocation)
+        return _followed([attached(extra.attach, config)], console)
     orders = _orders(invocation, now)
     destination = destination_of(config.access.deploy, config.submit, user_conf(config.submit.spark_conf))
-    orders = _not_under_way(orders, destination, say)
-    if not orders:
+    for word in destination.words:
+        say(word)
+    under_way = destination.under_way({each.name for each in orders})
+    left = _not_under_way(orders, under_way, say)
+    jobs = {name: (order_behind(name, found, config), found.job) for name, found in under_way.found.items()}
+    if left:
+        if under_way.room is not None:
+            refuse_too_many(len(left), under_way.room)
+        cargo = load_cargo(left, destination, config, cache_folder(), say)
+        if extra.dry_run:
+            sys.stdout.write(shown(cargo, config))
+            return EXIT_DONE
+        upload_all(config.access.deploy, cargo, say)
+        sent = destination.send(cargo.calls)
+        for each, job in zip(left, sent, strict=True):
+            say(f"{each.name}: {job.place}")
+            _note(each, job, say)
+            jobs[each.name] = (each, job)
+    if not extra.wait or extra.dry_run:
         return EXIT_DONE
-    cargo = load_cargo(orders, destination, config, cache_folder(), say)
-    if extra.dry_run:
-        sys.stdout.write(shown(cargo, config))
-        return EXIT_DONE
-    upload_all(config.access.deploy, cargo, say)
-    sent = destination.send(cargo.calls)
-    for each, job in zip(orders, sent, strict=True):
-        say(f"{each.name}: {job.place}")
-    if not extra.wait:
-        return EXIT_DONE
-    return _followed(orders, sent, console)
+    return _followed([jobs[each.name] for each in orders], console)
 
 
-def _followed(orders: Sequence[Order], sent: Sequence[SentJob], console: Console) -> int:
-    """The first exit code that is not 0. Ctrl-C ends the watching, and no job."""
+def _note(order: Order, job: SentJob, say: Say) -> None:
+    """Keep where the job is, for `--attach`; it runs all the same where that can't be kept."""
+    store = open_store(order.config.run.work_uri, order.config.access.work)
     try:
-        codes = [follow(each, job, console) for each, job in zip(orders, sent, strict=True)]
+        note_sent(store, order.submission_id or "", {**job.note, "name": order.name})
+    except StoreError as error:
+        say(f"{order.name}: where it runs could not be kept ({error}); it is followed again by {job.attaching}")
+
+
+def _refuse_beside_attach(invocation: Invocation) -> None:
+    extra = invocation.extra
+    if extra.job is not None or extra.all or extra.dry_run:
+        raise ConfigError(OPTION, "follows a job that was sent already; leave the job, --all and --dry-run away")
+
+
+def _followed(jobs: Sequence[tuple[Order, SentJob]], console: Console) -> int:
+    """The first exit code that is not 0. Ctrl-C ends the watching, and no job."""
+    codes: list[int] = []
+    try:
+        for each, job in jobs:
+            codes.append(follow(each, job, console))
     except KeyboardInterrupt:
-        places = ", ".join(job.place for job in sent)
-        raise Interrupted(f"not watched any more; what was sent goes on: {places}; {sent[0].cancelling}") from None
+        left = jobs[len(codes) :]
+        more = f", and {', '.join(job.place for _, job in left[1:])}" if left[1:] else ""
+        raise Interrupted(f"{still_there(*left[0])}{more}") from None
     return next((code for code in codes if code), EXIT_DONE)
 
 
@@ -86,16 +120,12 @@ def _orders(invocation: Invocation, now: datetime) -> tuple[Order, ...]:
     )
 
 
-def _not_under_way(orders: Sequence[Order], destination: Destination, say: Say) -> tuple[Order, ...]:
+def _not_under_way(orders: Sequence[Order], under_way: UnderWay, say: Say) -> tuple[Order, ...]:
     """Without the jobs that run or wait already: a second one would only find the target locked."""
-    left = []
     for each in orders:
-        found = destination.under_way(each.name)
-        if found is None:
-            left.append(each)
-        else:
-            say(f"{each.name}: is under way already ({found}); not sent again")
-    return tuple(left)
+        if (found := under_way.found.get(each.name)) is not None:
+            say(f"{each.name}: is under way already ({found.job.place}); not sent again")
+    return tuple(each for each in orders if each.name not in under_way.found)
 
 
 def shown(cargo: Cargo, config: Config) -> str:

@@ -7,7 +7,7 @@ The cluster that is started for a job: conf/emr/cluster.json, its gaps filled, a
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -17,32 +17,53 @@ from s3sync.aws.service_errors import asking
 from s3sync.config.model import Access, Processor
 from s3sync.emr.spark_conf import processor_of
 from s3sync.errors import ConfigError
+from s3sync.model.keys import one_line
 
-_WAITING = ("PENDING", "RUNNING")
+_WAITING: Final = ("PENDING", "CANCEL_PENDING", "RUNNING")
 _ALIVE: Final = ("STARTING", "BOOTSTRAPPING", "RUNNING", "WAITING")
 _OVER = ("TERMINATING", "TERMINATED", "TERMINATED_WITH_ERRORS")
+_AT_WORK = ("RUNNING", "WAITING")
+_AS_IT_SHOULD = ("ALL_STEPS_COMPLETED", "STEP_FAILURE")  # what is to be said of these ends stands at the steps
+_PENDING = "PENDING"
 _SUCCEEDED = "COMPLETED"
-_ENDED = (_SUCCEEDED, "CANCELLED", "FAILED", "INTERRUPTED")
+_FAILED = "FAILED"
+_UNSUCCESSFUL = ("CANCELLED", _FAILED, "INTERRUPTED")
+_NOT_RUNNING = (_PENDING, *_UNSUCCESSFUL)
+_ENDED = (_SUCCEEDED, *_UNSUCCESSFUL)
 
 
 @dataclass(frozen=True, slots=True)
 class ClusterFacts:
-    """`processor` is None where its nodes do not tell; `log_uri` where it keeps no logs."""
+    """`processor` is None where its nodes do not tell; `log_uri` where it keeps no logs. It runs up to
+    `step_concurrency` steps at once."""
 
     cluster_id: str
     release: str
     processor: Processor | None
     log_uri: str | None
+    step_concurrency: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class WaitingStep:
+    """A step that waits or runs, with the arguments of its jar."""
+
+    cluster_id: str
+    step_id: str
+    name: str
+    arguments: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class JobState:
-    """How a step or a job run stands: EMR's own word, why, and whether that is the end and a good one."""
+    """How a step or a job run stands: EMR's own word, why, and whether that is the end and a good one. `has_log` is
+    False for a job that never began: its driver said nothing."""
 
     name: str
     reason: str = ""
     is_over: bool = False
     is_success: bool = False
+    has_log: bool = True
 
 
 def look_at_cluster(access: Access, cluster_id: str) -> ClusterFacts:
@@ -54,7 +75,20 @@ def look_at_cluster(access: Access, cluster_id: str) -> ClusterFacts:
     if state in _OVER:
         raise ConfigError("--cluster-id", f"{cluster_id} is {state}; name a cluster that runs, or leave it away")
     release, log_uri = str(cluster.get("ReleaseLabel", "")), cluster.get("LogUri")
-    return ClusterFacts(cluster_id, release, _processor(emr, cluster_id), _as_s3(str(log_uri)) if log_uri else None)
+    return ClusterFacts(
+        cluster_id,
+        release,
+        _processor(emr, cluster_id),
+        _as_s3(str(log_uri)) if log_uri else None,
+        int(cluster.get("StepConcurrencyLevel") or 1),
+    )
+
+
+def log_uri_of(access: Access, cluster_id: str) -> str | None:
+    """Where a cluster keeps its logs, one that is over too."""
+    with asking(f"EMR DescribeCluster {cluster_id}"):
+        log_uri = client("emr", access).describe_cluster(ClusterId=cluster_id)["Cluster"].get("LogUri")
+    return _as_s3(str(log_uri)) if log_uri else None
 
 
 def _processor(emr: Any, cluster_id: str) -> Processor | None:
@@ -70,28 +104,28 @@ def _as_s3(log_uri: str) -> str:
     return f"s3://{log_uri.partition('://')[2]}"
 
 
-def waiting_step(access: Access, cluster_id: str, name: str) -> str | None:
-    """The id of a step of that name that runs or waits on the cluster, if there is one."""
+def waiting_steps(access: Access, cluster_id: str) -> Iterator[WaitingStep]:
+    """The steps that wait or run on a cluster, in one walk that leaves out its history."""
     with asking(f"EMR ListSteps {cluster_id}"):
-        pages = client("emr", access).get_paginator("list_steps").paginate(ClusterId=cluster_id)
-        for page in pages:
+        pages = client("emr", access).get_paginator("list_steps")
+        for page in pages.paginate(ClusterId=cluster_id, StepStates=list(_WAITING)):
             for step in page["Steps"]:
-                if step.get("Name") == name and step.get("Status", {}).get("State") in _WAITING:
-                    return str(step.get("Id"))
-    return None
+                yield WaitingStep(
+                    cluster_id,
+                    str(step.get("Id")),
+                    str(step.get("Name")),
+                    tuple(step.get("Config", {}).get("Args", ())),
+                )
 
 
-def waiting_on_a_cluster(access: Access, name: str, beginning: str) -> str | None:
-    """The ids of a cluster and its step of that name that waits or runs, if there is one. The clusters are those that
-    have the same name, and those whose name begins so: they were started for several jobs."""
+def waiting_on_clusters(access: Access, is_ours: Callable[[str], bool]) -> Iterator[WaitingStep]:
+    """The steps that wait or run on the clusters whose name is ours."""
     with asking("EMR ListClusters"):
         pages = client("emr", access).get_paginator("list_clusters").paginate(ClusterStates=list(_ALIVE))
         clusters = [(str(each.get("Id")), str(each.get("Name"))) for page in pages for each in page["Clusters"]]
-    for cluster_id, title in clusters:
-        is_ours = title == name or title.startswith(beginning)
-        if is_ours and (step_id := waiting_step(access, cluster_id, name)):
-            return f"{cluster_id}, {step_id}"
-    return None
+    for cluster_id, name in clusters:
+        if is_ours(name):
+            yield from waiting_steps(access, cluster_id)
 
 
 def add_steps(access: Access, request: Mapping[str, Any]) -> tuple[str, ...]:
@@ -111,13 +145,47 @@ def start_cluster(access: Access, request: Mapping[str, Any]) -> tuple[str, tupl
     return cluster_id, tuple(reversed(newest_first))
 
 
+# | step                   | its cluster          | told                                               |
+# |------------------------|----------------------|----------------------------------------------------|
+# | runs, or has succeeded | not asked            | the step's state                                   |
+# | waits                  | works                | the step's state                                   |
+# | waits                  | is being started     | that it waits, and what the cluster does           |
+# | waits                  | ends, or has ended   | the end: the cluster's reason, and there is no log |
+# | cancelled or failed    | ended, not by itself | the step's state, its reason and the cluster's     |
+# | cancelled or failed    | otherwise            | the step's state and its reason                    |
 def step_state(access: Access, cluster_id: str, step_id: str) -> JobState:
     with asking(f"EMR DescribeStep {cluster_id} {step_id}"):
         status = client("emr", access).describe_step(ClusterId=cluster_id, StepId=step_id)["Step"]["Status"]
     name = str(status.get("State", "?"))
+    if name not in _NOT_RUNNING:
+        return JobState(name, is_over=name in _ENDED, is_success=name == _SUCCEEDED)
+    cluster, why = _cluster_state(access, cluster_id)
+    if name == _PENDING and cluster not in _OVER:
+        return JobState(name if cluster in _AT_WORK else f"{name}, its cluster is {cluster}")
     failure, change = status.get("FailureDetails") or {}, status.get("StateChangeReason") or {}
-    reason = failure.get("Message") or failure.get("Reason") or change.get("Message") or ""
-    return JobState(name, str(reason), name in _ENDED, name == _SUCCEEDED)
+    own = failure.get("Message") or failure.get("Reason") or change.get("Message") or ""
+    reason = "; ".join(text for text in (str(own), why) if text)
+    began = name == _FAILED or (status.get("Timeline") or {}).get("StartDateTime") is not None
+    return JobState(name, reason, is_over=True, has_log=began)
+
+
+def step_told(access: Access, cluster_id: str, step_id: str) -> tuple[str, tuple[str, ...]]:
+    """The name of a step and the arguments of its jar."""
+    with asking(f"EMR DescribeStep {cluster_id} {step_id}"):
+        step = client("emr", access).describe_step(ClusterId=cluster_id, StepId=step_id)["Step"]
+    return str(step.get("Name")), tuple(step.get("Config", {}).get("Args", ()))
+
+
+def _cluster_state(access: Access, cluster_id: str) -> tuple[str, str]:
+    """EMR's word for the cluster, and why it ended where it did not end as it should."""
+    with asking(f"EMR DescribeCluster {cluster_id}"):
+        status = client("emr", access).describe_cluster(ClusterId=cluster_id)["Cluster"]["Status"]
+    name, reason = str(status.get("State", "?")), status.get("StateChangeReason") or {}
+    code, message = str(reason.get("Code") or ""), one_line(str(reason.get("Message") or ""))
+    if name not in _OVER or code in _AS_IT_SHOULD:
+        return name, ""
+    told = ": ".join(text for text in (code, message) if text) or "EMR says no reason"
+    return name, f"its cluster {cluster_id} is {name}: {told}"
 
 
 def stack_outputs(access: Access, stack: str) -> dict[str, str]:

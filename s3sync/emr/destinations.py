@@ -3,7 +3,7 @@
 A request is made first and sent afterwards, so that it can be shown as it is.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -12,11 +12,29 @@ from uuid import uuid4
 from s3sync.config.load import conf_file
 from s3sync.config.model import Access, Processor, SubmitConfig
 from s3sync.emr import clusters as emr
-from s3sync.emr import logs as job_logs
 from s3sync.emr import serverless as emr_serverless
-from s3sync.emr.clusters import JobState, cluster_processor, filled, gaps, read_cluster, run_job_flow
-from s3sync.emr.spark_conf import Platform, platform_of, serverless_conf, yarn_conf
-from s3sync.emr.steps import JobRun, Shipment, add_steps, serverless_run, step
+from s3sync.emr.clusters import cluster_processor, filled, gaps, read_cluster, run_job_flow
+from s3sync.emr.sent_jobs import SentJob, SentRun, SentStep
+from s3sync.emr.spark_conf import (
+    RUN_MINUTES_MAX,
+    Platform,
+    platform_of,
+    release_of,
+    serverless_conf,
+    word_about,
+    yarn_conf,
+)
+from s3sync.emr.steps import (
+    STEPS_MAX,
+    JobRun,
+    Shipment,
+    add_steps,
+    config_uri_of,
+    refuse_side_by_side,
+    refuse_too_many,
+    serverless_run,
+    step,
+)
 from s3sync.errors import ConfigError
 
 SparkConf = Mapping[str, str]
@@ -31,84 +49,40 @@ class ApiCall:
     parameters: Mapping[str, Any]
 
 
-class SentJob(Protocol):
-    """A job that was sent. `place` says where it is, and `cancelling` how it is stopped, for people."""
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A job that has not ended; `config_uri` is the file that its driver reads, where its arguments name one."""
 
-    @property
-    def place(self) -> str: ...
+    job: SentJob
+    config_uri: str | None
 
-    @property
-    def cancelling(self) -> str: ...
 
-    def state(self) -> JobState: ...
+@dataclass(frozen=True, slots=True)
+class UnderWay:
+    """Which of the jobs that were asked for have not ended yet at a destination, by name, and how many more steps have
+    room there; None where there is no limit."""
 
-    def log_end(self) -> list[str]:
-        """The last lines of the driver's log; empty while there are none."""
-        ...
+    found: Mapping[str, Found]
+    room: int | None = None
 
 
 class Destination(Protocol):
-    """`platform` is what wheels must fit. `under_way` names a job of that name that has not ended; `calls` are made of
-    jobs and sent by `send`, which gives back the jobs in their order."""
+    """`platform` is what wheels must fit, `words` what the user should know of the place.
+
+    `under_way` looks for jobs of these names, in one walk. `calls` are made of jobs and sent by `send`, which gives
+    back the jobs in their order; `calls` raises ConfigError for what AWS would refuse."""
 
     @property
     def platform(self) -> Platform: ...
 
-    def under_way(self, name: str) -> str | None: ...
+    @property
+    def words(self) -> tuple[str, ...]: ...
+
+    def under_way(self, names: Collection[str]) -> UnderWay: ...
 
     def calls(self, jobs: Sequence[JobRun], shipment: Shipment, defaults: SparkConf) -> tuple[ApiCall, ...]: ...
 
     def send(self, calls: Sequence[ApiCall]) -> tuple[SentJob, ...]: ...
-
-
-@dataclass(frozen=True, slots=True)
-class SentStep:
-    access: Access
-    cluster_id: str
-    step_id: str
-    log_uri: str | None
-
-    @property
-    def place(self) -> str:
-        return f"step {self.step_id} of cluster {self.cluster_id}"
-
-    @property
-    def cancelling(self) -> str:
-        step = f"--cluster-id {self.cluster_id} --step-ids {self.step_id}"
-        return f"to stop it: `aws emr cancel-steps {step}`, and `yarn application -kill ID` on the cluster"
-
-    def state(self) -> JobState:
-        return emr.step_state(self.access, self.cluster_id, self.step_id)
-
-    def log_end(self) -> list[str]:
-        if self.log_uri is None:
-            return []
-        return job_logs.step_log_end(self.access, self.log_uri, self.cluster_id, self.step_id)
-
-
-@dataclass(frozen=True, slots=True)
-class SentRun:
-    access: Access
-    application_id: str
-    run_id: str
-    log_uri: str | None
-
-    @property
-    def place(self) -> str:
-        return f"job run {self.run_id} of application {self.application_id}"
-
-    @property
-    def cancelling(self) -> str:
-        command = f"aws emr-serverless cancel-job-run --application-id {self.application_id}"
-        return f"to stop it: `{command} --job-run-id {self.run_id}`"
-
-    def state(self) -> JobState:
-        return emr_serverless.run_state(self.access, self.application_id, self.run_id)
-
-    def log_end(self) -> list[str]:
-        if self.log_uri is None:
-            return []
-        return job_logs.run_log_end(self.access, self.log_uri, self.application_id, self.run_id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,19 +93,26 @@ class RunningCluster:
     submit: SubmitConfig
     user_conf: SparkConf
 
-    def under_way(self, name: str) -> str | None:
-        return emr.waiting_step(self.access, self.facts.cluster_id, name)
+    @property
+    def words(self) -> tuple[str, ...]:
+        return _words(self.submit.release or self.facts.release)
+
+    def under_way(self, names: Collection[str]) -> UnderWay:
+        steps = tuple(emr.waiting_steps(self.access, self.facts.cluster_id))
+        return UnderWay(_found(steps, names, lambda step: self._sent(step.step_id)), STEPS_MAX - len(steps))
 
     def calls(self, jobs: Sequence[JobRun], shipment: Shipment, defaults: SparkConf) -> tuple[ApiCall, ...]:
+        place = self.facts.cluster_id
+        refuse_side_by_side(self.facts.step_concurrency, commands_of(jobs), self.submit.on_failure, place)
+        refuse_too_many(len(jobs), STEPS_MAX)
         steps = _steps(jobs, shipment, defaults, self.platform, self.submit, self.user_conf)
         return (ApiCall("emr", "AddJobFlowSteps", add_steps(self.facts.cluster_id, steps)),)
 
     def send(self, calls: Sequence[ApiCall]) -> tuple[SentJob, ...]:
-        return tuple(
-            SentStep(self.access, self.facts.cluster_id, step_id, self.facts.log_uri)
-            for call in calls
-            for step_id in emr.add_steps(self.access, call.parameters)
-        )
+        return tuple(self._sent(step_id) for call in calls for step_id in emr.add_steps(self.access, call.parameters))
+
+    def _sent(self, step_id: str) -> SentStep:
+        return SentStep(self.access, self.facts.cluster_id, step_id, self.facts.log_uri)
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,10 +125,27 @@ class NewCluster:
     submit: SubmitConfig
     user_conf: SparkConf
 
-    def under_way(self, name: str) -> str | None:
-        return emr.waiting_on_a_cluster(self.access, name, f"{self.cluster['Name']}: ")
+    @property
+    def words(self) -> tuple[str, ...]:
+        return _words(self.submit.release or str(self.cluster["ReleaseLabel"]))
+
+    def under_way(self, names: Collection[str]) -> UnderWay:
+        """On clusters that have a job's name, or a name that begins so: they were started for several jobs."""
+        beginning = f"{self.cluster['Name']}: "
+
+        def is_ours(title: str) -> bool:
+            return title in names or title.startswith(beginning)
+
+        def sent(step: emr.WaitingStep) -> SentStep:
+            log_uri = emr.log_uri_of(self.access, step.cluster_id)
+            return SentStep(self.access, step.cluster_id, step.step_id, log_uri)
+
+        return UnderWay(_found(emr.waiting_on_clusters(self.access, is_ours), names, sent), STEPS_MAX)
 
     def calls(self, jobs: Sequence[JobRun], shipment: Shipment, defaults: SparkConf) -> tuple[ApiCall, ...]:
+        concurrency = int(self.cluster.get("StepConcurrencyLevel") or 1)
+        refuse_side_by_side(concurrency, commands_of(jobs), self.submit.on_failure, "the cluster of the cluster file")
+        refuse_too_many(len(jobs), STEPS_MAX)
         steps = _steps(jobs, shipment, defaults, self.platform, self.submit, self.user_conf)
         name = jobs[0].name if len(jobs) == 1 else f"{self.cluster['Name']}: {len(jobs)} jobs"
         request = run_job_flow(self.cluster, steps, name=name, release=self.submit.release, log_uri=self.submit.log_uri)
@@ -167,34 +165,60 @@ class Serverless:
     platform: Platform
     submit: SubmitConfig
     user_conf: SparkConf
+    label: str  # its release
 
-    def under_way(self, name: str) -> str | None:
-        return emr_serverless.waiting_run(self.access, self.application_id, name)
+    @property
+    def words(self) -> tuple[str, ...]:
+        days = RUN_MINUTES_MAX // (24 * 60)
+        limit = (
+            f"EMR Serverless ends a job run after {days} days ({self.label} allows no longer one); the same command "
+            "goes on then"
+        )
+        return (*_words(self.label), *((limit,) if release_of(self.label).limits_runs else ()))
+
+    def under_way(self, names: Collection[str]) -> UnderWay:
+        found: dict[str, Found] = {}
+        for run_id, name in emr_serverless.waiting_runs(self.access, self.application_id):
+            if name in names and name not in found:
+                arguments = emr_serverless.run_arguments(self.access, self.application_id, run_id)
+                found[name] = Found(self._sent(run_id), config_uri_of(arguments))
+        return UnderWay(found)
 
     def calls(self, jobs: Sequence[JobRun], shipment: Shipment, defaults: SparkConf) -> tuple[ApiCall, ...]:
-        if {"migrate", "check"} <= {job.command for job in jobs}:
+        if {"migrate", "check"} <= commands_of(jobs):
             raise ConfigError("--check-after", "EMR Serverless runs jobs side by side; submit the check afterwards")
         conf = serverless_conf(defaults, self.platform, self.user_conf, shipment.archives)
         role = self.submit.execution_role_arn or ""
-        return tuple(
-            ApiCall(
-                "emr-serverless",
-                "StartJobRun",
-                serverless_run(job, shipment, conf, self.application_id, role, self.submit.log_uri, str(uuid4())),
-            )
-            for job in jobs
-        )
+        to, log_uri, release = self.application_id, self.submit.log_uri, release_of(self.label)
+        requests = [
+            serverless_run(job, shipment, conf, to, role, log_uri, str(uuid4()), release=release) for job in jobs
+        ]
+        return tuple(ApiCall("emr-serverless", "StartJobRun", request) for request in requests)
 
     def send(self, calls: Sequence[ApiCall]) -> tuple[SentJob, ...]:
-        return tuple(
-            SentRun(
-                self.access,
-                self.application_id,
-                emr_serverless.start_run(self.access, call.parameters),
-                self.submit.log_uri,
-            )
-            for call in calls
-        )
+        return tuple(self._sent(emr_serverless.start_run(self.access, call.parameters)) for call in calls)
+
+    def _sent(self, run_id: str) -> SentRun:
+        return SentRun(self.access, self.application_id, run_id, self.submit.log_uri)
+
+
+def commands_of(jobs: Sequence[JobRun]) -> set[str]:
+    return {job.command for job in jobs}
+
+
+def _words(label: str) -> tuple[str, ...]:
+    word = word_about(label)
+    return () if word is None else (word,)
+
+
+def _found(
+    steps: Iterable[emr.WaitingStep], names: Collection[str], sent: Callable[[emr.WaitingStep], SentJob]
+) -> dict[str, Found]:
+    found: dict[str, Found] = {}
+    for each in steps:
+        if each.name in names and each.name not in found:
+            found[each.name] = Found(sent(each), config_uri_of(each.arguments))
+    return found
 
 
 def _steps(
@@ -247,8 +271,9 @@ def _serverless(access: Access, submit: SubmitConfig, application_id: str, user_
     if submit.preinstalled:
         raise ConfigError("--preinstalled", "EMR Serverless has no bootstrap action; leave it away")
     facts = emr_serverless.look_at_application(access, application_id)
-    platform = platform_of(submit.release or facts.release, submit.processor or facts.processor, submit.python)
-    return Serverless(access, application_id, platform, submit, user_conf)
+    label = submit.release or facts.release
+    platform = platform_of(label, submit.processor or facts.processor, submit.python)
+    return Serverless(access, application_id, platform, submit, user_conf, label)
 
 
 def _new_cluster(access: Access, submit: SubmitConfig, user_conf: SparkConf) -> NewCluster:

@@ -2,14 +2,15 @@
 
 How a job tells whoever submitted it which run it works on, and how it ended. YARN turns every exit code into 1.
 
+{work_uri}/submissions/{submission_id}/sent.json    where the job was sent, by who sent it; see `emr.sent_jobs`
 {work_uri}/submissions/{submission_id}/run.json     {"run_id": ...}
 {work_uri}/submissions/{submission_id}/ended.json   {"exit_code": ..., "error": the one line, or null}
 
-Where the second is missing, the run's own summary.json says how it ended.
+Where the last one is missing, the run's own summary.json says how it ended.
 """
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -74,6 +75,26 @@ def announce_run(store: Store, submission_id: str | None, run_id: str) -> None:
     """Say which run the job works on; nothing is said where nobody asked."""
     if submission_id is not None:
         store.put(f"submissions/{submission_id}/run.json", json.dumps({"run_id": run_id}).encode())
+
+
+def note_sent(store: Store, submission_id: str, note: Mapping[str, str | None]) -> None:
+    """Keep where the job was sent, for whoever wants to follow it later."""
+    store.put(f"submissions/{submission_id}/sent.json", json.dumps(note).encode())
+
+
+def submission_of(store: Store, wanted: str) -> tuple[str, dict[str, str | None]] | None:
+    """The newest submission that is the step, the job run or the submission of that id, or works on the run of that
+    id, and where it was sent. None where there is none; submissions are removed after some time."""
+    ids = sorted({name.split("/")[1] for name in store.names("submissions/")}, reverse=True)
+    for submission_id in ids:
+        body = store.get(f"submissions/{submission_id}/sent.json")
+        if body is None:
+            continue
+        note: dict[str, str | None] = json.loads(body)
+        known = (submission_id, note.get("step_id"), note.get("job_run_id"))
+        if wanted in known or announced_run(store, submission_id) == wanted:
+            return submission_id, note
+    return None
 
 
 def announced_run(store: Store, submission_id: str) -> str | None:

@@ -3,7 +3,8 @@
 Schedules of EventBridge Scheduler that call EMR themselves, without a function in between.
 
 AWS: "Using universal targets in EventBridge Scheduler": the target's ARN names service and operation, its Input is the
-operation's parameters as JSON.
+operation's parameters as JSON. Its members are written in PascalCase whatever the API itself has: EMR's are so already,
+those of EMR Serverless (`applicationId`) are not.
 """
 
 import json
@@ -127,6 +128,8 @@ _TARGETS = {
     ("emr", "RunJobFlow"): "emr:runJobFlow",
     ("emr-serverless", "StartJobRun"): "emrserverless:startJobRun",
 }
+# Members whose own keys are the user's words and stay as they are.
+_MAPS = ("tags", "properties", "logTypes", "encryptionContext", "Properties")
 EXECUTION_ID = "<aws.scheduler.execution-id>"  # filled in by the scheduler: a new one each time
 RETRY_ATTEMPTS = 3
 EVENT_AGE_MAX_SECONDS = 3600
@@ -147,7 +150,7 @@ def schedule_of(
     target: dict[str, Any] = {
         "Arn": f"arn:{partition}:scheduler:::aws-sdk:{_TARGETS[service, operation]}",
         "RoleArn": config.role_arn,
-        "Input": json.dumps(parameters, sort_keys=True),
+        "Input": json.dumps(pascal_case(parameters), sort_keys=True),
         "RetryPolicy": {
             "MaximumRetryAttempts": RETRY_ATTEMPTS,
             "MaximumEventAgeInSeconds": EVENT_AGE_MAX_SECONDS,
@@ -164,6 +167,18 @@ def schedule_of(
         "State": "ENABLED" if job.enabled else "DISABLED",
         "FlexibleTimeWindow": {"Mode": "OFF"},
         "Target": target,
+    }
+
+
+def pascal_case(parameters: Any) -> Any:
+    """The parameters of a call with the members as a universal target wants them."""
+    if isinstance(parameters, list):
+        return [pascal_case(each) for each in parameters]
+    if not isinstance(parameters, Mapping):
+        return parameters
+    return {
+        f"{name[:1].upper()}{name[1:]}": value if name in _MAPS else pascal_case(value)
+        for name, value in parameters.items()
     }
 
 

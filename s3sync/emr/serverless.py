@@ -1,6 +1,6 @@
 """EMR Serverless: what an application is, starting a job run, and how it stands. Source: its API reference."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,15 +27,20 @@ def look_at_application(access: Access, application_id: str) -> ApplicationFacts
     return ApplicationFacts(str(found["releaseLabel"]), Processor.AARCH64 if is_arm else Processor.X86_64)
 
 
-def waiting_run(access: Access, application_id: str, name: str) -> str | None:
-    """The id of a job run of that name that has not ended, if there is one."""
+def waiting_runs(access: Access, application_id: str) -> Iterator[tuple[str, str]]:
+    """(id, name) of each job run that has not ended, in one walk that leaves out the others."""
     with asking(f"EMR Serverless ListJobRuns {application_id}"):
-        pages = client(SERVICE, access).get_paginator("list_job_runs").paginate(applicationId=application_id)
-        for page in pages:
+        pages = client(SERVICE, access).get_paginator("list_job_runs")
+        for page in pages.paginate(applicationId=application_id, states=list(_UNDER_WAY)):
             for run in page["jobRuns"]:
-                if run.get("name") == name and run.get("state") in _UNDER_WAY:
-                    return str(run["id"])
-    return None
+                yield str(run["id"]), str(run.get("name", ""))
+
+
+def run_arguments(access: Access, application_id: str, run_id: str) -> tuple[str, ...]:
+    """What the job run was started with, behind its entry point."""
+    with asking(f"EMR Serverless GetJobRun {application_id} {run_id}"):
+        run = client(SERVICE, access).get_job_run(applicationId=application_id, jobRunId=run_id)["jobRun"]
+    return tuple(run["jobDriver"].get("sparkSubmit", {}).get("entryPointArguments", ()))
 
 
 def start_run(access: Access, request: Mapping[str, Any]) -> str:

@@ -15,23 +15,44 @@ from s3sync.errors import ConfigError
 
 DEFAULT_RELEASE = "emr-7.13.0"
 LIBC_MINOR = range(34, 16, -1)  # Amazon Linux 2023 has glibc 2.34, and wheels for older ones run there
+PYTHON_LEAST = "3.11"  # s3sync's own
+RUN_MINUTES_MAX = 10_080  # EMR Serverless, "StartJobRun": 7 days
+_LABEL = re.compile(r"(emr-(?:spark-)?)([0-9]+)\.([0-9]+)\.[0-9]+")
 
 
 @dataclass(frozen=True, slots=True)
 class Release:
-    """`python` is the path of the newest Python that every release of the series has and s3sync can use."""
+    """What the releases of one line (`emr-`, `emr-spark-`) have from `first` on, up to the next row: series of Spark,
+    version of Hadoop where AWS tells it, Pythons of the nodes.
 
-    series: str
+    `limits_runs`: on EMR Serverless no batch job may run longer than `RUN_MINUTES_MAX`, or without a limit."""
+
+    line: str
+    first: tuple[int, int]
     spark: str
-    python: str
+    hadoop: str | None
+    pythons: tuple[str, ...]
+    limits_runs: bool = False
+
+    @property
+    def python(self) -> str | None:
+        """The path of the Python there that s3sync runs on, if there is one."""
+        return f"/usr/bin/python{PYTHON_LEAST}" if PYTHON_LEAST in self.pythons else None
 
 
-# EMR release guide, 2026: emr-7.13.0 has Spark 3.5.6 and Python 3.9 and 3.11 on its nodes, emr-spark-8.0.0 Spark 4.0.2
-# and Python 3.11 to 3.13. Both stand on Amazon Linux 2023 and Java 17.
+# EMR release guide: "Application versions in Amazon EMR 7.x releases", "Hadoop version history", "Spark release
+# history". EMR Serverless API reference: "StartJobRun". All stand on Amazon Linux 2023 and Java 17.
 RELEASES = (
-    Release("emr-7.", "3.5", "/usr/bin/python3.11"),
-    Release("emr-spark-8.", "4.0", "/usr/bin/python3.11"),
+    Release("emr-", (7, 0), "3.5", "3.3.6", ("3.9",)),
+    Release("emr-", (7, 1), "3.5", "3.3.6", ("3.9", "3.11")),
+    Release("emr-", (7, 4), "3.5", "3.4.0", ("3.9", "3.11")),
+    Release("emr-", (7, 8), "3.5", "3.4.1", ("3.9", "3.11")),
+    Release("emr-", (7, 11), "3.5", "3.4.1", ("3.9", "3.11"), limits_runs=True),
+    Release("emr-", (7, 13), "3.5", "3.4.2", ("3.9", "3.11"), limits_runs=True),
+    Release("emr-spark-", (8, 0), "4.0", None, ("3.11", "3.12", "3.13"), limits_runs=True),
 )
+# The newest ones that are known here.
+NEWEST = {"emr-": (7, 14), "emr-spark-": (8, 0)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,19 +74,53 @@ class Platform:
         return (*newer, f"manylinux2014_{self.processor}")
 
 
+# | label                                       | then                                                |
+# |---------------------------------------------|-----------------------------------------------------|
+# | of a line, in or above a row, up to NEWEST  | that row                                            |
+# | of a line, above NEWEST                     | the line's last row, and `word_about` has a word    |
+# | of a line, below its first row              | refused                                             |
+# | of no line                                  | refused                                             |
 def release_of(label: str, place: str = "--release") -> Release:
-    """The series that a release label belongs to. Raises ConfigError at `place` for one that is not known."""
-    for release in RELEASES:
-        if label.startswith(release.series):
-            return release
-    known = " or ".join(f"{release.series}x" for release in RELEASES)
-    raise ConfigError(place, f"{label} is no release that s3sync runs on; take {known}, such as {DEFAULT_RELEASE}")
+    """What the release of that label has, as far as is known. Raises ConfigError at `place` for one that is too old, or
+    is none."""
+    line, version = _parsed(label)
+    rows = [row for row in RELEASES if row.line == line and row.first <= version]
+    if not rows:
+        raise ConfigError(
+            place, f"{label} is no release that s3sync runs on; take emr-7.1.0 or newer, such as {DEFAULT_RELEASE}"
+        )
+    return rows[-1]
+
+
+def word_about(label: str) -> str | None:
+    """What to say of a release that is newer than what is known here; it is tried all the same."""
+    line, version = _parsed(label)
+    if version <= NEWEST.get(line, version):
+        return None
+    row = release_of(label)
+    known = ".".join(map(str, NEWEST[line]))
+    return (
+        f"{label} is newer than {line}{known}, the newest release that s3sync knows; it is tried as if it had Spark "
+        f"{row.spark} and {row.python}. Where it has not, name another Python with --python"
+    )
+
+
+def _parsed(label: str) -> tuple[str, tuple[int, int]]:
+    found = _LABEL.fullmatch(label)
+    return (found[1], (int(found[2]), int(found[3]))) if found else ("", (0, 0))
 
 
 def platform_of(label: str, processor: Processor, python: str | None) -> Platform:
-    """The platform of a cluster; `python` overrides the release's."""
+    """The platform of a cluster; `python` overrides the release's. Raises ConfigError where there is none to use."""
     release = release_of(label)
-    return Platform(processor, python or release.python, release.spark)
+    chosen = python or release.python
+    if chosen is None:
+        raise ConfigError(
+            "--release",
+            f"{label} has Python {' and '.join(release.pythons)} only, and s3sync needs {PYTHON_LEAST}; take emr-7.1.0 "
+            "or newer, or install one by a bootstrap action and name it with --python",
+        )
+    return Platform(processor, chosen, release.spark)
 
 
 def python_version(python: str) -> str:

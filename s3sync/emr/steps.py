@@ -9,9 +9,10 @@ The step's arguments only name the file, so they stay short and the same for eve
 keys that a laptop has are no use to a cluster, which has its role (C12).
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
+from itertools import pairwise
 from operator import attrgetter
 from typing import Any
 
@@ -19,13 +20,14 @@ import yaml
 
 from s3sync.config.model import Access, Config, OnFailure
 from s3sync.config.settings_transfer import SETTINGS, Setting
-from s3sync.emr.spark_conf import APP, DEPS
+from s3sync.emr.spark_conf import APP, DEPS, RUN_MINUTES_MAX, Release
 from s3sync.errors import ConfigError
 from s3sync.model.keys import printable
 
 NAME_MAX = 256
-ARGUMENTS_MAX_CHARACTERS = 10_280  # EMR: "Step" - the most of all arguments together
-STEPS_PER_CALL = 256
+STRINGS_MAX_CHARACTERS = 10_240  # EMR, "AddJobFlowSteps": of all strings of a HadoopJarStep together
+STEPS_MAX = 256  # EMR, "AddJobFlowSteps", "RunJobFlow": in a call, and waiting on a cluster
+JAR = "command-runner.jar"
 _ON_FAILURE = {
     OnFailure.CONTINUE: "CONTINUE",
     OnFailure.CANCEL_AND_WAIT: "CANCEL_AND_WAIT",
@@ -61,6 +63,11 @@ class JobRun:
         return (self.command, "--config-file", self.config_uri)
 
 
+def config_uri_of(arguments: Sequence[str]) -> str | None:
+    """The job's file that the arguments of a step or a job run name, as `JobRun.arguments` writes it."""
+    return next((uri for option, uri in pairwise(arguments) if option == "--config-file"), None)
+
+
 def step(job: JobRun, shipment: Shipment, conf: Mapping[str, str], on_failure: OnFailure) -> dict[str, Any]:
     """A step for AddJobFlowSteps and RunJobFlow. Raises ConfigError where its arguments are longer than EMR takes."""
     arguments = ["spark-submit", "--deploy-mode", "cluster", "--master", "yarn", "--name", job.name]
@@ -69,18 +76,50 @@ def step(job: JobRun, shipment: Shipment, conf: Mapping[str, str], on_failure: O
     for name, value in sorted(conf.items()):
         arguments += ["--conf", f"{name}={value}"]
     arguments += [shipment.entry, *job.arguments]
-    length = sum(map(len, arguments))
-    if length > ARGUMENTS_MAX_CHARACTERS:
+    length = len(JAR) + sum(map(len, arguments))
+    if length > STRINGS_MAX_CHARACTERS:
         raise ConfigError(
             "--spark-defaults",
-            f"the step's arguments have {length:,} characters, and EMR takes {ARGUMENTS_MAX_CHARACTERS:,}; "
+            f"the step's arguments have {length:,} characters, and EMR takes {STRINGS_MAX_CHARACTERS:,}; "
             "put Spark's settings into the cluster file",
         )
     return {
         "Name": job.name,
         "ActionOnFailure": _ON_FAILURE[on_failure],
-        "HadoopJarStep": {"Jar": "command-runner.jar", "Args": arguments},
+        "HadoopJarStep": {"Jar": JAR, "Args": arguments},
     }
+
+
+# | steps at once | a check behind a migrate | on failure    | then                            |
+# |---------------|--------------------------|---------------|---------------------------------|
+# | 1             | any                      | any           | as asked                        |
+# | more          | yes                      | any           | refused: both would run at once |
+# | more          | no                       | continue      | as asked                        |
+# | more          | no                       | anything else | refused, as EMR does            |
+def refuse_side_by_side(concurrency: int, commands: Collection[str], on_failure: OnFailure, place: str) -> None:
+    """Raises ConfigError for steps that need an order where the cluster (`place` says which) keeps none."""
+    if concurrency <= 1:
+        return
+    many = f"{place} runs {concurrency} steps at once (StepConcurrencyLevel)"
+    if {"migrate", "check"} <= set(commands):
+        raise ConfigError(
+            "--check-after",
+            f"{many}, so the check would look at a target that is half copied; submit the check when the migration has "
+            "ended, or take a cluster with 1",
+        )
+    if on_failure is not OnFailure.CONTINUE:
+        raise ConfigError("--on-failure", f"{many}, where EMR takes `continue` only")
+
+
+def refuse_too_many(steps: int, room: int) -> None:
+    """Raises ConfigError where the cluster has no room for so many steps more."""
+    if steps > room:
+        has = f", and {STEPS_MAX - room} wait there already" if room < STEPS_MAX else ""
+        raise ConfigError(
+            "--all",
+            f"these jobs and their checks are {steps} steps, a cluster takes {STEPS_MAX} that wait{has}; send some of "
+            "them with --only, the others when there is room, or to another cluster",
+        )
 
 
 def add_steps(cluster_id: str, steps: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
@@ -95,15 +134,18 @@ def serverless_run(
     execution_role_arn: str,
     log_uri: str | None,
     token: str,
+    *,
+    release: Release,
 ) -> dict[str, Any]:
-    """The parameters of StartJobRun. `token` makes a repeated call the same run."""
+    """The parameters of StartJobRun. `token` makes a repeated call the same run. Without a time the run would end after
+    12 hours; it gets the most that its release allows, 0 being no limit."""
     parameters = " ".join(f"--conf {name}={_quoted(value)}" for name, value in sorted(conf.items()))
     request: dict[str, Any] = {
         "applicationId": application_id,
         "clientToken": token,
         "executionRoleArn": execution_role_arn,
         "name": job.name,
-        "executionTimeoutMinutes": 0,  # no limit; the default would end a long migration after 12 hours
+        "executionTimeoutMinutes": RUN_MINUTES_MAX if release.limits_runs else 0,
         "jobDriver": {
             "sparkSubmit": {
                 "entryPoint": shipment.entry,

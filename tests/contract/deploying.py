@@ -3,6 +3,7 @@
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -57,13 +58,26 @@ class Laptop:
 
     def steps(self, cluster_id: str) -> list[dict[str, Any]]:
         """In the order they were added."""
-        return list(reversed(self.aws("emr").list_steps(ClusterId=cluster_id)["Steps"]))
+        pages = self.aws("emr").get_paginator("list_steps").paginate(ClusterId=cluster_id)
+        return list(reversed([step for page in pages for step in page["Steps"]]))
 
-    def end_step(self, cluster_id: str, step_id: str, state: str) -> None:
+    def end_step(self, cluster_id: str, step_id: str, state: str, *, began: bool = True) -> None:
         """What the cluster does in time: the server itself runs no steps."""
         for step in emr_backends[DEFAULT_ACCOUNT_ID][REGION].clusters[cluster_id].steps:
             if step.id == step_id:
                 step.state = state
+                step.start_date_time = datetime.now(UTC).isoformat() if began else None
+
+    def end_cluster(self, cluster_id: str, state: str, code: str, message: str) -> None:
+        """As EMR ends one by itself, with the reason that it gives."""
+        cluster = emr_backends[DEFAULT_ACCOUNT_ID][REGION].clusters[cluster_id]
+        cluster.state = state
+        cluster.last_state_change_code, cluster.last_state_change_reason = code, message
+
+    def hold_steps(self, cluster_id: str, state: str = "PENDING") -> None:
+        """A cluster that is being started lets its steps wait; the server's own one would run the first at once."""
+        for step in emr_backends[DEFAULT_ACCOUNT_ID][REGION].clusters[cluster_id].steps:
+            step.state, step.start_date_time = state, None
 
     def listed(self, prefix: str = "") -> dict[str, Any]:
         pages = self.aws("s3").get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=prefix)

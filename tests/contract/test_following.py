@@ -12,8 +12,10 @@ from rich.console import Console
 from s3sync.cli.following import follow
 from s3sync.cli.shipping import Order
 from s3sync.config.model import Access, Config, RunConfig
-from s3sync.emr.destinations import SentStep
+from s3sync.emr.sent_jobs import SentStep
+from s3sync.errors import ServiceAway, ServiceError
 from tests.contract.deploying import Laptop, arguments_of
+from tests.servers.faults import Action, Fault, Faults
 
 
 class Watched:
@@ -27,19 +29,22 @@ class Watched:
         (self.step,) = laptop.steps(self.cluster_id)
         config = yaml.safe_load(laptop.text(arguments_of(self.step)[-1]))
         self.submission_id: str = config["run"]["submission_id"]
-        self.pauses = 0
+        self.pauses: list[float] = []
 
     def follow(self) -> tuple[int, str]:
         run = RunConfig(work_uri=self.laptop.work_uri, submission_id=self.submission_id)
         order = Order("migrate", Config(run=run), self.step["Name"])
         sent = SentStep(Access(), self.cluster_id, self.step["Id"], f"s3://{self.laptop.bucket}/logs/")
         console = Console(width=200, record=True, file=open("/dev/null", "w"))  # noqa: SIM115, PTH123
-        code = follow(order, sent, console, self._sleep)
-        return code, console.export_text()
+        try:
+            code = follow(order, sent, console, self._sleep)
+        finally:
+            self.text = console.export_text()
+        return code, self.text
 
-    def _sleep(self, _: float) -> None:
-        self.pauses += 1
-        if self.pauses == 1:
+    def _sleep(self, seconds: float) -> None:
+        self.pauses.append(seconds)
+        if len(self.pauses) == 1:
             self.then(self.cluster_id, self.step["Id"])
 
 
@@ -122,6 +127,68 @@ def test_the_progress_is_read_from_the_runs_tables(laptop: Laptop) -> None:
     assert "15 of 30 objects (50.0 %)" in text
 
 
+def test_where_aws_is_away_the_watching_goes_on(laptop: Laptop, faults: Faults) -> None:
+    """botocore tries five times by itself: what is refused for longer ended the watching once."""
+    watched = Watched(laptop, lambda *_: None)
+    faults.add(Fault(Action.RESET, operation="DescribeStep", times=7))
+
+    def then(cluster_id: str, step_id: str) -> None:
+        laptop.put(f"s3sync/submissions/{watched.submission_id}/ended.json", b'{"exit_code": 0, "error": null}')
+        laptop.end_step(cluster_id, step_id, "COMPLETED")
+
+    watched.then = then
+    code, text = watched.follow()
+    assert code == 0, text
+    assert text.count("asked again, the job goes on meanwhile") == 1
+    assert watched.pauses == [10.0]
+
+
+@pytest.mark.parametrize("action", [Action.DENIED, Action.EXPIRED_TOKEN])
+def test_what_ends_the_watching_says_that_the_job_goes_on(laptop: Laptop, faults: Faults, action: Action) -> None:
+    watched = Watched(laptop, lambda *_: None)
+    faults.add(Fault(action, operation="DescribeStep"))
+    with pytest.raises(ServiceError, match=r"what was sent goes on.*--attach s-") as caught:
+        watched.follow()
+    assert not isinstance(caught.value, ServiceAway)
+    assert watched.pauses == []
+
+
+@pytest.mark.parametrize(
+    ("state", "code", "message"),
+    [
+        ("TERMINATED_WITH_ERRORS", "VALIDATION_ERROR", "The VPC/subnet configuration was invalid"),
+        ("TERMINATING", "INTERNAL_ERROR", "Insufficient capacity in all of the subnets"),
+    ],
+)
+@pytest.mark.parametrize("step", ["CANCELLED", "PENDING"])
+def test_a_cluster_that_never_starts_is_told_at_once_with_its_reason(
+    laptop: Laptop, state: str, code: str, message: str, step: str
+) -> None:
+    def then(cluster_id: str, step_id: str) -> None:
+        laptop.end_step(cluster_id, step_id, step, began=False)
+        laptop.end_cluster(cluster_id, state, code, message)
+
+    watched = Watched(laptop, then)
+    laptop.hold_steps(watched.cluster_id)
+    exit_code, text = watched.follow()
+    assert exit_code == 1
+    last = [line for line in text.splitlines() if line.strip()][-1]
+    assert f"its cluster {watched.cluster_id} is {state}: {code}: {message}" in last
+    assert watched.pauses == [10.0], "no log is waited for"
+
+
+def test_a_cluster_that_ended_behind_its_last_step_is_no_reason(laptop: Laptop) -> None:
+    """The negative control: the step's own end is what is told."""
+
+    def then(cluster_id: str, step_id: str) -> None:
+        laptop.end_step(cluster_id, step_id, "FAILED")
+        laptop.end_cluster(cluster_id, "TERMINATED", "ALL_STEPS_COMPLETED", "Steps completed")
+
+    watched = Watched(laptop, then)
+    code, text = watched.follow()
+    assert (code, "is TERMINATED" in text) == (1, False), text
+
+
 def test_ctrl_c_ends_the_watching_and_not_the_job(laptop: Laptop, monkeypatch: pytest.MonkeyPatch) -> None:
     def stop(*_: Any) -> int:
         raise KeyboardInterrupt
@@ -134,5 +201,6 @@ def test_ctrl_c_ends_the_watching_and_not_the_job(laptop: Laptop, monkeypatch: p
     assert code == 1
     said = err.replace("\n", " ")
     assert f"goes on: step {step['Id']} of cluster {cluster_id}" in said
+    assert f"s3sync submit --attach {step['Id']} --cluster-id {cluster_id} --work-uri {laptop.work_uri}" in said
     assert f"aws emr cancel-steps --cluster-id {cluster_id} --step-ids {step['Id']}" in said
     assert "Traceback" not in err

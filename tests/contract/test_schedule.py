@@ -8,11 +8,14 @@ from typing import Any
 
 import pytest
 import yaml
+from botocore.exceptions import ClientError
 
 from s3sync.cli.main import main
 from s3sync.runs.lock import TargetLock
 from s3sync.runs.store import LocalStore
 from tests.contract.deploying import Laptop, shown
+from tests.contract.test_submit import ROLE as JOB_ROLE
+from tests.contract.test_submit import application
 from tests.unit.emr.test_templates import linted
 
 ROLE = "arn:aws:iam::123456789012:role/scheduler"
@@ -91,6 +94,30 @@ def test_what_the_scheduler_sends_is_what_emr_takes(laptop: Laptop, where: list[
     laptop.aws("emr").add_job_flow_steps(**request)
     assert len(laptop.steps(request["JobFlowId"])) == 2
     assert {step["ActionOnFailure"] for step in request["Steps"]} == {"CONTINUE"}
+
+
+def test_a_schedule_of_job_runs_has_the_members_as_a_universal_target_wants_them(laptop: Laptop) -> None:
+    """The server refuses any other, as the call itself would be refused each time."""
+    (laptop.folder / "buckets.yml").write_text(JOBS.replace("check: true", "check: false"))
+    options = ["--buckets-file", "buckets.yml", "--work-uri", laptop.work_uri, "--schedule-group", laptop.bucket]
+    options += ["--application-id", application(laptop), "--execution-role-arn", JOB_ROLE, "--processor", "aarch64"]
+    code, _, err = laptop.run("schedule", "put", *options, "--scheduler-role-arn", ROLE)
+    assert code == 0, err
+    target = schedule(laptop, "photos")["Target"]
+    assert target["Arn"] == "arn:aws:scheduler:::aws-sdk:emrserverless:startJobRun"
+    made = json.loads(target["Input"])
+    assert made["JobDriver"]["SparkSubmit"]["EntryPoint"].startswith("s3://")
+    assert made["ExecutionTimeoutMinutes"] == 10_080
+    plain = json.dumps({"applicationId": "00f1", "clientToken": "t", "executionRoleArn": JOB_ROLE})
+    with pytest.raises(ClientError, match="PascalCase"):  # the negative control
+        laptop.aws("scheduler").update_schedule(
+            Name="photos",
+            GroupName=laptop.bucket,
+            ScheduleExpression="rate(1 day)",
+            FlexibleTimeWindow={"Mode": "OFF"},
+            Target={**target, "Input": plain},
+        )
+    laptop.run("schedule", "remove", *options)
 
 
 def test_a_dry_run_shows_the_schedule_and_makes_none(laptop: Laptop, where: list[str]) -> None:

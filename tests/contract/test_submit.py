@@ -5,11 +5,13 @@ from pathlib import Path
 
 import pytest
 import yaml
+from botocore.exceptions import ClientError
 from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.emrserverless.models import emrserverless_backends
 
 from s3sync.emr.clusters import read_cluster
 from tests.contract.deploying import REGION, SECRETS, Laptop, arguments_of, shown
+from tests.servers.faults import Faults
 
 CONF = Path(__file__).parents[2] / "conf"
 
@@ -126,6 +128,78 @@ def test_two_parts_of_one_bucket_are_two_jobs(laptop: Laptop) -> None:
     assert len({step["Name"] for step in laptop.steps(cluster_id)}) == 2
 
 
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (["--check-after"], "--check-after: {cluster} runs 2 steps at once"),
+        (["--on-failure", "cancel-and-wait"], "--on-failure: {cluster} runs 2 steps at once"),
+    ],
+)
+def test_steps_that_need_an_order_are_not_sent_where_a_cluster_keeps_none(
+    laptop: Laptop, options: list[str], says: str
+) -> None:
+    cluster_id = laptop.cluster()
+    laptop.aws("emr").modify_cluster(ClusterId=cluster_id, StepConcurrencyLevel=2)
+    where = ["--cluster-id", cluster_id, "--processor", "x86_64", "--preinstalled"]
+    code, _, err = laptop.run("submit", *laptop.job, *where, *options)
+    assert (code, laptop.steps(cluster_id)) == (2, [])
+    assert says.format(cluster=cluster_id) in err
+    assert laptop.run("submit", *laptop.job, *where)[0] == 0, "a job alone is no trouble"
+
+
+def test_steps_that_need_an_order_are_not_sent_to_a_cluster_file_without_one(laptop: Laptop) -> None:
+    options = own_cluster(laptop)
+    text = (
+        (laptop.folder / "cluster.json").read_text().replace('"StepConcurrencyLevel": 1', '"StepConcurrencyLevel": 4')
+    )
+    (laptop.folder / "cluster.json").write_text(text)
+    code, _, err = laptop.run("submit", *laptop.job, *options, "--check-after")
+    assert (code, "runs 4 steps at once" in err) == (2, True), err
+
+
+def many_jobs(laptop: Laptop, count: int) -> list[str]:
+    jobs = "\n".join(
+        f"  j{n}: {{source: {{bucket: old-{n}}}, target: {{bucket: new-{n}}}, check: true}}" for n in range(count)
+    )
+    (laptop.folder / "buckets.yml").write_text(f"jobs:\n{jobs}\n")
+    return ["--buckets-file", "buckets.yml", "--work-uri", laptop.work_uri, "--preinstalled", "--processor", "x86_64"]
+
+
+def test_more_steps_than_a_cluster_takes_are_refused_before_anything_is_sent(laptop: Laptop) -> None:
+    cluster_id = laptop.cluster()
+    options = ["--cluster-id", cluster_id, *many_jobs(laptop, 129)]
+    code, _, err = laptop.run("submit", "--all", *options)
+    assert (code, laptop.listed()) == (2, {}), err
+    assert "--all: these jobs and their checks are 258 steps, a cluster takes 256" in err
+    code, _, err = laptop.run("submit", "--all", "--only", "j0", *options)
+    assert code == 0, err
+    waiting = [{"Name": "theirs", "HadoopJarStep": {"Jar": "j"}}]
+    laptop.aws("emr").add_job_flow_steps(JobFlowId=cluster_id, Steps=waiting * 253)
+    code, _, err = laptop.run("submit", "--all", "--only", "j1", *options)
+    assert (code, "and 255 wait there already" in err) == (2, True), err
+    with pytest.raises(ClientError, match="steps that wait"):  # the server would have refused it, as EMR does
+        laptop.aws("emr").add_job_flow_steps(JobFlowId=cluster_id, Steps=waiting * 2)
+
+
+def test_one_walk_over_what_waits_is_enough_for_all_jobs(laptop: Laptop, faults: Faults) -> None:
+    cluster_id = laptop.cluster()
+    options = ["--cluster-id", cluster_id, *many_jobs(laptop, 30)]
+    faults.clear()
+    code, _, err = laptop.run("submit", "--all", *options)
+    assert code == 0, err
+    assert faults.requests("ListSteps") == 1
+    for step in laptop.steps(cluster_id)[:58]:
+        laptop.end_step(cluster_id, step["Id"], "COMPLETED")
+    code, _, err = laptop.run("submit", "--all", "--only", "j28", "--only", "j29", *options)
+    assert (code, err.count("is under way already")) == (0, 2), err
+
+
+def test_a_release_that_is_not_known_yet_is_tried_with_a_word(laptop: Laptop) -> None:
+    where = ["--cluster-id", laptop.cluster("emr-7.77.0"), "--processor", "x86_64", "--preinstalled"]
+    code, _, err = laptop.run("submit", *laptop.job, *where)
+    assert (code, "emr-7.77.0 is newer than emr-7.14" in err) == (0, True), err
+
+
 def own_cluster(laptop: Laptop) -> list[str]:
     """Options for a cluster of its own, without what the server's account has not."""
     cluster = read_cluster(CONF / "emr" / "cluster.json")
@@ -204,6 +278,7 @@ def test_a_job_run_of_a_serverless_application(laptop: Laptop) -> None:
     where += ["--log-uri", f"s3://{laptop.bucket}/logs/", "--processor", "aarch64"]
     code, _, err = laptop.run("submit", *laptop.job, *where)
     assert code == 0, err
+    assert "ends a job run after 7 days (emr-7.13.0 allows no longer one); the same command goes on then" in err
     serverless = laptop.aws("emr-serverless")
     (listed,) = serverless.list_job_runs(applicationId=application_id)["jobRuns"]
     run = serverless.get_job_run(applicationId=application_id, jobRunId=listed["id"])["jobRun"]

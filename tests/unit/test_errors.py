@@ -18,6 +18,7 @@ EXIT_CODES = {
     errors.WorkerLost: 1,
     errors.StoreError: 1,
     errors.ServiceError: 1,
+    errors.ServiceAway: 1,
     errors.InvariantBroken: 1,
 }
 

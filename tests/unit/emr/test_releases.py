@@ -3,23 +3,53 @@
 import pytest
 
 from s3sync.config.model import Processor
-from s3sync.emr.spark_conf import Platform, platform_of, processor_of, python_version, release_of
+from s3sync.emr.spark_conf import Platform, platform_of, processor_of, python_version, release_of, word_about
 from s3sync.errors import ConfigError
 
 
 @pytest.mark.parametrize(
-    ("label", "spark"),
-    [("emr-7.13.0", "3.5"), ("emr-7.0.0", "3.5"), ("emr-spark-8.0.0", "4.0"), ("emr-spark-8.1.0", "4.0")],
+    ("label", "spark", "hadoop", "python", "limits_runs"),
+    [
+        ("emr-7.0.0", "3.5", "3.3.6", None, False),
+        ("emr-7.1.0", "3.5", "3.3.6", "/usr/bin/python3.11", False),
+        ("emr-7.3.0", "3.5", "3.3.6", "/usr/bin/python3.11", False),
+        ("emr-7.4.0", "3.5", "3.4.0", "/usr/bin/python3.11", False),
+        ("emr-7.10.0", "3.5", "3.4.1", "/usr/bin/python3.11", False),
+        ("emr-7.11.0", "3.5", "3.4.1", "/usr/bin/python3.11", True),
+        ("emr-7.13.0", "3.5", "3.4.2", "/usr/bin/python3.11", True),
+        ("emr-7.14.0", "3.5", "3.4.2", "/usr/bin/python3.11", True),
+        ("emr-spark-8.0.0", "4.0", None, "/usr/bin/python3.11", True),
+    ],
 )
-def test_a_release_has_its_spark(label, spark):
+def test_a_release_has_its_spark_hadoop_and_python(label, spark, hadoop, python, limits_runs):
     release = release_of(label)
-    assert (release.spark, release.python) == (spark, "/usr/bin/python3.11")
+    assert (release.spark, release.hadoop, release.python, release.limits_runs) == (spark, hadoop, python, limits_runs)
+    assert word_about(label) is None
 
 
-@pytest.mark.parametrize("label", ["emr-6.15.0", "emr-5.36.0", "emr-8.0.0", "", "7.13.0"])
-def test_another_release_is_refused_with_the_way_out(label):
-    with pytest.raises(ConfigError, match=r"--release: .*emr-7.13.0"):
+@pytest.mark.parametrize(
+    ("label", "spark"),
+    [("emr-7.15.0", "3.5"), ("emr-8.0.0", "3.5"), ("emr-spark-8.1.0", "4.0"), ("emr-spark-9.0.0", "4.0")],
+)
+def test_a_newer_one_than_is_known_is_tried_with_a_word(label, spark):
+    assert release_of(label).spark == spark
+    assert platform_of(label, Processor.AARCH64, None).spark == spark
+    word = word_about(label)
+    assert word is not None
+    assert label in word
+    assert "--python" in word
+
+
+@pytest.mark.parametrize("label", ["emr-6.15.0", "emr-5.36.0", "emr-spark-7.0.0", "", "7.13.0", "emr-7.13"])
+def test_an_old_release_and_none_at_all_are_refused_with_the_way_out(label):
+    with pytest.raises(ConfigError, match=r"--release: .*emr-7.1.0 or newer"):
         release_of(label)
+
+
+def test_a_release_without_a_python_that_is_new_enough_is_refused_unless_one_is_named():
+    with pytest.raises(ConfigError, match=r"--release: emr-7.0.0 has Python 3.9 only.*--python"):
+        platform_of("emr-7.0.0", Processor.X86_64, None)
+    assert platform_of("emr-7.0.0", Processor.X86_64, "/opt/python3.12").version == "3.12"
 
 
 @pytest.mark.parametrize(

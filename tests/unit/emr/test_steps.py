@@ -12,7 +12,8 @@ from s3sync.config.load import load
 from s3sync.config.model import OnFailure, Processor, ScheduleConfig
 from s3sync.emr.clusters import cluster_processor, filled, gaps, read_cluster, run_job_flow
 from s3sync.emr.schedules import EXECUTION_ID, schedule_of, template
-from s3sync.emr.steps import ARGUMENTS_MAX_CHARACTERS, JobRun, Shipment, add_steps, job_name, serverless_run, step
+from s3sync.emr.spark_conf import release_of
+from s3sync.emr.steps import STRINGS_MAX_CHARACTERS, JobRun, Shipment, add_steps, job_name, serverless_run, step
 from s3sync.errors import ConfigError
 
 CLUSTER = Path(__file__).parents[3] / "conf" / "emr" / "cluster.json"
@@ -63,18 +64,29 @@ def test_what_a_failure_does_is_as_asked(asked, sent):
     assert step(JOB, SHIPMENT, {}, asked)["ActionOnFailure"] == sent
 
 
+def test_the_strings_of_a_step_are_counted_with_its_jar():
+    """One character below the most that EMR takes is taken, the next one refused."""
+    made = step(JOB, SHIPMENT, {"spark.x": ""}, OnFailure.CONTINUE)["HadoopJarStep"]
+    left = STRINGS_MAX_CHARACTERS - len(made["Jar"]) - sum(map(len, made["Args"]))
+    step(JOB, SHIPMENT, {"spark.x": "y" * left}, OnFailure.CONTINUE)
+    with pytest.raises(ConfigError, match="10,241 characters"):
+        step(JOB, SHIPMENT, {"spark.x": "y" * (left + 1)}, OnFailure.CONTINUE)
+
+
 def test_arguments_that_emr_would_refuse_are_refused_here():
-    conf = {f"spark.x{n}": "y" * 100 for n in range(ARGUMENTS_MAX_CHARACTERS // 100)}
-    with pytest.raises(ConfigError, match="10,280"):
+    conf = {f"spark.x{n}": "y" * 100 for n in range(STRINGS_MAX_CHARACTERS // 100)}
+    with pytest.raises(ConfigError, match="10,240"):
         step(JOB, SHIPMENT, conf, OnFailure.CONTINUE)
 
 
-def test_a_serverless_run_has_no_time_limit_and_its_logs():
-    request = serverless_run(JOB, SHIPMENT, {"spark.a": "x y"}, "00f1", ROLE, "s3://w/logs/", "token")
-    assert request["executionTimeoutMinutes"] == 0
+def test_a_serverless_run_has_its_logs():
+    release = release_of("emr-7.13.0")
+    request = serverless_run(JOB, SHIPMENT, {"spark.a": "x y"}, "00f1", ROLE, "s3://w/logs/", "token", release=release)
     assert request["jobDriver"]["sparkSubmit"]["sparkSubmitParameters"] == '--conf spark.a="x y"'
     assert trouble("emr-serverless", "StartJobRun", request) == ""
-    assert "configurationOverrides" not in serverless_run(JOB, SHIPMENT, {}, "00f1", ROLE, None, "token")
+    assert "configurationOverrides" not in serverless_run(
+        JOB, SHIPMENT, {}, "00f1", ROLE, None, "token", release=release
+    )
 
 
 def test_the_clusters_file_is_what_the_issue_of_a_cluster_takes():
@@ -161,7 +173,7 @@ def test_a_schedule_calls_emr_itself():
 def test_each_serverless_run_of_a_schedule_has_a_token_of_its_own():
     made = scheduled("emr-serverless", "StartJobRun", {"clientToken": "fixed", "applicationId": "x"})
     assert made["Target"]["Arn"].endswith("aws-sdk:emrserverless:startJobRun")
-    assert json.loads(made["Target"]["Input"])["clientToken"] == EXECUTION_ID
+    assert json.loads(made["Target"]["Input"])["ClientToken"] == EXECUTION_ID
 
 
 def test_a_schedule_needs_a_time_and_a_role():
