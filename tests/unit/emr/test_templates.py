@@ -21,6 +21,7 @@ EMR = Path(__file__).parents[3] / "s3sync" / "emr"
 CALL = re.compile(
     r"\b(?:emr|scheduler|client\([^)]*\))\.(describe|get|list|add|run|start|create|update|delete)_(\w+)\("
 )
+OF_TOOL = {"emr": "elasticmapreduce", "emr-serverless": "emr-serverless"}  # of AWS's command line
 PAGES = re.compile(r'get_paginator\("(\w+)"\)')
 
 
@@ -142,15 +143,37 @@ def test_the_job_uses_the_queues_as_the_printed_policies_do() -> None:
 def asked_for(text: str) -> set[str]:
     """Operations of AWS that a module asks for, as the API names them."""
     names = {f"{verb}_{rest}" for verb, rest in CALL.findall(text)} | set(PAGES.findall(text))
-    return {"".join(word.capitalize() for word in name.split("_")) for name in names}
+    return {as_operation(name) for name in names}
+
+
+def as_operation(name: str) -> str:
+    return "".join(word.capitalize() for word in re.split("[_-]", name))
+
+
+@pytest.mark.parametrize("name", ["SubmitPolicy", "SchedulerRole"])
+def test_those_who_start_clusters_may_let_emr_make_its_role_for_cleaning_up(name: str) -> None:
+    """It makes the role with the first cluster of an account; without the right for that RunJobFlow is refused."""
+    (found,) = [each for each in statements(name) if each["Action"] == "iam:CreateServiceLinkedRole"]
+    assert found["Resource"]["!Sub"].endswith("/AWSServiceRoleForEMRCleanup*")
+    assert found["Condition"]["StringEquals"]["iam:AWSServiceName"]["!Sub"].startswith("elasticmapreduce.")
+
+
+def test_what_was_sent_may_be_noted_for_those_who_attach() -> None:
+    (found,) = [each for each in statements("SubmitPolicy") if each["Sid"] == "Submissions"]
+    assert (found["Action"], found["Resource"]["!Sub"]) == (
+        "s3:PutObject",
+        "${WorkBucket.Arn}/${WorkPrefix}/submissions/*",
+    )
 
 
 @pytest.mark.parametrize(
     ("module", "service"),
     [("clusters.py", "elasticmapreduce"), ("serverless.py", "emr-serverless"), ("schedules.py", "scheduler")],
 )
-def test_those_who_submit_may_call_what_the_code_calls_and_no_more(module: str, service: str) -> None:
+def test_those_who_submit_may_call_what_the_code_calls_or_advises_and_no_more(module: str, service: str) -> None:
     asked = asked_for((EMR / module).read_text()) - {"DescribeStacks", "GetPaginator"}
+    advised = re.findall(r"aws (emr|emr-serverless) ([a-z-]+)", (EMR / "sent_jobs.py").read_text())
+    asked |= {as_operation(command) for tool, command in advised if OF_TOOL[tool] == service}
     allowed = {action.partition(":")[2] for action in actions("SubmitPolicy") if action.startswith(f"{service}:")}
     assert len(asked) >= 4
     assert allowed - asked <= {"AddTags"}  # RunJobFlow with tags asks for it
