@@ -1,0 +1,92 @@
+"""Signals while something is done: handlers only put down that they came, another thread acts."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+import pytest
+
+from s3sync.errors import Interrupted
+from s3sync.runs.interrupts import EXIT_AT_ONCE, interruptible
+
+
+def wait_for(event: threading.Event) -> None:
+    assert event.wait(10)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_what_stops_is_called_on_another_thread(number: int) -> None:
+    """The main thread may be in the middle of a call to Spark, or of writing: neither may be entered again there."""
+    stopped, said, threads = threading.Event(), [], []
+
+    def stop() -> bool:
+        threads.append(threading.current_thread())
+        stopped.set()
+        return True
+
+    with interruptible(stop, said.append):
+        os.kill(os.getpid(), number)
+        wait_for(stopped)
+    assert threads == [threads[0]]
+    assert threads[0] is not threading.main_thread()
+    assert said == ["Stopping: what is in flight is finished and written down. Ctrl-C again ends at once."]
+
+
+def test_work_that_does_not_end_by_itself_ends_as_interrupted_whatever_it_raises() -> None:
+    def stopped_by(cancelled: threading.Event) -> bool:
+        cancelled.set()
+        return False
+
+    for fails in (True, False):
+        cancelled = threading.Event()
+        with (
+            pytest.raises(Interrupted, match="the same command goes on"),
+            interruptible(lambda cancelled=cancelled: stopped_by(cancelled), lambda _: None),
+        ):
+            os.kill(os.getpid(), signal.SIGINT)
+            wait_for(cancelled)
+            if fails:
+                raise RuntimeError("the job was cancelled")
+
+
+def test_what_is_begun_after_the_signal_is_stopped_too() -> None:
+    """A driver between two of Spark's jobs begins the next one: it is cancelled as well."""
+    calls: list[float] = []
+    enough = threading.Event()
+
+    def stop() -> bool:
+        calls.append(time.monotonic())
+        if len(calls) == 3:
+            enough.set()
+        return False
+
+    with pytest.raises(Interrupted), interruptible(stop, lambda _: None):
+        os.kill(os.getpid(), signal.SIGINT)
+        wait_for(enough)
+    assert len(calls) >= 3
+
+
+def test_without_a_signal_nothing_happens_and_errors_stay_as_they_are() -> None:
+    before = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
+    with pytest.raises(KeyError), interruptible(lambda: False, lambda _: None):
+        raise KeyError("x")
+    with interruptible(lambda: False, lambda _: None):
+        pass
+    assert (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)) == before
+
+
+def test_a_second_one_ends_the_process_at_once() -> None:
+    program = (
+        "import os, signal, time\n"
+        "from s3sync.runs.interrupts import interruptible\n"
+        "with interruptible(lambda: True, print):\n"
+        "    for _ in range(2):\n"
+        "        os.kill(os.getpid(), signal.SIGTERM)\n"
+        "    time.sleep(30)\n"
+    )
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=25, check=False)
+    assert ended.returncode == EXIT_AT_ONCE, ended.stderr
+    assert ended.stderr == ""
