@@ -1,7 +1,7 @@
 """Ctrl-C, and SIGTERM, in our own hands: the first one stops cleanly, the second one at once.
 
-A signal comes on the main thread in the middle of whatever it does, so its handler only puts down that it came. A thread
-of its own reads that and acts: it may write, and call Spark, whose driver the main thread waits in.
+A signal comes on the main thread in the middle of whatever it does, so its handler only puts down that it came. A
+thread of its own reads that and acts: it may write, and call Spark, whose driver the main thread waits in.
 """
 
 import os
@@ -21,15 +21,15 @@ AGAIN_SECONDS = 0.5
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
-# | what `stop` says               | the block ends            | then                                  |
-# |--------------------------------|---------------------------|---------------------------------------|
-# | True: the work ends by itself  | any way                   | as it ended                           |
-# | False                          | not yet                   | `stop` again, for what was begun since |
-# | False                          | with an error, or without | Interrupted                           |
+# | what `stop` says              | the block ends            | then                                           |
+# |-------------------------------|---------------------------|------------------------------------------------|
+# | True: the work ends by itself | any way                   | as it ended                                    |
+# | False                         | not yet                   | `stop` again, for what has been begun since    |
+# | False                         | with an error, or without | Interrupted                                    |
 @contextmanager
 def interruptible(stop: Callable[[], bool], say: Callable[[str], None]) -> Iterator[None]:
-    """While the block runs, the first Ctrl-C or SIGTERM calls `stop` on another thread; a second one ends the process at
-    once. Where `stop` does not make the work end by itself, the block ends with Interrupted."""
+    """While the block runs, the first Ctrl-C or SIGTERM calls `stop` on another thread; a second one ends the process
+    at once. Where `stop` does not make the work end by itself, the block ends with Interrupted."""
     watch = _Watch(stop, say)
     before = {number: signal.signal(number, watch.hear) for number in _SIGNALS}
     watch.thread.start()

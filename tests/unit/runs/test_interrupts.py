@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 
 import pytest
 
@@ -35,21 +36,25 @@ def test_what_stops_is_called_on_another_thread(number: int) -> None:
     assert said == ["Stopping: what is in flight is finished and written down. Ctrl-C again ends at once."]
 
 
-def test_work_that_does_not_end_by_itself_ends_as_interrupted_whatever_it_raises() -> None:
-    def stopped_by(cancelled: threading.Event) -> bool:
+def interrupted(stop: Callable[[], bool], until: threading.Event, *, fails: bool) -> None:
+    """Work that is interrupted, and then ends, with an error or without."""
+    with interruptible(stop, lambda _: None):
+        os.kill(os.getpid(), signal.SIGINT)
+        wait_for(until)
+        if fails:
+            raise RuntimeError("the job was cancelled")
+
+
+@pytest.mark.parametrize("fails", [True, False])
+def test_work_that_does_not_end_by_itself_ends_as_interrupted_whatever_it_raises(fails: bool) -> None:
+    cancelled = threading.Event()
+
+    def stop() -> bool:
         cancelled.set()
         return False
 
-    for fails in (True, False):
-        cancelled = threading.Event()
-        with (
-            pytest.raises(Interrupted, match="the same command goes on"),
-            interruptible(lambda cancelled=cancelled: stopped_by(cancelled), lambda _: None),
-        ):
-            os.kill(os.getpid(), signal.SIGINT)
-            wait_for(cancelled)
-            if fails:
-                raise RuntimeError("the job was cancelled")
+    with pytest.raises(Interrupted, match="the same command goes on"):
+        interrupted(stop, cancelled, fails=fails)
 
 
 def test_what_is_begun_after_the_signal_is_stopped_too() -> None:
@@ -63,9 +68,8 @@ def test_what_is_begun_after_the_signal_is_stopped_too() -> None:
             enough.set()
         return False
 
-    with pytest.raises(Interrupted), interruptible(stop, lambda _: None):
-        os.kill(os.getpid(), signal.SIGINT)
-        wait_for(enough)
+    with pytest.raises(Interrupted):
+        interrupted(stop, enough, fails=False)
     assert len(calls) >= 3
 
 
