@@ -13,7 +13,7 @@ from s3sync.checking.evidence_metadata import compare_metadata
 from s3sync.checking.evidence_parts import differ_by_parts
 from s3sync.checking.object_check import Concluded, LookSettings, PairLook
 from s3sync.checking.stored_checksums import StoredChecksum, checksums_of
-from s3sync.copying.look_source import NOT_FOUND_STATUS, Head
+from s3sync.copying.look_source import Head
 from s3sync.model import etag as etags
 from s3sync.model.finding import Evidence, Finding, Ruling, Verdict
 from s3sync.s3.engine.operation import Operation
@@ -78,12 +78,14 @@ def with_metadata(settled: Finding, pair: PairLook) -> Operation[Finding]:
 # |        |        |                                   |                 | it is newer                                |
 # | other  | any    |                                   |                 | error                                      |
 # | any    | other  |                                   |                 | error                                      |
+#
+# A 404 counts only where a listing does not show the key either (C17); else it is an error.
 def _heads(pair: PairLook) -> Operation[None]:
     """Look at both objects. Raises Concluded where one of them is not there, or can't be looked at."""
     source, target = yield from pair.ask(*pair.on_both("HeadObject", ChecksumMode="ENABLED"))
     for reply in (source, target):
-        if not reply.ok and reply.status != NOT_FOUND_STATUS:
-            raise Concluded(pair.failed(reply))
+        if not reply.ok:
+            yield from pair.confirm_absence(reply)
     pair.source, pair.target = _head(source), _head(target)
     if pair.source is not None and pair.target is not None:
         return

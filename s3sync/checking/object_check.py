@@ -5,7 +5,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from s3sync.copying.look_source import NOT_FOUND_STATUS, PRECONDITION_STATUS, Head
+from s3sync.copying.look_source import PRECONDITION_STATUS, Head
+from s3sync.copying.second_witness import NO_SUCH_OBJECT, NOT_FOUND_STATUS, listed_object
 from s3sync.copying.settings import CopySettings
 from s3sync.model.finding import Evidence, Finding, Verdict
 from s3sync.model.keys import one_line
@@ -64,6 +65,17 @@ class PairLook:
     def on_both(self, operation: str, **params: Any) -> tuple[Request, Request]:
         return self.on(Side.SOURCE, operation, **params), self.on(Side.TARGET, operation, **params)
 
+    def confirm_absence(self, reply: Reply) -> Generator[Sequence[Request], Sequence[Reply], None]:
+        """Raises Concluded unless the failed HEAD is a 404, and a listing does not show the key either."""
+        side = reply.request.side
+        copying = self.settings.copying
+        shared = copying.on_source if side is Side.SOURCE else copying.on_target
+        doubt: Reply | None = reply
+        if reply.status == NOT_FOUND_STATUS:
+            doubt = yield from listed_object(self.ask, side, shared, reply.request.params["Key"])
+        if doubt is not None:
+            raise Concluded(self.failed(doubt))
+
     @property
     def is_newer(self) -> bool:
         """True where the source changed after the run, or the check, began."""
@@ -105,14 +117,16 @@ class PairLook:
 
     # | reply                                            | then                            |
     # |--------------------------------------------------|---------------------------------|
-    # | 404, after a look that found the object          | changed_since                   |
+    # | NoSuchKey, or a HEAD's 404 with S3's request id, |                                 |
+    # | after a look that found the object               | changed_since                   |
     # | 412: the object is another one than a moment ago | changed_since                   |
     # | archived: its body can't be read                 | unprovable                      |
     # | any other                                        | error                           |
     def failed(self, reply: Reply) -> Finding:
         """What a request that failed for good makes of the object."""
         where = f"the {reply.request.side}"
-        if reply.status in (NOT_FOUND_STATUS, PRECONDITION_STATUS):
+        is_gone = reply.code in NO_SUCH_OBJECT or (reply.code == "404" and "RequestId" in reply.values)
+        if is_gone or reply.status == PRECONDITION_STATUS:
             return self.found(Verdict.CHANGED_SINCE, Evidence.PRESENCE, f"{where} changed while it was looked at")
         if classify(reply.status, reply.code or "") is ErrorClass.ARCHIVED:
             return self.found(Verdict.UNPROVABLE, Evidence.NONE, f"{where} is archived; restore it to read its body")

@@ -3,7 +3,6 @@
 from typing import Any
 
 from s3sync.copying.look_source import (
-    NOT_FOUND_STATUS,
     PRECONDITION_STATUS,
     Head,
     after_refusal,
@@ -18,7 +17,7 @@ from s3sync.copying.multipart_copy import multipart_copy
 from s3sync.copying.object_copy import NOT_IMPLEMENTED_STATUS, CopyJob
 from s3sync.copying.settings import whole_second
 from s3sync.model import etag as etags
-from s3sync.model.outcome import Outcome, Pinned, Verified
+from s3sync.model.outcome import Outcome, Pinned, Status, Verified
 from s3sync.s3.engine.operation import Operation
 from s3sync.s3.request import Reply, Request, Side
 
@@ -110,8 +109,10 @@ def _unequal(job: CopyJob, target_etag: str | None) -> Operation[Outcome]:
     """Two plain ETags that differ: an encrypted source, another one, or a damaged copy."""
     planned = job.task.etag
     look = yield from job.ask_one(job.on_source("HeadObject"))
-    if not look.ok and look.status != NOT_FOUND_STATUS:
-        return job.failed(look)
+    if not look.ok:
+        found = yield from after_refusal(job, look)
+        if found.status is not Status.VANISHED:
+            return found
     source = Head.of(look) if look.ok else None
     difference = "the source is gone" if source is None else what_differs(job.task, source)
     if difference is not None and job.pinned is not Pinned.ETAG:

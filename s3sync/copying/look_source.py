@@ -6,17 +6,23 @@ from datetime import datetime
 from typing import Any
 
 from s3sync.copying.object_copy import CopyJob
+from s3sync.copying.second_witness import (
+    NO_SUCH_OBJECT,
+    NOT_FOUND_STATUS,
+    NOT_FOUND_THOUGH_LISTED,
+    listed_object,
+    proves_absence,
+)
 from s3sync.copying.settings import whole_second
 from s3sync.model import etag as etags
 from s3sync.model.outcome import Outcome
 from s3sync.model.task import Task
 from s3sync.s3.engine.operation import Operation
-from s3sync.s3.request import Reply, Side
+from s3sync.s3.request import FOREIGN_ANSWER, Reply, Side
 
-NOT_FOUND_STATUS = 404
 PRECONDITION_STATUS = 412
 
-_NO_SUCH_SOURCE = frozenset({"NoSuchKey", "NoSuchVersion"})
+LOOKS_MAX = 3
 _TOO_LARGE = "larger than the maximum allowable size"
 
 
@@ -67,31 +73,53 @@ def what_differs(task: Task, seen: Head) -> str | None:
 
 # | reply to a request that reads the source              | then                                        |
 # |-------------------------------------------------------|---------------------------------------------|
-# | NoSuchKey, NoSuchVersion                              | vanished                                    |
+# | NoSuchKey, NoSuchVersion that names the source's key  | vanished                                    |
+# | NoSuchKey, NoSuchVersion otherwise                    | a listing tells                             |
+# | 404 to a HEAD                                         | a listing tells                             |
+# | ForeignAnswer                                         | a listing tells                             |
 # | NoSuchBucket                                          | failed, naming the bucket                   |
-# | 404 that names nothing, to a HEAD                     | vanished                                    |
-# | 404 that names nothing, to another request            | look                                        |
 # | 412                                                   | look                                        |
 # | larger than CopyObject takes, though planned smaller  | look                                        |
 # | InvalidObjectState, ObjectNotInActiveTierError        | archived                                    |
 # | any other                                             | failed                                      |
 #
+# | the listing of the source's key | the reply before | then                                              |
+# |---------------------------------|------------------|---------------------------------------------------|
+# | has it not                      | any              | vanished                                          |
+# | has it                          | ForeignAnswer    | failed as the first reply said                    |
+# | has it                          | any other        | failed: NotFoundThoughListed                      |
+# | failed                          | any              | failed as the listing said                        |
+#
 # | look at the source          | then                                                                  |
 # |-----------------------------|-----------------------------------------------------------------------|
-# | 404                         | vanished                                                              |
+# | 404                         | a listing tells                                                       |
 # | another object than planned | changed                                                               |
 # | the planned object          | failed as the first reply said                                        |
 # | the look failed             | failed as the look said                                               |
 def after_refusal(job: CopyJob, reply: Reply) -> Operation[Outcome]:
-    """What became of a task whose source could not be read."""
-    if reply.code in _NO_SUCH_SOURCE:
+    """What became of a task whose source could not be read (C17)."""
+    if proves_absence(reply, job.task.source_key):
         return job.vanished()
-    names_nothing = reply.code == str(NOT_FOUND_STATUS)
-    if names_nothing and reply.request.operation == "HeadObject":
-        return job.vanished()
-    if names_nothing or reply.status == PRECONDITION_STATUS or is_too_large(reply):
+    if _says_absent(reply):
+        return (yield from _as_listed(job, reply))
+    if reply.status == PRECONDITION_STATUS or is_too_large(reply):
         return (yield from _after_look(job, reply))
     return job.failed(reply)
+
+
+def _says_absent(reply: Reply) -> bool:
+    """True for an answer which says that an object is not there, and may be anybody's, or about another key."""
+    is_bare = reply.code == str(NOT_FOUND_STATUS) and reply.request.operation == "HeadObject"
+    return is_bare or reply.code in NO_SUCH_OBJECT or reply.code == FOREIGN_ANSWER
+
+
+def _as_listed(job: CopyJob, reply: Reply) -> Operation[Outcome]:
+    task = job.task
+    doubt = yield from listed_object(job.ask, Side.SOURCE, job.settings.on_source, task.source_key, task.version_id)
+    if doubt is None:
+        return job.vanished()
+    is_there = doubt.code == NOT_FOUND_THOUGH_LISTED
+    return job.failed(reply if is_there and reply.code == FOREIGN_ANSWER else doubt)
 
 
 def is_too_large(reply: Reply) -> bool:
@@ -101,10 +129,8 @@ def is_too_large(reply: Reply) -> bool:
 
 def _after_look(job: CopyJob, reply: Reply) -> Operation[Outcome]:
     look = yield from job.ask_one(job.on_source("HeadObject"))
-    if look.status == NOT_FOUND_STATUS:
-        return job.vanished()
     if not look.ok:
-        return job.failed(look)
+        return (yield from _as_listed(job, look)) if _says_absent(look) else job.failed(look)
     difference = what_differs(job.task, Head.of(look))
     return job.failed(reply) if difference is None else job.changed(difference)
 
@@ -115,14 +141,33 @@ def look_at_source(job: CopyJob) -> Operation["Head | Outcome"]:
     return Head.of(look) if look.ok else (yield from after_refusal(job, look))
 
 
+# | HEAD of the target                    | a listing of its key | then                                      |
+# |---------------------------------------|----------------------|-------------------------------------------|
+# | done                                  |                      | the target                                |
+# | 404, with S3's own request id         |                      | None                                      |
+# | 404, without: it may be anybody's     | has it not           | None                                      |
+# | 404, without                          | has it               | looked at again; still: failed            |
+# | 404, without                          | failed               | failed                                    |
+# | any other                             |                      | failed                                    |
+#
+# Of a bucket that is gone a HEAD says the same; what is written there then says so itself.
 def look_at_target(job: CopyJob) -> Operation["Head | Outcome | None"]:
     """The target; None where there is no such object, the outcome where it can't be looked at."""
-    look = yield from job.ask_one(job.on_target("HeadObject"))
-    if look.ok:
-        return Head.of(look)
-    if look.request.side is Side.TARGET and look.status == NOT_FOUND_STATUS:
-        return None
-    return job.failed(look)
+    looks = 0
+    while True:
+        look = yield from job.ask_one(job.on_target("HeadObject"))
+        looks += 1
+        if look.ok:
+            return Head.of(look)
+        if look.status != NOT_FOUND_STATUS:
+            return job.failed(look)
+        if "RequestId" in look.values:
+            return None
+        doubt = yield from listed_object(job.ask, Side.TARGET, job.settings.on_target, job.task.target_key)
+        if doubt is None:
+            return None
+        if doubt.code != NOT_FOUND_THOUGH_LISTED or looks == LOOKS_MAX:
+            return job.failed(doubt)
 
 
 # | target              | its ETag    | newer than the plan | then                                |

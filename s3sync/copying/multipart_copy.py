@@ -16,6 +16,7 @@ from s3sync.copying.look_source import Head, after_refusal, what_differs
 from s3sync.copying.multipart_upload import PartedUpload, WrongGuess
 from s3sync.copying.object_copy import CopyJob, Settled
 from s3sync.copying.orphan_uploads import abort_lost
+from s3sync.copying.second_witness import proves_absence
 from s3sync.copying.source_parts import choose_cut, measured_cut, own_cut
 from s3sync.model.outcome import Outcome, Verified
 from s3sync.model.part_layout import Boundaries, Cut, Part
@@ -79,6 +80,7 @@ def _other_cut(job: CopyJob, source: Head, wrong: Cut) -> Operation[Cut]:
 # | HEAD of the source             | its tags           | then                                                    |
 # |--------------------------------|--------------------|---------------------------------------------------------|
 # | failed                         | NoSuchBucket       | failed: a HEAD's 404 does not say what is missing       |
+# | failed                         | NoSuchKey, proved  | vanished                                                |
 # | failed                         | any                | see `after_refusal`                                     |
 # | another object than planned    | any                | changed                                                 |
 # | metadata that HTTP can't carry | any                | failed: MissingMetadata                                 |
@@ -94,10 +96,15 @@ def read_source(job: CopyJob) -> Operation[tuple[Head, str]]:
     look, *others = yield from job.ask(*wanted)
     failed = [reply for reply in (look, *others) if not reply.ok]
     if failed:
-        telling = next((reply for reply in failed if reply.code == "NoSuchBucket"), failed[0])
+        telling = min(failed, key=lambda reply: _tells(job, reply))
         raise Settled((yield from after_refusal(job, telling)))
     source = accepted(job, look)
     return source, tagging_of(others)
+
+
+def _tells(job: CopyJob, reply: Reply) -> int:
+    """The rank of a refusal: a HEAD's 404 does not say what is missing, the other answer may."""
+    return 0 if reply.code == "NoSuchBucket" else 1 if proves_absence(reply, job.task.source_key) else 2
 
 
 def accepted(job: CopyJob, reply: Reply) -> Head:

@@ -9,6 +9,7 @@
 | Content-MD5 that is not the body's | 400 BadDigest | not looked at |
 | denied, or the source of UploadPartCopy missing | an error in XML | no body |
 | a listing with `encoding-type=url` | keys, prefixes, markers, the delimiter encoded | some of them raw |
+| the id of a request | `x-amz-request-id` | `x-amzn-requestid` |
 | a defect of the server | 500 InternalError | the connection breaks |
 """
 
@@ -111,7 +112,7 @@ class Answers:
         if call.operation in _RAW_KEYS and status[:3] == "200" and "encoding-type=url" in environ["QUERY_STRING"]:
             body = _encoded(body, _RAW_KEYS[call.operation])
             headers = [pair for pair in headers if pair[0].lower() != "content-length"]
-        start_response(status, headers)
+        start_response(status, [_of_s3(*pair) for pair in headers])
         return [body]
 
     def _timed(self, body: bytes, call: Call) -> bytes:
@@ -123,6 +124,10 @@ class Answers:
 
         pattern = r"(<UploadId>([^<]+)</UploadId>(?:(?!</Upload>).)*?)<Initiated>[^<]*</Initiated>"
         return re.sub(pattern, mend, body.decode(), flags=re.DOTALL).encode()
+
+
+def _of_s3(name: str, value: str) -> tuple[str, str]:
+    return ("x-amz-request-id" if name.lower() == "x-amzn-requestid" else name), value
 
 
 def _content_md5(environ: Environ) -> str:

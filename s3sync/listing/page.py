@@ -12,7 +12,8 @@ them: S3's order at first; a page that it does not fit is read by expat, which a
 | an entry has no key, size or time, or a malformed one; a delete   | it is not an entry                          |
 | marker needs no size, and has none where a server sends a 0       |                                             |
 | it has common prefixes, though no delimiter was asked for          | they stand for keys that are not there      |
-| a key is not UTF-8, or a `%` is no escape where keys are encoded  | it would be another key                     |
+| a key is not UTF-8; or where keys are said to be encoded, a `%`   | it would be another key                     |
+| is no escape, or a space or what is not ASCII stands in one       |                                             |
 | keys do not ascend, or lie before the start or outside the prefix | a page of another place, or a bucket in no  |
 |                                                                   | order                                       |
 """
@@ -153,6 +154,8 @@ def _decoded(texts: Sequence[bytes], *, is_encoded: bool) -> list[bytes]:
     if b"&" in joined:
         joined = _BETWEEN.join(map(_without_entities, texts))
     if is_encoded:
+        if b" " in joined or not joined.translate(None, _BETWEEN).isascii():
+            raise PageRefused("a key holds what an encoded one never does, though keys are said to be encoded")
         # No escape overlaps another one, so the most frequent ones can go first, and quickly.
         joined = joined.replace(b"+", b" ").replace(b"%3D", b"=").replace(b"%3A", b":")
         if b"%" in joined:

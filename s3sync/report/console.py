@@ -81,7 +81,7 @@ def summary_view(summary: Summary) -> Group:
     if counts.remaining:
         objects.insert(len(settled), ("still to do", Amount(counts.remaining)))
     return Group(
-        _line(summary.state, f"{summary.source} to {summary.target}", _STATE_STYLES.get(summary.state, "bold red")),
+        _line(summary.state, _headline(summary), _STATE_STYLES.get(summary.state, "bold red")),
         _amounts("objects", objects),
         _figures("listing", _listing_rows(counts)),
         _figures("requests", [*_number_rows(summary.requests), *_run_rows(summary)]),
@@ -89,6 +89,11 @@ def summary_view(summary: Summary) -> Group:
         *(_line("next", sentence) for sentence in summary.what_next),
         _line("run", f"{summary.run_id}, exit code {summary.exit_code}"),
     )
+
+
+def _headline(summary: Summary) -> str:
+    vanished = summary.counts.settled[Status.VANISHED].objects
+    return f"{summary.source} to {summary.target}" + (f", {vanished:,} vanished from the source" if vanished else "")
 
 
 def size_text(size_bytes: float) -> str:

@@ -6,13 +6,15 @@ Paths are relative, with `/`, of plain ASCII.
 
 import os
 import tempfile
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import urlsplit
 
 from botocore.exceptions import BotoCoreError, ClientError
+from botocore.parsers import ResponseParserError
 
 from s3sync.aws.clients import client, error_text
 from s3sync.config.model import Access
@@ -20,6 +22,11 @@ from s3sync.errors import StoreError
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
+
+
+FOREIGN_CODE = "404"  # botocore's word for a 404 that is no error of S3
+FOREIGN_ATTEMPTS = 4
+FOREIGN_PAUSE_SECONDS = 0.5
 
 
 class Store(Protocol):
@@ -127,8 +134,9 @@ class S3Store:
     writers in the same instant are not told apart there.
     """
 
-    def __init__(self, s3: "S3Client", bucket: str, prefix: str) -> None:
+    def __init__(self, s3: "S3Client", bucket: str, prefix: str, sleep: Callable[[float], None] = time.sleep) -> None:
         self._s3 = s3
+        self._sleep = sleep
         self._bucket = bucket
         self._prefix = f"{prefix}/" if prefix else ""
 
@@ -143,6 +151,8 @@ class S3Store:
             yield
         except (ClientError, BotoCoreError) as error:
             raise StoreError(f"{self.uri}/{path}: cannot be {verb}: {': '.join(error_text(error))}") from error
+        except ResponseParserError as error:
+            raise StoreError(f"{self.uri}/{path}: cannot be {verb}: the answer is none of S3's") from error
 
     def put(self, path: str, body: bytes) -> None:
         with self._told(path, "written"):
@@ -160,13 +170,32 @@ class S3Store:
                     raise
         return self.get(path) == body
 
+    # | GetObject                              | a listing of the key | then                            |
+    # |----------------------------------------|----------------------|---------------------------------|
+    # | NoSuchKey                              |                      | None                            |
+    # | 404 without an error of S3, every time | has it not           | None                            |
+    # | 404 without an error of S3, every time | has it, or failed    | StoreError                      |
+    # | any other                              |                      | StoreError                      |
     def get(self, path: str) -> bytes | None:
+        """A run goes on by what it finds here, so "no object" must be S3's own word, or a listing's (C17)."""
         with self._told(path, "read"):
-            try:
-                return self._s3.get_object(Bucket=self._bucket, Key=self._prefix + path)["Body"].read()
-            except ClientError as error:
-                if error_text(error)[0] not in ("NoSuchKey", "404"):
-                    raise
+            foreign: ClientError
+            for attempt in range(FOREIGN_ATTEMPTS):
+                if attempt:
+                    self._sleep(FOREIGN_PAUSE_SECONDS * 2**attempt)
+                try:
+                    return self._s3.get_object(Bucket=self._bucket, Key=self._prefix + path)["Body"].read()
+                except ClientError as error:
+                    code = error_text(error)[0]
+                    if code == "NoSuchKey":
+                        return None
+                    if code != FOREIGN_CODE:
+                        raise
+                    foreign = error
+            key = self._prefix + path
+            page = self._s3.list_objects_v2(Bucket=self._bucket, Prefix=key, MaxKeys=1)
+            if not _is_listing(page) or any(entry["Key"] == key for entry in page.get("Contents", ())):
+                raise foreign
         return None
 
     def names(self, prefix: str) -> Iterator[str]:
@@ -178,11 +207,18 @@ class S3Store:
                 page = next(pages, None)
             if page is None:
                 return
+            if not _is_listing(page):
+                raise StoreError(f"{self.uri}/{prefix}: cannot be listed: the answer is no listing")
             yield from (entry["Key"][len(self._prefix) :] for entry in page.get("Contents", ()))
 
     def delete(self, path: str) -> None:
         with self._told(path, "deleted"):
             self._s3.delete_object(Bucket=self._bucket, Key=self._prefix + path)
+
+
+def _is_listing(page: Mapping[str, Any]) -> bool:
+    """An answer of S3, not another page that can be read as XML: it says whether more follow."""
+    return "IsTruncated" in page
 
 
 def open_store(uri: str, access: Access) -> Store:

@@ -154,15 +154,26 @@ def named(run_id: str, work_uri: str | None) -> str:
 def exit_code(counts: Counts) -> int:
     """The exit code of a run that planned and copied.
 
-    | failed + changed + archived | planned without an outcome | exit code |
-    |-----------------------------|----------------------------|-----------|
-    | none                        | none                       | 0         |
-    | some                        | none                       | 3         |
-    | any                         | some                       | 1         |
+    | failed + changed + archived | vanished           | planned without an outcome | exit code |
+    |-----------------------------|--------------------|----------------------------|-----------|
+    | none                        | up to a tenth      | none                       | 0         |
+    | none                        | more than a tenth  | none                       | 3         |
+    | some                        | any                | none                       | 3         |
+    | any                         | any                | some                       | 1         |
+
+    So much does not vanish by itself between a listing and a copy: the source was emptied, the inventory is old, or a
+    server lists its keys otherwise than it takes them.
     """
     if counts.remaining:
         return EXIT_OTHER
-    return EXIT_INCOMPLETE if unfinished(counts) else EXIT_DONE
+    return EXIT_INCOMPLETE if unfinished(counts) or vanished_too_many(counts) else EXIT_DONE
+
+
+VANISHED_MOST = 0.1
+
+
+def vanished_too_many(counts: Counts) -> bool:
+    return counts.settled[Status.VANISHED].objects > VANISHED_MOST * counts.planned_total.objects
 
 
 def unfinished(counts: Counts) -> int:
@@ -218,7 +229,7 @@ def _advice(counts: Counts, state: State, tally: Tally, run: str, circuit_code: 
     """`run` is the run as a command line names it."""
     settled = counts.settled
     failed, changed, archived = (settled[s].objects for s in (Status.FAILED, Status.CHANGED, Status.ARCHIVED))
-    lines = list(told_of_nothing(counts))
+    lines = [*told_of_nothing(counts), *_told_of_vanished(counts)]
     if state is State.CIRCUIT_OPEN:
         why = f"with {circuit_code}" if circuit_code else "for one reason"
         lines.append(f"Nearly everything failed {why}. Mend the cause, then run the same command again.")
@@ -251,6 +262,15 @@ def told_of_nothing(counts: Counts) -> Iterator[str]:
         yield "Nothing was listed: the bucket or the inventory is empty, or no key begins with a given --prefix."
     elif not counts.planned_total.objects:
         yield "Nothing was planned: all that was listed is left out; the counts of the listing say by what."
+
+
+def _told_of_vanished(counts: Counts) -> Iterator[str]:
+    if vanished_too_many(counts):
+        vanished, planned = counts.settled[Status.VANISHED].objects, counts.planned_total.objects
+        yield (
+            f"Gone from the source since they were listed: {vanished:,} of {planned:,} planned. Look whether the "
+            "source is what it should be and its listing new, then migrate anew."
+        )
 
 
 def _told_of_queues(tally: Tally) -> list[str]:

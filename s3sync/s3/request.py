@@ -11,6 +11,7 @@ interface, which a thread pool can serve just as well. One transport belongs to 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from http import HTTPStatus
 from typing import Any, Protocol
 
 
@@ -48,10 +49,12 @@ class Reply:
 
     `status` is the HTTP status, 0 where none came. `code` is None on success, else S3's error code, or the HTTP
     status as text where the body names none (HEAD), or one of the transport's own: `ConnectionError`, `Timeout`,
-    `Truncated` (the answer ended early), `InvalidParameters` (not sent: a parameter is malformed), `NoCredentials`,
-    `CredentialRetrievalError`. `values` has boto3's names, without `ResponseMetadata`; a `Body` is bytes. Of a failure
-    it has the error's further elements (`BucketName`, `Condition`) where the server names them. `seconds` is the time
-    from sending to the end. `retry_after_seconds` is what a failure's `Retry-After` asks for, 0 where it says nothing.
+    `Truncated` (the answer ended early), `ForeignAnswer` (a 404 or 410 that need not be S3's: see `nameless_code`),
+    `InvalidParameters` (not sent: a parameter is malformed), `NoCredentials`, `CredentialRetrievalError`. `values` has
+    boto3's names, without `ResponseMetadata`; a `Body` is bytes. Of a failure it has the error's further elements
+    (`BucketName`, `Key`, `Condition`) where the server names them, and `RequestId` where the answer has S3's
+    `x-amz-request-id`. `seconds` is the time from sending to the end. `retry_after_seconds` is what a failure's
+    `Retry-After` asks for, 0 where it says nothing.
 
     `defect` is an exception that only a mistake of ours can have raised while the answer was read: the engine raises
     it, and takes the other replies all the same.
@@ -78,6 +81,29 @@ class Reply:
     @property
     def ok(self) -> bool:
         return self.code is None
+
+
+FOREIGN_ANSWER = "ForeignAnswer"
+REQUEST_ID_HEADER = "x-amz-request-id"
+
+
+# | answer    | request                                  | code                                                  |
+# |-----------|------------------------------------------|-------------------------------------------------------|
+# | 404, 410  | any but a HEAD                           | ForeignAnswer: S3 names an error, in XML              |
+# | 404, 410  | HEAD of the source, without S3's own id  | ForeignAnswer                                         |
+# | 404, 410  | HEAD of the source, with it              | the status                                            |
+# | 404, 410  | HEAD of the target                       | the status: most looks at a target find nothing there |
+# | any other | any                                      | the status                                            |
+def nameless_code(request: Request, status: int, *, has_request_id: bool) -> str:
+    """The code of a failure that names none. What says "not there" so may be a load balancer's or a proxy's word, and
+    nothing about any object (C17)."""
+    is_head = request.operation.startswith("Head")
+    may_be_s3s = is_head and (has_request_id or request.side is Side.TARGET)
+    says_gone = status in (HTTPStatus.NOT_FOUND, HTTPStatus.GONE)
+    return FOREIGN_ANSWER if says_gone and not may_be_s3s else str(status)
+
+
+FOREIGN_MESSAGE = "404 without an error of S3: is it a load balancer or a proxy that answers?"
 
 
 # What every answer of an operation has. A body's length is its own where no header tells it.

@@ -117,6 +117,7 @@ def test_what_passes_fails_nothing(worker, migration, faults, method, name):
     [
         (Action.DENIED, "failed", "AccessDenied", "denied"),
         (Action.NO_SUCH_KEY, "vanished", None, None),
+        (Action.FOREIGN_404, "failed", "ForeignAnswer", "transient"),
         (Action.PRECONDITION_FAILED, "failed", "PreconditionFailed", "precondition"),
         (Action.CLOCK_SKEWED, "failed", "RequestTimeTooSkewed", "invalid"),
         (Action.INTERNAL_ERROR, "failed", "InternalError", "transient"),

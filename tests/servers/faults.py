@@ -15,7 +15,7 @@ from enum import StrEnum
 from io import BytesIO
 
 from s3sync.demo.server import ResetConnection
-from s3sync.demo.wire import REASONS, App, Call, Environ, StartResponse, answer, call_of, error_body
+from s3sync.demo.wire import REASONS, App, Call, Environ, StartResponse, answer, call_of, copy_source, error_body
 
 ADMIN_PATH = "/_s3sync/faults"
 
@@ -29,7 +29,8 @@ class Action(StrEnum):
     DENIED = "denied"
     UNKNOWN_KEY = "unknown_key"
     DENIED_ACROSS_REGIONS = "denied_across_regions"  # as S3 says to a copy that comes through a VPC endpoint
-    NO_SUCH_KEY = "no_such_key"
+    NO_SUCH_KEY = "no_such_key"  # as S3 says it: the error names the key
+    FOREIGN_404 = "foreign_404"  # as a load balancer says it that has lost its servers
     PRECONDITION_FAILED = "precondition_failed"
     RESET = "reset"  # the connection is reset, with no answer
     STALL = "stall"  # `seconds` pass, then all goes its way
@@ -201,9 +202,15 @@ class _Layer:
 
 
 def _refuse(fault: Fault, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+    if fault.action is Action.FOREIGN_404:
+        start_response("404 Not Found", [("Content-Type", "text/plain"), ("Content-Length", "9")])
+        return [b"Not Found"]
     status, code, message = _ERRORS[fault.action]
-    if call_of(environ).is_s3:
-        return answer(environ, start_response, status, error_body(code, message))
+    call = call_of(environ)
+    if call.is_s3:
+        key = copy_source(environ)[1] if "HTTP_X_AMZ_COPY_SOURCE" in environ else call.key
+        named = {"Key": key} if fault.action is Action.NO_SUCH_KEY else {}
+        return answer(environ, start_response, status, error_body(code, message, **named))
     return _answer_json(start_response, status, {"__type": f"com.amazonaws.sqs#{code}", "message": message})
 
 

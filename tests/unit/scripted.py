@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import quote
 
 from s3sync.copying.settings import CopySettings
 from s3sync.model.outcome import Outcome
@@ -142,6 +143,32 @@ def head(etag: str | None = PLAIN, size: int = 100, modified: datetime = BEFORE,
 
 def copied(etag: str | None = PLAIN, **values: Any) -> Answer:
     return ok(CopyObjectResult={"ETag": f'"{etag}"'} if etag else {}, **values)
+
+
+GONE = error(404, "404", RequestId="R")  # a HEAD's answer of S3
+
+
+def gone_by_name(code: str = "NoSuchKey", key: str = "a/key") -> Answer:
+    return error(404, code, Key=key)
+
+
+def page(*keys: str) -> tuple[str, Answer]:
+    """What a listing of a key shows: the second witness."""
+    entries = "".join(
+        f"<Contents><Key>{quote(key)}</Key><LastModified>2026-03-01T11:00:00.000Z</LastModified><Size>1</Size></Contents>"
+        for key in keys
+    )
+    more = f"<EncodingType>url</EncodingType><IsTruncated>{str(bool(keys)).lower()}</IsTruncated>"
+    return "ListObjectsV2", ok(Body=f"<ListBucketResult>{more}{entries}</ListBucketResult>".encode())
+
+
+UNLISTED = page()
+Look = Answer | tuple[str, Answer]
+
+
+def heads(looks: Iterable[Look]) -> list[tuple[str, Answer]]:
+    """A script of looks: an answer alone is one to HeadObject."""
+    return [look if isinstance(look, tuple) else ("HeadObject", look) for look in looks]
 
 
 def names(requests: Iterable[Request]) -> list[str]:

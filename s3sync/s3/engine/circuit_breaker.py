@@ -10,12 +10,14 @@
 |-------------------------------------------------|-----------------------------|----------|
 | one for expired credentials or none to be had   | any                         | yes      |
 | 400: a refusal without a reason, as a HEAD gets | any                         | yes      |
+| ForeignAnswer: a 404 that is none of S3's       | transient                   | yes      |
 | other                                           | denied, not_found, invalid  | yes      |
 | other                                           | any other                   | no       |
 
 Hopeless is what no retry mends. Credentials that expired are tried again, since most are refreshed meanwhile; an object
 that failed with them all the same found none that are good, and neither will the next one. S3 says so to a HEAD as a
-bare 400, since that has no body to name the reason in. Throttling never opens the circuit.
+bare 400, since that has no body to name the reason in. An object that met a load balancer's 404 at each retry met no S3
+at all, and the next one will not either. Throttling never opens the circuit.
 """
 
 from collections import Counter, deque
@@ -33,6 +35,7 @@ _CODES = frozenset(
         "TokenRefreshRequired",
         "CredentialRetrievalError",
         "NoCredentials",
+        "ForeignAnswer",
         NAMELESS,
     }
 )

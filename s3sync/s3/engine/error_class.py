@@ -24,8 +24,8 @@ _are(
     ErrorClass.TRANSIENT,
     """InternalError InternalFailure InternalServerError RequestTimeout RequestTimeoutException IncompleteBody
     OperationAborted ConditionalRequestConflict ExpiredToken ExpiredTokenException TokenRefreshRequired 400
-    ConnectionError Timeout Truncated CredentialRetrievalError KMS.KMSInternalException KMS.DependencyTimeoutException
-    KMS.KeyUnavailableException""",
+    ConnectionError Timeout Truncated ForeignAnswer CredentialRetrievalError KMS.KMSInternalException
+    KMS.DependencyTimeoutException KMS.KeyUnavailableException""",
 )
 _are(
     ErrorClass.DENIED,
@@ -33,7 +33,10 @@ _are(
     UnrecognizedClientException InvalidToken InvalidPayer InvalidSecurity NotSignedUp SignatureDoesNotMatch
     UnauthorizedAccess UnauthorizedOperation NoCredentials""",
 )
-_are(ErrorClass.NOT_FOUND, "NoSuchKey NoSuchBucket NoSuchVersion NoSuchUpload NoSuchObject NotFound")
+_are(
+    ErrorClass.NOT_FOUND,
+    "NoSuchKey NoSuchBucket NoSuchVersion NoSuchUpload NoSuchObject NotFound NotFoundThoughListed",
+)
 _are(ErrorClass.PRECONDITION, "PreconditionFailed TargetIsNewer")
 _are(ErrorClass.ARCHIVED, "InvalidObjectState ObjectNotInActiveTierError")
 _are(ErrorClass.INVALID, "RequestTimeTooSkewed RequestExpired InvalidParameters NotImplemented MissingMetadata")
@@ -64,8 +67,10 @@ _STATUSES = {
 # | ConditionalRequestConflict (another write at the same moment)     | any                | transient    |
 # | ExpiredToken (the next request is signed with fresh credentials)  | any                | transient    |
 # | ConnectionError, Timeout, Truncated (the transport's own)         | any                | transient    |
+# | ForeignAnswer (a 404 without S3's error: a load balancer's, say)  | 404, 410           | transient    |
 # | AccessDenied, AllAccessDisabled, InvalidAccessKeyId, ...          | any                | denied       |
 # | NoSuchKey, NoSuchBucket, NoSuchVersion, NoSuchUpload              | any                | not_found    |
+# | NotFoundThoughListed (s3sync's own, see `second_witness`)         | any                | not_found    |
 # | PreconditionFailed                                                | any                | precondition |
 # | InvalidObjectState, ObjectNotInActiveTierError                    | any                | archived     |
 # | RequestTimeTooSkewed (the worker's clock is wrong), NotImplemented| any                | invalid      |

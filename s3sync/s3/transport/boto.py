@@ -28,7 +28,16 @@ from urllib3.exceptions import IncompleteRead, InvalidChunkLength
 
 from s3sync.aws.clients import error_text
 from s3sync.model.keys import one_line
-from s3sync.s3.request import Reply, Request, Side, checked
+from s3sync.s3.request import (
+    FOREIGN_ANSWER,
+    FOREIGN_MESSAGE,
+    REQUEST_ID_HEADER,
+    Reply,
+    Request,
+    Side,
+    checked,
+    nameless_code,
+)
 from s3sync.s3.wire.http import retry_after_seconds
 
 if TYPE_CHECKING:
@@ -129,7 +138,13 @@ def _refused(request: Request, error: ClientError, seconds: float) -> Reply:
     code, message = error_text(error)
     status = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
     told = {name: value for name, value in error.response.get("Error", {}).items() if name not in ("Code", "Message")}
-    pause = retry_after_seconds(error.response.get("ResponseMetadata", {}).get("HTTPHeaders", {}))
+    headers = error.response.get("ResponseMetadata", {}).get("HTTPHeaders", {})
+    if REQUEST_ID_HEADER in headers:
+        told.setdefault("RequestId", headers[REQUEST_ID_HEADER])
+    if code == str(status):  # botocore's own word for an error that is none of S3's
+        code = nameless_code(request, status, has_request_id=REQUEST_ID_HEADER in headers)
+        message = FOREIGN_MESSAGE if code == FOREIGN_ANSWER else message
+    pause = retry_after_seconds(headers)
     return Reply(request, status, code, message, told, seconds, retry_after_seconds=pause)
 
 

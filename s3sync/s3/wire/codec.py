@@ -28,7 +28,7 @@ from botocore.utils import parse_timestamp
 
 from s3sync.model import keys
 from s3sync.model.keys import one_line
-from s3sync.s3.request import Reply, Request, checked
+from s3sync.s3.request import FOREIGN_ANSWER, FOREIGN_MESSAGE, REQUEST_ID_HEADER, Reply, Request, checked, nameless_code
 from s3sync.s3.wire import templates as quick_form
 from s3sync.s3.wire.http import (
     HEADERS,
@@ -47,6 +47,7 @@ from s3sync.s3.wire.templates import copy_source
 _ETAG = re.compile(rb"<ETag>([^<]*)</ETag>")
 _ERROR = re.compile(rb"^\s*(?:<\?xml[^>]*\?>)?\s*<Error[\s>]")
 _ENCRYPTION = b"\nx-amz-server-side-encryption:"
+_REQUEST_ID = f"\n{REQUEST_ID_HEADER}:".encode()
 _MEMBER = re.compile(rb"<(\w+)>([^<]*)</\1>")
 _STREAMED = frozenset({"GetObject"})
 NO_BODY_STATUSES = frozenset({204, 304})
@@ -222,10 +223,17 @@ def _take_wrong_expires(headers: HeadersDict) -> str | None:
 
 
 def _refused(request: Request, status: int, headers: bytes, body: bytes, seconds: float) -> Reply:
-    members = {name.decode(): unescape(value.decode(errors="replace")) for name, value in _MEMBER.findall(body)}
-    code = members.pop("Code", "") or str(status)
+    found = _MEMBER.findall(body) if _ERROR.match(body) else ()
+    members = {name.decode(): unescape(value.decode(errors="replace")) for name, value in found}
+    lower = headers.lower()
+    has_request_id = _REQUEST_ID in lower
+    code = members.pop("Code", "") or nameless_code(request, status, has_request_id=has_request_id)
     message = members.pop("Message", "") or ("" if request.operation.startswith("Head") else one_line(code))
-    pause = retry_after_seconds(header_map(headers)) if b"\nretry-after:" in headers.lower() else 0.0
+    if code == FOREIGN_ANSWER:
+        message = FOREIGN_MESSAGE
+    if has_request_id:
+        members.setdefault("RequestId", header_map(headers)[REQUEST_ID_HEADER])
+    pause = retry_after_seconds(header_map(headers)) if b"\nretry-after:" in lower else 0.0
     return Reply(request, status, code, one_line(message), members, seconds, retry_after_seconds=pause)
 
 

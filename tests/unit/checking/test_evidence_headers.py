@@ -15,13 +15,27 @@ from s3sync.model import etag as etags
 from s3sync.model.closed_sets import CHECKSUMS
 from s3sync.model.finding import Evidence, Finding, Verdict
 from s3sync.s3.request import Reply, Request, Side
-from tests.unit.scripted import AFTER, BEFORE, OTHER, PLAIN, PLANNED_AT, Answer, drive, error, head, ok
+from tests.unit.scripted import (
+    AFTER,
+    BEFORE,
+    GONE,
+    OTHER,
+    PLAIN,
+    PLANNED_AT,
+    UNLISTED,
+    Answer,
+    drive,
+    error,
+    head,
+    ok,
+    page,
+)
 from tests.unit.scripted import some_settings as copying
 
 TWO, OTHER_TWO, THREE = f"{PLAIN}-2", f"{OTHER}-2", f"{PLAIN}-3"
 ONE = etags.of_parts([PLAIN])
 KMS = {"ServerSideEncryption": "aws:kms"}
-GONE, DENIED = error(404, "404"), error(403, "403")
+DENIED = error(403, "403")
 FULL = {"ChecksumType": "FULL_OBJECT"}
 
 
@@ -52,7 +66,13 @@ WITH_METADATA = replace(SETTINGS, metadata=True)
 
 
 def looked_at(source: Answer, target: Answer, *more: Any, finding=None, settings=SETTINGS) -> Looked:
-    script = [("HeadObject", source), ("HeadObject", target), *more]
+    """A listing confirms what is gone (C17), in the order of the sides, as long as no look has failed."""
+    confirmed = []
+    for answer in (source, target):
+        if answer.status != 200 and answer is not GONE:
+            break
+        confirmed += [UNLISTED] if answer is GONE else []
+    script = [("HeadObject", source), ("HeadObject", target), *confirmed, *more]
     looked, sent = drive(look(finding or a_finding(), settings), *script)
     assert looked.finding.requests == len(sent)
     return looked
@@ -148,6 +168,21 @@ def test_what_a_look_comes_to(source, target, finding, verdict):
     assert looked.is_open == (verdict is Verdict.UNPROVABLE)
     if verdict is Verdict.ERROR:
         assert "HeadObject on the" in looked.finding.detail
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        (page("a/key"), "shows this very key"),
+        (("ListObjectsV2", error(404, "ForeignAnswer")), "ForeignAnswer"),
+        (("ListObjectsV2", error(404, "NoSuchBucket")), "NoSuchBucket"),
+    ],
+)
+def test_c17_a_404_that_no_listing_confirms_is_an_error(more, said):
+    script = [("HeadObject", GONE), ("HeadObject", head()), more]
+    looked, _ = drive(look(a_finding(), SETTINGS), *script)
+    assert looked.finding.verdict is Verdict.ERROR
+    assert said in looked.finding.detail
 
 
 UNSEEN = replace(EXTRA, target_size=None, target_etag=None, target_last_modified=None)

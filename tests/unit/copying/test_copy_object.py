@@ -13,22 +13,25 @@ from s3sync.model.task import Overwrite
 from tests.unit.scripted import (
     AFTER,
     BEFORE,
+    GONE,
     OTHER,
     PLAIN,
+    UNLISTED,
     Answer,
     a_task,
     copied,
     drive,
     error,
+    gone_by_name,
     head,
     names,
     ok,
+    page,
     some_settings,
 )
 
 NEVER = {"overwrite": Overwrite.NEVER}
 TOO_LARGE = "The specified copy source is larger than the maximum allowable size for a copy source: 5368709120"
-GONE = error(404, "404")
 PARTS = f"{PLAIN}-3"
 
 
@@ -102,7 +105,8 @@ def test_a_time_is_rounded_up_to_the_second() -> None:
 
 
 REFUSED = ("CopyObject", error(412, "PreconditionFailed", "no"))
-COPY, HEAD = "CopyObject", "HeadObject"
+COPY, HEAD, LIST = "CopyObject", "HeadObject", "ListObjectsV2"
+NO_BUCKET = ("failed", "missing", "NoSuchBucket", "not_found", None)
 
 KEEP_REDIRECTS = {"keeps_redirects": True}
 
@@ -138,7 +142,12 @@ ROWS: list[tuple[dict[str, Any], dict[str, Any], list[tuple[str, Answer]], tuple
         ("copied", "missing", None, None, Verified.NOT_COMPARABLE),
     ),
     ({}, {}, [(COPY, copied(OTHER)), (HEAD, head())], ("failed", "missing", "ETagMismatch", "corrupt", None)),
-    ({}, {}, [(COPY, copied(OTHER)), (HEAD, GONE)], ("copied", "missing", None, None, Verified.NOT_COMPARABLE)),
+    (
+        {},
+        {},
+        [(COPY, copied(OTHER)), (HEAD, GONE), UNLISTED],
+        ("copied", "missing", None, None, Verified.NOT_COMPARABLE),
+    ),
     ({}, {}, [(COPY, copied(OTHER)), (HEAD, head(OTHER))], ("copied", "missing", None, None, Verified.NOT_COMPARABLE)),
     (
         {},
@@ -152,7 +161,12 @@ ROWS: list[tuple[dict[str, Any], dict[str, Any], list[tuple[str, Answer]], tuple
         [(COPY, copied(OTHER)), (HEAD, head(OTHER))],
         ("changed", "missing", None, None, None),
     ),
-    ({}, {"preconditions": False}, [(COPY, copied(OTHER)), (HEAD, GONE)], ("changed", "missing", None, None, None)),
+    (
+        {},
+        {"preconditions": False},
+        [(COPY, copied(OTHER)), (HEAD, GONE), UNLISTED],
+        ("changed", "missing", None, None, None),
+    ),
     # an answer without an ETag is no proof that anything was done
     (
         {},
@@ -176,19 +190,42 @@ ROWS: list[tuple[dict[str, Any], dict[str, Any], list[tuple[str, Answer]], tuple
     ),
     # 412: the source's pin
     ({}, {}, [REFUSED, (HEAD, head(OTHER))], ("changed", "missing", None, None, None)),
-    ({}, {}, [REFUSED, (HEAD, GONE)], ("vanished", "missing", None, None, None)),
+    ({}, {}, [REFUSED, (HEAD, GONE), UNLISTED], ("vanished", "missing", None, None, None)),
     ({}, {}, [REFUSED, (HEAD, head())], ("failed", "missing", "PreconditionFailed", "precondition", None)),
     ({}, {}, [REFUSED, (HEAD, error(403, "403"))], ("failed", "missing", "403", "denied", None)),
     ({"etag": None}, {}, [REFUSED, (HEAD, head(modified=AFTER))], ("changed", "missing", None, None, None)),
     # 412: one of two conditions
     ({}, NEVER, [REFUSED, (HEAD, head(OTHER))], ("skipped", "exists", None, None, None)),
     ({}, NEVER, [REFUSED, (HEAD, GONE), (HEAD, head(OTHER))], ("changed", "missing", None, None, None)),
-    ({}, NEVER, [REFUSED, (HEAD, GONE), (HEAD, GONE)], ("vanished", "missing", None, None, None)),
+    ({}, NEVER, [REFUSED, (HEAD, GONE), (HEAD, GONE), UNLISTED], ("vanished", "missing", None, None, None)),
     ({}, NEVER, [REFUSED, (HEAD, error(403, "403"))], ("failed", "missing", "403", "denied", None)),
     # the source
-    ({}, {}, [(COPY, error(404, "NoSuchKey"))], ("vanished", "missing", None, None, None)),
-    ({"version_id": "v"}, {}, [(COPY, error(404, "NoSuchVersion"))], ("vanished", "missing", None, None, None)),
-    ({}, {}, [(COPY, error(404, "404")), (HEAD, GONE)], ("vanished", "missing", None, None, None)),
+    ({}, {}, [(COPY, gone_by_name())], ("vanished", "missing", None, None, None)),
+    ({"version_id": "v"}, {}, [(COPY, gone_by_name("NoSuchVersion"))], ("vanished", "missing", None, None, None)),
+    *(  # C17: the error may be about another key, or not S3's at all
+        ({}, {}, [(COPY, answer), UNLISTED], ("vanished", "missing", None, None, None))
+        for answer in (error(404, "NoSuchKey"), gone_by_name(key="a%2Fkey"), error(404, "ForeignAnswer"))
+    ),
+    *(
+        ({}, {}, [(COPY, answer), page("a/key")], ("failed", "missing", code, error_class, None))
+        for answer, code, error_class in (
+            (error(404, "NoSuchKey"), "NotFoundThoughListed", "not_found"),
+            (gone_by_name(key="a key"), "NotFoundThoughListed", "not_found"),
+            (error(404, "ForeignAnswer"), "ForeignAnswer", "transient"),
+        )
+    ),
+    *(
+        ({}, {}, [(COPY, error(404, "NoSuchKey")), (LIST, answer)], ("failed", "missing", code, error_class, None))
+        for answer, code, error_class in (
+            (error(404, "ForeignAnswer"), "ForeignAnswer", "transient"),
+            (error(404, "NoSuchBucket"), "NoSuchBucket", "not_found"),
+            (error(403, "AccessDenied"), "AccessDenied", "denied"),
+            (ok(Body=b"<html>It works</html>"), "Truncated", "transient"),
+        )
+    ),
+    ({}, {}, [(COPY, error(404, "NoSuchKey")), page("a/key2")], ("vanished", "missing", None, None, None)),
+    ({}, {}, [REFUSED, (HEAD, GONE), page("a/key")], ("failed", "missing", "NotFoundThoughListed", "not_found", None)),
+    ({}, {}, [REFUSED, (HEAD, GONE), (LIST, error(404, "NoSuchBucket"))], NO_BUCKET),
     ({}, {}, [(COPY, error(404, "NoSuchBucket"))], ("failed", "missing", "NoSuchBucket", "not_found", None)),
     (
         {},

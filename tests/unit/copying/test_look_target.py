@@ -8,11 +8,26 @@ import pytest
 from s3sync.copying.dispatch import copy_task
 from s3sync.model.outcome import ErrorClass, Status, Verified
 from s3sync.model.task import Overwrite
-from tests.unit.scripted import AFTER, OTHER, PLAIN, PLANNED_AT, Answer, a_task, copied, drive, error, head
+from tests.unit.scripted import (
+    AFTER,
+    GONE,
+    OTHER,
+    PLAIN,
+    PLANNED_AT,
+    UNLISTED,
+    Answer,
+    Look,
+    a_task,
+    copied,
+    drive,
+    error,
+    head,
+    heads,
+    page,
+)
 from tests.unit.scripted import some_settings as settings
 
 A_SECOND = timedelta(seconds=1)
-GONE = error(404, "404")
 NEVER = {"overwrite": Overwrite.NEVER}
 CHANGED = {"overwrite": Overwrite.CHANGED}
 KMS = {"ServerSideEncryption": "aws:kms"}
@@ -39,7 +54,7 @@ ROWS: list[tuple[dict[str, Any], dict[str, Any], list[Answer], bool, tuple[Any, 
     ({}, {}, [newer()], False, ("copied", "found_on_target", None, Verified.ETAG_EQUAL)),
     ({}, NEVER, [newer()], False, ("copied", "found_on_target", None, Verified.ETAG_EQUAL)),
     ({}, NEVER, [newer(OTHER), head()], False, ("skipped", "exists", None, None)),
-    ({}, NEVER, [newer(OTHER), GONE], False, ("skipped", "exists", None, None)),
+    ({}, NEVER, [newer(OTHER), GONE, UNLISTED], False, ("skipped", "exists", None, None)),
     ({"etag": PARTS}, {}, [newer(PARTS)], False, ("copied", "found_on_target", None, Verified.ETAG_EQUAL)),
     ({}, {}, [newer(PLAIN, 101), head()], False, ("failed", "missing", "TargetIsNewer", None)),
     (
@@ -49,7 +64,7 @@ ROWS: list[tuple[dict[str, Any], dict[str, Any], list[Answer], bool, tuple[Any, 
         False,
         ("changed", "missing", None, None),
     ),  # a copy of what it is now
-    ({}, {}, [newer(OTHER), GONE], False, ("vanished", "missing", None, None)),
+    ({}, {}, [newer(OTHER), GONE, UNLISTED], False, ("vanished", "missing", None, None)),
     ({}, {}, [newer(OTHER), head(OTHER)], False, ("changed", "missing", None, None)),
     ({}, {}, [newer(OTHER), error(403, "403")], False, ("failed", "missing", "403", None)),
     ({}, {}, [newer(OTHER), head()], False, ("failed", "missing", "TargetIsNewer", None)),
@@ -94,11 +109,11 @@ ROWS: list[tuple[dict[str, Any], dict[str, Any], list[Answer], bool, tuple[Any, 
 
 @pytest.mark.parametrize(("task", "changes", "looks", "is_copied", "expected"), ROWS)
 def test_each_row(
-    task: dict[str, Any], changes: dict[str, Any], looks: list[Answer], is_copied: bool, expected: tuple[Any, ...]
+    task: dict[str, Any], changes: dict[str, Any], looks: list[Look], is_copied: bool, expected: tuple[Any, ...]
 ) -> None:
     """C2: doing a task twice never leaves the target worse."""
     operation = copy_task(a_task(**task), settings(**changes), 2, look_first=True)
-    script = [("HeadObject", look) for look in looks] + ([COPY] if is_copied else [])
+    script = heads(looks) + ([COPY] if is_copied else [])
     outcome, sent = drive(operation, *script)
     status, reason, code, verified = expected
     assert (outcome.status, outcome.reason, outcome.error_code) == (Status(status), reason, code)
@@ -119,6 +134,23 @@ def test_never_looks_first_where_the_server_ignores_conditions() -> None:
 PRECONDITION = error(412, "PreconditionFailed")
 
 
+NAMELESS = error(404, "404")
+
+
+@pytest.mark.parametrize(
+    ("looks", "wanted"),
+    [
+        ([NAMELESS, UNLISTED, COPY], ("copied", None)),
+        ([NAMELESS, page("to/a/key"), newer()], ("copied", None)),  # another answer by then
+        ([NAMELESS, page("to/a/key")] * 3, ("failed", "NotFoundThoughListed")),
+        ([NAMELESS, ("ListObjectsV2", error(404, "ForeignAnswer"))], ("failed", "ForeignAnswer")),
+    ],
+)
+def test_c17_a_404_that_may_be_anybodys_is_no_empty_target(looks: list[Look], wanted: tuple[Any, ...]) -> None:
+    outcome, _ = drive(copy_task(a_task(), settings(), 2, look_first=True), *heads(looks))
+    assert (outcome.status, outcome.error_code) == wanted
+
+
 # what the look after the refusal finds, then status, reason, code
 @pytest.mark.parametrize(
     ("found", "wanted"),
@@ -127,13 +159,13 @@ PRECONDITION = error(412, "PreconditionFailed")
         ([newer(PLAIN, 101), head()], ("failed", "missing", "TargetIsNewer")),
         ([newer(OTHER), head()], ("failed", "missing", "TargetIsNewer")),
         ([GONE, head(OTHER)], ("changed", "missing", None)),  # the source's condition
-        ([GONE, GONE], ("vanished", "missing", None)),
+        ([GONE, GONE, UNLISTED], ("vanished", "missing", None)),
         ([error(403, "403")], ("failed", "missing", "403")),
     ],
 )
-def test_c2_what_came_since_the_look_is_not_overwritten(found: list[Answer], wanted: tuple[Any, ...]) -> None:
+def test_c2_what_came_since_the_look_is_not_overwritten(found: list[Look], wanted: tuple[Any, ...]) -> None:
     """Two attempts at one moment make one copy, and one version."""
-    script = [("HeadObject", GONE), ("CopyObject", PRECONDITION), *(("HeadObject", answer) for answer in found)]
+    script = [("HeadObject", GONE), ("CopyObject", PRECONDITION), *heads(found)]
     outcome, sent = drive(copy_task(a_task(), settings(), 2, look_first=True), *script)
     assert sent[1].params["IfNoneMatch"] == "*"
     assert (outcome.status, outcome.reason, outcome.error_code) == wanted

@@ -14,7 +14,6 @@ from tests.unit.copying.uploads import (
     CREATE,
     CREATED,
     FIRST,
-    GONE,
     HEAD,
     KEEP,
     KEPT,
@@ -33,14 +32,20 @@ from tests.unit.copying.uploads import (
 )
 from tests.unit.scripted import (
     AFTER,
+    GONE,
     OTHER,
     PLAIN,
+    UNLISTED,
     Answer,
     error,
+    gone_by_name,
     head,
     names,
     ok,
+    page,
 )
+
+LIST, NO_KEY, NO_BUCKET = "ListObjectsV2", error(404, "NoSuchKey"), error(404, "NoSuchBucket")
 
 # task, settings, script, then status, reason, error code, verified
 ROWS: list[tuple[dict[str, Any], dict[str, Any], Script, tuple[Any, ...]]] = [
@@ -174,7 +179,11 @@ ROWS: list[tuple[dict[str, Any], dict[str, Any], Script, tuple[Any, ...]]] = [
         ("copied", "missing", None, "not_comparable"),
     ),
     # the source
-    ({}, {}, [(HEAD, GONE), (TAGS, error(404, "NoSuchKey"))], ("vanished", "missing", None, None)),
+    ({}, {}, [(HEAD, GONE), (TAGS, gone_by_name())], ("vanished", "missing", None, None)),
+    ({}, {}, [(HEAD, GONE), (TAGS, error(404, "NoSuchKey")), UNLISTED], ("vanished", "missing", None, None)),
+    ({}, {}, [(HEAD, GONE), (TAGS, NO_KEY), page("a/key")], ("failed", "missing", "NotFoundThoughListed", None)),
+    ({}, {"tags": False}, [(HEAD, GONE), UNLISTED], ("vanished", "missing", None, None)),
+    ({}, {"tags": False}, [(HEAD, GONE), (LIST, NO_BUCKET)], ("failed", "missing", "NoSuchBucket", None)),
     ({}, {}, [(HEAD, GONE), (TAGS, error(404, "NoSuchBucket"))], ("failed", "missing", "NoSuchBucket", None)),
     ({}, {}, [source(PLAIN), NO_TAGS], ("changed", "missing", None, None)),
     ({"etag": None}, {}, [(HEAD, head(KEPT, SIZE, AFTER)), NO_TAGS], ("changed", "missing", None, None)),
@@ -195,11 +204,12 @@ ROWS: list[tuple[dict[str, Any], dict[str, Any], Script, tuple[Any, ...]]] = [
         ({}, {}, [*BEGUN, *PARTS[:2], (PART, failure), *look, ABORTED], (*expected, None))
         for failure, look, expected in (
             (error(500, "InternalError"), [], ("failed", "missing", "InternalError")),
-            (error(404, "NoSuchKey"), [], ("vanished", "missing", None)),
+            (gone_by_name(), [], ("vanished", "missing", None)),
+            (error(404, "NoSuchKey"), [UNLISTED], ("vanished", "missing", None)),
             (error(404, "NoSuchUpload"), [], ("failed", "missing", "NoSuchUpload")),
             (error(403, "InvalidObjectState"), [], ("archived", "missing", "InvalidObjectState")),
             (error(412, "PreconditionFailed"), [(HEAD, head(PLAIN))], ("changed", "missing", None)),
-            (error(412, "PreconditionFailed"), [(HEAD, GONE)], ("vanished", "missing", None)),
+            (error(412, "PreconditionFailed"), [(HEAD, GONE), UNLISTED], ("vanished", "missing", None)),
             (ok(CopyPartResult={}), [], ("failed", "missing", "ETagMismatch")),
         )
     ),

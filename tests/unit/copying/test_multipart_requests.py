@@ -17,7 +17,6 @@ from tests.unit.copying.uploads import (
     COMPLETE,
     CREATE,
     CREATED,
-    GONE,
     HEAD,
     KEEP,
     KEPT,
@@ -34,7 +33,7 @@ from tests.unit.copying.uploads import (
     run,
     source,
 )
-from tests.unit.scripted import AFTER, OTHER, PLAIN, Answer, a_task, drive, error, head, ok, some_settings
+from tests.unit.scripted import AFTER, GONE, OTHER, PLAIN, Answer, a_task, drive, error, head, ok, some_settings
 
 DESCRIPTION = {
     "Metadata": {"a": "1"},

@@ -14,6 +14,7 @@ from s3sync.s3.engine.retry_policy import RetryPolicy
 from tests.unit.scripted import (
     AFTER,
     BEFORE,
+    GONE,
     OTHER,
     Answer,
     FakeTransport,
@@ -21,6 +22,7 @@ from tests.unit.scripted import (
     a_task,
     drive,
     error,
+    gone_by_name,
     head,
     ok,
     some_settings,
@@ -61,7 +63,7 @@ ROWS = [
         [got(), NO_TAGS, put(None), (HEAD, head(MD5, len(BODY), AFTER))],
         ("copied", "missing", None, "etag_equal"),
     ),
-    ({}, {}, [got(), NO_TAGS, put(None), (HEAD, error(404, "404"))], ("failed", "missing", "ETagMismatch", None)),
+    ({}, {}, [got(), NO_TAGS, put(None), (HEAD, GONE)], ("failed", "missing", "ETagMismatch", None)),
     ({}, {}, [got(), NO_TAGS, put(OTHER)], ("failed", "missing", "ETagMismatch", None)),
     ({}, {}, [got(), NO_TAGS, put(OTHER, **KMS)], ("copied", "missing", None, "md5_equal")),
     (
@@ -77,7 +79,7 @@ ROWS = [
     # a server that ignores If-Match is found out by what it answers (C4)
     ({}, {}, [got(etag=OTHER), NO_TAGS], ("changed", "missing", None, None)),
     ({}, {}, [got(MissingMeta=1), NO_TAGS], ("failed", "missing", "MissingMetadata", None)),
-    ({}, {}, [(GET, error(404, "NoSuchKey")), NO_TAGS], ("vanished", "missing", None, None)),
+    ({}, {}, [(GET, gone_by_name()), NO_TAGS], ("vanished", "missing", None, None)),
     ({}, {}, [(GET, error(403, "InvalidObjectState")), NO_TAGS], ("archived", "missing", "InvalidObjectState", None)),
     ({}, {}, [got(), (TAGS, error(403, "AccessDenied"))], ("failed", "missing", "AccessDenied", None)),
     (
@@ -93,7 +95,7 @@ ROWS = [
     (
         {},
         NEVER,
-        [got(), NO_TAGS, REFUSED, (HEAD, error(404, "404"))],
+        [got(), NO_TAGS, REFUSED, (HEAD, GONE)],
         ("failed", "missing", "PreconditionFailed", None),
     ),
     ({}, {}, [got(), NO_TAGS, REFUSED], ("failed", "missing", "PreconditionFailed", None)),
@@ -155,7 +157,7 @@ def test_what_is_asked_for():
 def test_c2_what_came_since_the_look_is_not_overwritten():
     task = a_task(method=Method.RELAY, etag=MD5, size=len(BODY))
     refused = (PUT, error(412, "PreconditionFailed"))
-    script = [(HEAD, error(404, "404")), got(), NO_TAGS, refused, (HEAD, head(MD5, len(BODY), AFTER))]
+    script = [(HEAD, GONE), got(), NO_TAGS, refused, (HEAD, head(MD5, len(BODY), AFTER))]
     outcome, sent = drive(copy_task(task, some_settings(), 2, look_first=True), *script)
     assert (outcome.status, outcome.reason) == ("copied", "found_on_target")
     assert sent[-2].params["IfNoneMatch"] == "*"
@@ -164,7 +166,7 @@ def test_c2_what_came_since_the_look_is_not_overwritten():
 def test_a_server_that_does_not_know_the_condition_is_asked_without_it():
     task = a_task(method=Method.RELAY, etag=MD5, size=len(BODY))
     refused = (PUT, error(501, "NotImplemented"))
-    script = [(HEAD, error(404, "404")), got(), NO_TAGS, refused, put()]
+    script = [(HEAD, GONE), got(), NO_TAGS, refused, put()]
     outcome, sent = drive(copy_task(task, some_settings(), 2, look_first=True), *script)
     assert (outcome.status, outcome.requests) == ("copied", 5)
     assert "IfNoneMatch" not in sent[-1].params
@@ -200,7 +202,7 @@ PART_ROWS = [
     ([*PIECES, part(MD5S[0]), (PART, error(400, "BadDigest")), ABORTED], {}, ("failed", "BadDigest", None)),
     ([PIECES[0], (GET, ok(ETag=f'"{OTHER}"', Body=BODIES[1])), ABORTED], {}, ("changed", None, None)),
     ([PIECES[0], (GET, ok(ETag=f'"{KEPT}"', Body=b"short")), ABORTED], {}, ("failed", "SizeDiffers", None)),
-    ([PIECES[0], (GET, error(404, "NoSuchKey")), ABORTED], {}, ("vanished", None, None)),
+    ([PIECES[0], (GET, gone_by_name()), ABORTED], {}, ("vanished", None, None)),
 ]
 
 

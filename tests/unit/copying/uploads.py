@@ -6,12 +6,11 @@ from s3sync.copying.dispatch import copy_task
 from s3sync.model import etag as etags
 from s3sync.model.limits import MIB
 from s3sync.model.task import Method, Overwrite
-from tests.unit.scripted import Answer, a_task, drive, error, head, ok, some_settings
+from tests.unit.scripted import Answer, a_task, drive, head, ok, some_settings
 
 HEAD, TAGS, CREATE, PART = "HeadObject", "GetObjectTagging", "CreateMultipartUpload", "UploadPartCopy"
 UPLOADS = "ListMultipartUploads"
 COMPLETE, ABORT = "CompleteMultipartUpload", "AbortMultipartUpload"
-GONE = error(404, "404")
 KMS = {"ServerSideEncryption": "aws:kms"}
 NEVER = {"overwrite": Overwrite.NEVER}
 KEEP = {"preserve_etags": True}

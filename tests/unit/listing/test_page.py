@@ -211,6 +211,8 @@ REFUSED = {
     "no UTF-8": (GOOD.replace(b"<Key>d<", b"<Key>%FF<"), "UTF-8"),
     "half a character": (GOOD.replace(b"<Key>d<", b"<Key>%E2%82<"), "malformed value"),
     "a % that is no escape": (GOOD.replace(b"<Key>d<", b"<Key>d%zz<"), "no escape"),
+    "a space, though encoded": (GOOD.replace(b"<Key>d<", b"<Key>d e<"), "never does"),
+    "what is not ASCII, though encoded": (GOOD.replace(b"<Key>d<", "<Key>dé<".encode()), "never does"),
     "an entity that is none": (GOOD.replace(b"<Key>d<", b"<Key>d&nope;<"), "no XML"),
     "an unknown element unclosed": (GOOD.replace(b"<Size>", b"<Odd><Size>", 1), "no XML"),
 }

@@ -43,7 +43,10 @@ def summary_of(counts: Counts, stopped=None, circuit_code=None, work_uri=None, *
     ("outcomes", "remaining", "code"),
     [
         ({}, 0, 0),
-        ({"copied": 1, "skipped": 1, "vanished": 1}, 0, 0),
+        ({"copied": 8, "skipped": 1, "vanished": 1}, 0, 0),
+        ({"copied": 8, "skipped": 1, "vanished": 2}, 0, 3),
+        ({"vanished": 50}, 0, 3),
+        ({"vanished": 50}, 1, 1),
         ({"copied": 9, "failed": 1}, 0, 3),
         ({"copied": 9, "changed": 1}, 0, 3),
         ({"copied": 9, "archived": 1}, 0, 3),
@@ -55,8 +58,17 @@ def test_exit_code(outcomes, remaining, code):
     assert exit_code(counts_of(remaining, **outcomes)) == code
 
 
+def test_c17_a_run_whose_objects_vanished_says_so_in_its_first_line_and_what_to_do():
+    found = summary_of(counts_of(copied=5, vanished=3))
+    assert found.state == State.INCOMPLETE
+    assert any("3 of 8 planned" in sentence for sentence in found.what_next)
+    few = summary_of(counts_of(copied=97, vanished=3))
+    assert (few.state, few.what_next) == (State.COMPLETE, ())
+
+
 def test_every_status_has_a_line_in_the_table_of_exit_codes():
-    codes = {status: exit_code(counts_of(**{status: 1})) for status in Status}
+    codes = {status: exit_code(counts_of(**{"copied": 9, status: 1})) for status in Status if status != "copied"}
+    codes[Status.COPIED] = exit_code(counts_of(copied=1))
     assert codes == dict.fromkeys(Status, 3) | {"copied": 0, "skipped": 0, "vanished": 0}
 
 

@@ -7,6 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from s3sync.demo.odd_keys import ODD_KEYS
+from s3sync.model.outcome import ErrorClass
+from s3sync.s3.engine.error_class import classify
 from s3sync.s3.request import Request, Side
 from s3sync.s3.wire import codec as wire
 
@@ -100,7 +102,25 @@ def test_a_200_without_an_etag_is_no_success():
 
 def test_a_refusal_has_code_message_and_further_members():
     found = reply("GetObject", 404, b"<Error><Code>NoSuchBucket</Code><BucketName>b</BucketName></Error>")
-    assert (found.code, found.values) == ("NoSuchBucket", {"BucketName": "b"})
+    assert (found.code, found.values["BucketName"]) == ("NoSuchBucket", "b")
+
+
+@pytest.mark.parametrize("body", [b"", b"Not found", b"<html><Code>NoSuchKey</Code></html>"])
+@pytest.mark.parametrize("status", [404, 410])
+def test_c17_a_404_that_is_no_error_of_s3_is_not_believed(status, body):
+    found = reply("GetObject", status, body)
+    assert (found.code, classify(found.status, found.code)) == ("ForeignAnswer", ErrorClass.TRANSIENT)
+    assert reply("HeadObject", status, b"").code == str(status)  # of the target
+    of_source = Request("HeadObject", Side.SOURCE, {"Bucket": "b", "Key": "k"})
+    assert wire.reply_of(of_source, status, b"HTTP/1.1 404 x\r\n\r\n", b"", 0).code == "ForeignAnswer"
+    known = b"HTTP/1.1 404 x\r\nx-amz-request-id: 1\r\n\r\n"
+    assert wire.reply_of(of_source, status, known, b"", 0).code == str(status)
+    assert reply("GetObject", 403, body).code == "403"
+
+
+def test_a_heads_404_tells_that_it_has_s3s_request_id():
+    lines = b"HTTP/1.1 404 Not Found\r\nX-Amz-Request-Id: 1F\r\n\r\n"
+    assert wire.reply_of(request("HeadObject", Bucket="b", Key="k"), 404, lines, b"", 0).values == {"RequestId": "1F"}
 
 
 def test_a_refusal_without_a_body_is_its_status():
