@@ -1,7 +1,9 @@
 """One multipart upload of a copy by parts: its parts, its end, and what its ETags prove."""
 
+from base64 import b64encode
 from collections.abc import Sequence
 from dataclasses import dataclass
+from hashlib import md5
 from typing import Any
 
 from s3sync.copying.look_source import PRECONDITION_STATUS, Head, after_refusal, look_at_target, look_at_written
@@ -15,6 +17,7 @@ from s3sync.s3.engine.error_class import classify
 from s3sync.s3.engine.operation import Operation
 from s3sync.s3.request import Reply, Request
 
+_NOTHING_MD5 = b64encode(md5(usedforsecurity=False).digest()).decode()
 _NO_SUCH_UPLOAD = "NoSuchUpload"
 
 
@@ -58,7 +61,7 @@ class PartedUpload:
         there is nothing to copy."""
         params: dict[str, Any] = {"UploadId": self.upload_id, "PartNumber": part.number}
         if not part.size_bytes:
-            return self.job.on_target("UploadPart", **params, Body=b"")
+            return self.job.on_target("UploadPart", **params, Body=b"", ContentMD5=_NOTHING_MD5)
         settings = self.job.settings
         params["CopySource"] = settings.copy_source(self.job.task)
         if settings.preconditions and self.source.etag is not None:

@@ -64,15 +64,16 @@ def _is_whole(job: CopyJob, size_bytes: int, etag: str | None) -> bool:
     return size_bytes <= job.part_size_bytes and not keeps_parts
 
 
-# | GetObject             | GetObjectTagging   | body's MD5, source's        | then                                   |
+# | GetObject             | GetObjectTagging   | body, see `_what_is_wrong`  | then                                   |
 # |-----------------------|--------------------|-----------------------------|----------------------------------------|
 # | failed                | any                |                             | see `after_refusal`                    |
 # | another object        | any                |                             | changed                                |
 # | as planned            | failed             |                             | see `after_refusal`                    |
-# | as planned            | read, or not asked | not to be compared, or same | PutObject                              |
-# | as planned            | read, or not asked | differ                      | read once more; still: ETagMismatch    |
+# | as planned            | read, or not asked | right                       | PutObject                              |
+# | as planned            | read, or not asked | wrong                       | read once more; still: failed          |
 def _put_whole(job: CopyJob, etag: str | None, tagging: str | None) -> Operation[Outcome]:
     """`tagging` None: the tags are to be asked for."""
+    expected_bytes = job.size
     for reads in range(1, READS_MAX + 1):
         wanted = [_get(job, etag)]
         if job.settings.tags and tagging is None:
@@ -84,16 +85,32 @@ def _put_whole(job: CopyJob, etag: str | None, tagging: str | None) -> Operation
         source = accepted(job, got)
         body: bytes = got.values["Body"]
         digest = md5(body, usedforsecurity=False)
-        if digest.hexdigest() == source.etag or source.hides_md5 or not etags.is_plain(source.etag):
+        wrong = _what_is_wrong(source, len(body), digest.hexdigest(), expected_bytes)
+        if wrong is None:
             break
         if reads == READS_MAX:
-            message = f"what was read has the MD5 {digest.hexdigest()}, the source's ETag is {source.etag}"
-            return job.failed_with("ETagMismatch", message)
+            return job.failed_with(*wrong)
     put = _put(job, source, tagging_of(others) if tagging is None else tagging)
     put.params["Body"] = body
     put.params["ContentMD5"] = b64encode(digest.digest()).decode()
     reply = yield from job.write(put)
     return (yield from _finished(job, source, digest.hexdigest(), reply))
+
+
+# | length of the body              | body's MD5, source's ETag   | then         |
+# |---------------------------------|-----------------------------|--------------|
+# | not as planned, or as announced | any                         | SizeDiffers  |
+# | as planned and as announced     | not to be compared, or same | right        |
+# | as planned and as announced     | differ                      | ETagMismatch |
+def _what_is_wrong(source: Head, size_bytes: int, md5_hex: str, expected_bytes: int | None) -> tuple[str, str] | None:
+    """Code and message; None where a body is what was to be read. An answer without Content-Length that ends early
+    looks whole, so the plan's size, or the HEAD's, is the measure."""
+    if size_bytes != source.size_bytes or expected_bytes not in (None, size_bytes):
+        wanted = source.size_bytes if expected_bytes is None else expected_bytes
+        return "SizeDiffers", f"{size_bytes} bytes came, {source.size_bytes} were announced and {wanted} expected"
+    if md5_hex == source.etag or source.hides_md5 or not etags.is_plain(source.etag):
+        return None
+    return "ETagMismatch", f"what was read has the MD5 {md5_hex}, the source's ETag is {source.etag}"
 
 
 def _get(job: CopyJob, etag: str | None) -> Request:

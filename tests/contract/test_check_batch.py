@@ -111,7 +111,7 @@ def test_a_batch_is_settled_once(looking: Looking) -> None:
     assert looked is not None
     assert looked.tally.objects == {"match": 1, "content_differs": 1, "changed_since": 1}
     assert set(looking.findings(looked)) == {"other", "nowhere"}  # matches are counted
-    assert looked.tally.requests == {"HeadObject": 6}
+    assert looked.tally.requests == {"HeadObject": 6, "ListObjectsV2": 2}  # C17: a listing shows neither
     looking.look(["same", "other", "nowhere"], attempt="0001-2")
     assert done_batches(looking.folder, Stage.LOOKED) == {"b1": looked}
 

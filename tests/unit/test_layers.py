@@ -67,12 +67,13 @@ PURE = {
     *("inventory.columns", "inventory.manifest"),
     *("s3.request", "s3.engine.congestion", "s3.engine.rate_limit", "s3.engine.circuit_breaker"),
     *("s3.engine.error_class", "s3.engine.operation"),
-    *("listing.key_space", "listing.page", "listing.page_xml", "listing.rounds", "listing.split", "listing.split_scheduler"),
+    *("listing.key_space", "listing.page", "listing.page_xml", "listing.rounds", "listing.split"),
+    "listing.split_scheduler",
     *("planning.batches", "planning.decision", "planning.from_findings", "planning.large_objects", "planning.method"),
     "planning.resolve",
     *("copying.object_copy", "copying.copy_object", "copying.multipart_copy", "copying.multipart_upload"),
-    *("copying.look_source", "copying.look_target", "copying.second_witness", "copying.orphan_uploads", "copying.settings"),
-    "copying.source_parts",
+    *("copying.look_source", "copying.look_target", "copying.second_witness", "copying.orphan_uploads"),
+    *("copying.settings", "copying.source_parts"),
     *("checking.rules", "checking.compare", "checking.object_check"),
 }
 OF_THE_MACHINE = {

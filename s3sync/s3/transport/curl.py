@@ -19,7 +19,7 @@ from s3sync.s3.transport.curl_handles import CurlLane, Exchange, Shape
 from s3sync.s3.transport.curl_loop import pump_for
 from s3sync.s3.wire.codec import reply_of, wire_of
 from s3sync.s3.wire.endpoints import Endpoint, Endpoints
-from s3sync.s3.wire.http import MalformedRequest
+from s3sync.s3.wire.http import MalformedRequest, sendable, signable
 from s3sync.s3.wire.sigv4 import EMPTY_SHA256, UNSIGNED, Signer
 from s3sync.s3.wire.templates import QUICK, QuickForm
 
@@ -110,22 +110,23 @@ class CurlTransport:
         lane = self._lane(request, wire.method, has_body=wire.body is not None)
         endpoint = lane.shape.endpoint
         path = endpoint.path + wire.path
-        headers = [("host", endpoint.host), *wire.headers]
+        headers, unsigned = signable([("host", endpoint.host), *wire.headers])
         signer = self._signer(request.side, endpoint)
         signed = signer.sign(wire.method, path, wire.query, headers, UNSIGNED if wire.body else EMPTY_SHA256)
+        lines = [*map(sendable, signed), *(sendable(f"{name}: {value}") for name, value in unsigned)]
         exchange = self._exchange(lane)
         exchange.begin(request)
         if _is_large_body(request):
             exchange.take_body()
         if wire.body is not None:
             exchange.give_body(wire.body)
-            signed.append("Expect:")
+            lines.append("Expect:")
         elif wire.method not in ("GET", "HEAD"):
-            signed.append("Content-Length: 0")
+            lines.append("Content-Length: 0")
         url = f"{endpoint.origin}{path}?{wire.query}" if wire.query else endpoint.origin + path
-        self._send(exchange, url, signed)
+        self._send(exchange, url, lines)
 
-    def _send(self, exchange: Exchange, url: str, lines: list[str]) -> None:
+    def _send(self, exchange: Exchange, url: str, lines: Sequence[str | bytes]) -> None:
         handle = exchange.handle
         handle.setopt(pycurl.URL, url)
         handle.setopt(pycurl.HTTPHEADER, lines)

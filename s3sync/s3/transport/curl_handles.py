@@ -105,6 +105,10 @@ class Exchange:
         handle.setopt(pycurl.CONNECTTIMEOUT, CONNECT_TIMEOUT_SECONDS)
         handle.setopt(pycurl.LOW_SPEED_LIMIT, 1)
         handle.setopt(pycurl.LOW_SPEED_TIME, shape.silence_seconds)
+        # Some servers decode what is stored with a Content-Encoding unless it is asked for as it is; and what comes is
+        # passed on as it came.
+        handle.setopt(pycurl.ACCEPT_ENCODING, "identity")
+        handle.setopt(pycurl.HTTP_CONTENT_DECODING, 0)
         handle.setopt(pycurl.USERAGENT, _AGENT)
         handle.setopt(pycurl.CAINFO, shape.endpoint.ca_bundle)
         handle.setopt(pycurl.PROXY, shape.endpoint.proxy)

@@ -69,11 +69,29 @@ def flag_header(name: str, value: object) -> Header:
     return HEADERS[name], "true" if value else "false"
 
 
+_CARRIED = re.compile(r"[\t\x20-\x7e\x80-\xff]*")  # RFC 9110, 5.5: field-content, obs-text included
+
+
 def header_value(name: str, value: Any) -> str:
+    """Values are as they come in headers: a character that is not ASCII stands for one byte (Latin-1)."""
     text = value if isinstance(value, str) else str(value)
-    if not text.isascii() or not (text.isprintable() or text.replace("\t", " ").isprintable()):
+    if not _CARRIED.fullmatch(text):
         raise MalformedRequest(f"{name}: a header can't carry this value")
     return text
+
+
+def signable(headers: list[Header]) -> tuple[list[Header], list[Header]]:
+    """The headers that are signed, and those that are sent only: a server may read what is not ASCII otherwise than the
+    signature does, and only S3's own headers must be signed."""
+    if all(value.isascii() for _, value in headers):
+        return headers, []
+    signed = [pair for pair in headers if pair[1].isascii() or pair[0].startswith("x-amz-")]
+    return signed, [pair for pair in headers if pair not in signed]
+
+
+def sendable(line: str) -> str | bytes:
+    """A header's line as libcurl takes it."""
+    return line if line.isascii() else line.encode("latin-1")
 
 
 _END = b"\r\n\r\n"

@@ -7,6 +7,7 @@ normalises them and so signs (and copies) another object, which is why this exis
 
 import hashlib
 import hmac
+import re
 import time
 from collections.abc import Callable, Iterable
 from typing import Any, Protocol
@@ -14,6 +15,8 @@ from typing import Any, Protocol
 EMPTY_SHA256 = hashlib.sha256(b"").hexdigest()
 UNSIGNED = "UNSIGNED-PAYLOAD"
 _ALGORITHM = "AWS4-HMAC-SHA256"
+
+_SPACES = re.compile(r"[ \t]+")
 
 Header = tuple[str, str]
 
@@ -48,9 +51,10 @@ class Second:
         self.authorization = f"authorization: {_ALGORITHM} Credential={found.access_key}/{scope}, SignedHeaders="
 
     def signature(self, canonical: str) -> str:
-        """Of a canonical request."""
+        """Of a canonical request. What is not ASCII in it stands for a byte that a header has (Latin-1)."""
         inner, outer = self._inner.copy(), self._outer.copy()
-        inner.update(f"{self._start}{hashlib.sha256(canonical.encode()).hexdigest()}".encode())
+        digest = hashlib.sha256(canonical.encode("latin-1")).hexdigest()
+        inner.update(f"{self._start}{digest}".encode())
         outer.update(inner.digest())
         signature: str = outer.hexdigest()
         return signature
@@ -94,7 +98,7 @@ class Signer:
             every.append(("x-amz-security-token", second.token))
         every.sort()
         lines = "\n".join([f"{name}:{value}" for name, value in every])
-        if ": " in lines or "  " in lines or " \n" in lines or lines[-1:] == " ":
+        if _may_need_trimming(lines):
             lines = "\n".join([f"{name}:{_trimmed(value)}" for name, value in every])
         names = ";".join([name for name, _ in every])
         canonical = f"{method}\n{path}\n{query}\n{lines}\n\n{names}\n{payload_sha256}"
@@ -113,6 +117,12 @@ class Signer:
         return self._second
 
 
+def _may_need_trimming(lines: str) -> bool:
+    is_spaced = ": " in lines or "  " in lines or " \n" in lines or "\t" in lines
+    return is_spaced or lines[-1:] == " "
+
+
 def _trimmed(value: str) -> str:
-    """The value as it is signed: no space around it, and one where there are several."""
-    return " ".join(value.split()) if "  " in value or value[:1] == " " or value[-1:] == " " else value
+    """The value as it is signed: no space around it, and one where there are several; a tab is a space, as it is to
+    botocore. What is not ASCII stands for a byte (Latin-1), and no such byte is a space."""
+    return " ".join(filter(None, _SPACES.split(value)))

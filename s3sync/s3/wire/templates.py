@@ -120,6 +120,8 @@ class QuickForm:
         canonical = self._canonical % (path, *values)
         if "" in values or canonical.count("\n") != self._newlines or not canonical.isascii():
             return None
+        if "\t" in canonical:
+            return None
         if " " in canonical and ("  " in canonical or ": " in canonical or " \n" in canonical):
             return None
         lines = [*self._fixed, *map(str.__add__, self._starts, values)]

@@ -42,6 +42,11 @@ def got(body=BODY, etag=MD5, **values):
     return GET, head(etag, len(body), Body=body, **values)
 
 
+def short(announced=2, etag=MD5):
+    """Two of four bytes."""
+    return GET, head(etag, announced, Body=BODY[:2])
+
+
 def put(etag=MD5, **values):
     return PUT, ok(**({"ETag": f'"{etag}"'} if etag else {}), **values)
 
@@ -76,6 +81,17 @@ ROWS = [
     ({}, {"tags": False}, [got(), put()], ("copied", "missing", None, "etag_equal")),
     ({}, {}, [got(b"boby"), NO_TAGS, got(), NO_TAGS, put()], ("copied", "missing", None, "etag_equal")),
     ({}, {}, [got(b"boby"), NO_TAGS] * 2, ("failed", "missing", "ETagMismatch", None)),
+    # a body that ends early where no length is announced, or another one
+    ({}, {}, [short(), NO_TAGS, got(), NO_TAGS, put()], ("copied", "missing", None, "etag_equal")),
+    ({}, {}, [short(), NO_TAGS] * 2, ("failed", "missing", "SizeDiffers", None)),
+    ({"etag": PARTED}, {}, [short(etag=PARTED), NO_TAGS] * 2, ("failed", "missing", "SizeDiffers", None)),
+    ({"etag": PARTED}, {}, [short(9, PARTED), NO_TAGS] * 2, ("failed", "missing", "SizeDiffers", None)),
+    (
+        {"etag": None},
+        {},
+        [(HEAD, head(PARTED, 4)), NO_TAGS, short(etag=PARTED), short(etag=PARTED)],
+        ("failed", "missing", "SizeDiffers", None),
+    ),
     # a server that ignores If-Match is found out by what it answers (C4)
     ({}, {}, [got(etag=OTHER), NO_TAGS], ("changed", "missing", None, None)),
     ({}, {}, [got(MissingMeta=1), NO_TAGS], ("failed", "missing", "MissingMetadata", None)),

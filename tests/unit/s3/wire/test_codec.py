@@ -98,7 +98,7 @@ def test_what_is_in_no_table_is_left_to_botocore():
     ).headers
 
 
-@pytest.mark.parametrize("metadata", [{"a": "é"}, {"a": "line\nbreak"}])
+@pytest.mark.parametrize("metadata", [{"a": "€"}, {"a": "line\nbreak"}])
 def test_what_no_header_can_carry_is_refused(metadata):
     with pytest.raises(MalformedRequest):
         wire.wire_of(request("PutObject", Bucket="b", Key="k", Body=b"", Metadata=metadata))
