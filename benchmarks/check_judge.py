@@ -23,6 +23,8 @@ from s3sync.model.tables import SIDE_SOURCE, SIDE_TARGET
 from s3sync.planning.read_stage import SegmentFile
 from s3sync.planning.sources import Sources
 from s3sync.runs.folder import RunFolder
+from s3sync.runs.lock import TargetLock
+from s3sync.runs.lock_place import folder_place
 from s3sync.runs.store import open_store
 from s3sync.spark.session import open_session
 
@@ -41,7 +43,8 @@ def main(work: str, run_id: str, rows: int) -> None:
         for name, side in sides
         for path in sorted(Path(work, "runs", run_id, "listing").glob(f"{name}-*.parquet"))
     ]
-    run = CheckRun(prepared, folder, 1, open_session("bench"))
+    lock = TargetLock(folder.store, folder_place(f"check {run_id}"), run_id, config.run.lock_timeout_seconds, print)
+    run = CheckRun(prepared, folder, lock, 1, open_session("bench"))
     run.spark.sparkContext.parallelize(range(2), 2).foreach(lambda _: None)  # the workers are there
     began, used = time.monotonic(), _tree_cpu_seconds()
     found = compare_listings(run, Sources(tuple(files), rows))

@@ -85,6 +85,12 @@ def with_region(access: Access) -> Access:
     return access if access.region_name else replace(access, region_name=session(access).region_name)
 
 
+def with_endpoint(access: Access) -> Access:
+    """The access with the region and the endpoint that its requests for S3 really have, whoever names them: this
+    configuration, the environment, a profile or AWS itself. Asks botocore, and no server."""
+    return replace(with_region(access), endpoint_url=client("s3", access).meta.endpoint_url)
+
+
 def error_text(error: ClientError | BotoCoreError) -> tuple[str, str]:
     """The code and the message of what boto3 raised, each in one line: S3's own, or the kind of trouble."""
     if isinstance(error, ClientError):

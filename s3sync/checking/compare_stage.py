@@ -21,6 +21,7 @@ from s3sync.planning.sources import Sources, inventory_sources, listed_source, l
 from s3sync.report.check_summary import CheckCounts, verify_verdicts
 from s3sync.report.check_tally import CheckTally
 from s3sync.runs.folder import RunFolder
+from s3sync.runs.lock import TargetLock
 from s3sync.selection.mapping import KeyMapping
 from s3sync.spark.shuffle import ReadCounts, brought_together, read_tasks
 from s3sync.spark.task import workers_errors
@@ -32,10 +33,11 @@ STAGE = "judged"
 
 @dataclass(frozen=True, slots=True)
 class CheckRun:
-    """One driver's part in a check."""
+    """One driver's part in a check, of which one at a time works on it: `lock` is the check's own."""
 
     prepared: CheckPreparation
     folder: RunFolder
+    lock: TargetLock
     epoch: int
     spark: SparkSession
 
@@ -47,6 +49,7 @@ def judged(run: CheckRun) -> Judged:
         return Judged.from_json(committed)
     sources = _sources(run)
     found = compare_listings(run, sources)
+    run.lock.check()
     run.folder.commit(STAGE, found.to_json())
     return found
 

@@ -9,6 +9,7 @@ Each stage in brackets ends with a commit and is skipped where the run has it. N
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from pyspark.sql import SparkSession
 from rich.console import Console
@@ -30,11 +31,12 @@ from s3sync.report.check_summary import CheckSummary, check_view, verify_verdict
 from s3sync.report.check_tally import CheckTally
 from s3sync.report.console import size_text
 from s3sync.report.write import report_store, write_check_report, write_findings_part
-from s3sync.runs.folder import RunFolder, find_or_create, new_run_id
+from s3sync.runs.folder import RunFolder, find_or_create, fingerprint
 from s3sync.runs.follow_up import CHECK, FINDINGS, findings_of_check
 from s3sync.runs.interrupts import interruptible
-from s3sync.runs.lock import TargetLock, lock_target
-from s3sync.runs.store import Store, open_store
+from s3sync.runs.lock import TargetLock
+from s3sync.runs.lock_place import bucket_place, folder_place
+from s3sync.runs.store import open_store
 from s3sync.spark.session import open_session
 
 STOPPED = "stopped; the same command goes on from here"
@@ -56,20 +58,33 @@ def check(config: Config, console: Console, *, is_mode: bool = False) -> int:
 
     store = open_store(config.run.work_uri, config.access.work)
     prepared = prepare_check(config, store)
+    timeout_seconds = config.run.lock_timeout_seconds
     if config.run.if_locked is IfLocked.SKIP:  # a schedule's check: a target in the middle of a run only looks bad
-        TargetLock(store, lock_target(prepared.config), "", config.run.lock_timeout_seconds, say).await_free()
-    folder, is_known = _find(store, prepared, began)
-    announce_run(store, config.run.submission_id, folder.run_id)
-    epoch = folder.begin_epoch({"at": began.isoformat()})
-    prepared = replace(prepared, moments=settled_moments(folder, prepared.moments))
-    say(f"{'Going on with' if is_known else 'Beginning'} check {folder.run_id} in {folder.uri}")
-    spark = open_session(f"s3sync check {prepared.source_place} {prepared.target_place}")
-    run = CheckRun(prepared, folder, epoch, spark)
+        target = prepared.config.target
+        place = bucket_place(config.access.target, target.bucket or "", target.prefix)
+        TargetLock(store, place, None, timeout_seconds, say).await_free()
+    options = _options(prepared)
+    with TargetLock(store, folder_place(f"check {fingerprint(options)}"), None, timeout_seconds, say) as lock:
+        folder, is_known = find_or_create(store, lock, options, None, began, lambda run: _is_fresh(run, began))
+        lock.tell(folder.run_id)
+        announce_run(store, config.run.submission_id, folder.run_id)
+        epoch = folder.begin_epoch({"at": began.isoformat()})
+        prepared = replace(prepared, moments=settled_moments(folder, prepared.moments))
+        say(f"{'Going on with' if is_known else 'Beginning'} check {folder.run_id} in {folder.uri}")
+        spark = open_session(f"s3sync check {prepared.source_place} {prepared.target_place}")
+        run = CheckRun(prepared, folder, lock, epoch, spark)
+        return _carried_out(run, console, say, began, is_requeued=config.check.requeue or is_mode)
+
+
+def _carried_out(
+    run: CheckRun, console: Console, say: Callable[[str], None], began: datetime, *, is_requeued: bool
+) -> int:
     found = _judged(run, say)
     say(_told(found))
     _look(run, found, console, say)
+    run.lock.check()
     summary = _finished(run, found, began)
-    if config.check.requeue or is_mode:
+    if is_requeued:
         summary = _requeued(run, summary, say)
     run.folder.put("summary.json", summary.to_json().encode())
     where = _reported(run, summary)
@@ -100,15 +115,13 @@ def _look(run: CheckRun, found: Judged, console: Console, say: Callable[[str], N
         raise Interrupted(STOPPED)
 
 
-def _find(store: Store, prepared: CheckPreparation, now: datetime) -> tuple[RunFolder, bool]:
-    """The unfinished check with the same options, if it is fresh, or a new one."""
-    options = {**describe(prepared.config), "command": CHECK, "of_run": prepared.of_run}
-    folder, is_known = find_or_create(store, options, None, now)
-    if is_known:
-        begun_at = datetime.fromisoformat((folder.get_json("run.json") or {})["created_at"])
-        if now - begun_at > STALE_AFTER:
-            return find_or_create(store, options, new_run_id(now), now)
-    return folder, is_known
+def _options(prepared: CheckPreparation) -> dict[str, Any]:
+    return {**describe(prepared.config), "command": CHECK, "of_run": prepared.of_run}
+
+
+def _is_fresh(folder: RunFolder, now: datetime) -> bool:
+    begun_at = datetime.fromisoformat((folder.described() or {})["created_at"])
+    return now - begun_at <= STALE_AFTER
 
 
 def _judged(run: CheckRun, say: Callable[[str], None]) -> Judged:
@@ -116,7 +129,7 @@ def _judged(run: CheckRun, say: Callable[[str], None]) -> Judged:
         run.spark.sparkContext.cancelAllJobs()
         return False
 
-    with interruptible(cancel, say):
+    with interruptible(cancel, say, run.lock):
         return judged(run)
 
 

@@ -51,14 +51,14 @@ def _carried_out(
         view = stack.enter_context(ProgressView(console, _DOING[stage], run.prepared.config.run.progress_seconds))
         circuit = Circuit(run.prepared.config.copy.circuit_after)  # each batch has its own; nothing is told to this one
         total = sum(each.batch.tasks for each in work)
-        watch = CopyWatch(hub, circuit, view, total, run.spark.sparkContext.cancelAllJobs, lambda: False)
+        watch = CopyWatch(hub, circuit, view, total, run.spark.sparkContext.cancelAllJobs)
 
         def stop_cleanly() -> bool:
             interrupted.set()
             hub.stop_workers()
             return True
 
-        stack.enter_context(interruptible(stop_cleanly, say))
+        stack.enter_context(interruptible(stop_cleanly, say, run.lock))
         carry_out(run.spark, left, _task(_context(run, stage, engine, hub.address), run.epoch), watch)
     if interrupted.is_set():
         return False

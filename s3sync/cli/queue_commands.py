@@ -16,7 +16,8 @@ from s3sync.queues.find import Queue, find_queues, own_queues, sqs_client
 from s3sync.queues.inspect import peeked_lines, purge, table_of
 from s3sync.queues.redrive import Wanted, redrive
 from s3sync.retry.executor import execute
-from s3sync.runs.folder import RunFolder
+from s3sync.runs.folder import RunFolder, place_of_run
+from s3sync.runs.lock import TargetLock
 from s3sync.runs.store import open_store
 
 if TYPE_CHECKING:
@@ -108,9 +109,11 @@ def _enqueue(config: Config, console: Console, say: Say) -> int:
         return enqueue(config, console)
     store = open_store(config.run.work_uri, config.access.work)
     folder = RunFolder(store, config.retry.from_run)
-    if folder.get_json("run.json") is None:
+    if folder.described() is None:
         raise ConfigError("--from-run", f"there is no run {folder.run_id} in {store.uri}; see --work-uri")
-    enqueue_run(folder, config, say, again=True)
+    place = place_of_run(folder, config.access.target)
+    with TargetLock(store, place, folder.run_id, config.run.lock_timeout_seconds, say) as lock:
+        enqueue_run(folder, config, say, lock, again=True)
     return EXIT_DONE
 
 

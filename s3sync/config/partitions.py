@@ -5,6 +5,8 @@ from urllib.parse import urlsplit
 from s3sync.config.model import Access
 from s3sync.model.closed_sets import partition_of, partitions_of_host, region_in
 
+_DEFAULT_PORTS = (80, 443)
+
 
 def service(access: Access) -> tuple[str, int | None] | None:
     """Host and port; None for AWS, by whichever of its endpoints."""
@@ -37,3 +39,13 @@ def share_names(one: Access, other: Access) -> bool:
     if service(one) != service(other):
         return False
     return service(one) is not None or partition(one) == partition(other)
+
+
+def service_name(access: Access) -> str:
+    """One name for each service, however its endpoint is written; `aws`, `aws-cn` and so on for AWS. The ports that
+    HTTP and HTTPS have by themselves are left away, so that one server reached by both counts as one."""
+    found = service(access)
+    if found is None:
+        return partition(access)
+    host, port = found
+    return host if port in (None, *_DEFAULT_PORTS) else f"{host}:{port}"

@@ -21,7 +21,7 @@ _OF_A_CHECK = re.compile(
     r"(source|inventory|filters|access)\..*"
     r"|target\.(bucket|prefix|strip_prefix|expected_owner|storage_class|encryption)"
     r"|copy\.(tags|in_flight|max_attempts|max_requests_per_second|transport|circuit_after)"
-    r"|run\.(work_uri|run_id|tmp_dir|progress_interval|submission_id)"
+    r"|run\.(work_uri|run_id|tmp_dir|progress_interval|lock_timeout|if_locked|submission_id)"
     r"|sqs\.(queue_name_pattern|dead_queue_name|batch_num)"
 )
 _OF_A_REPORT = re.compile(r"run\.work_uri|access\.work\..*")
@@ -321,6 +321,8 @@ def also_read_by(name: str) -> frozenset[Command]:
     found: set[Command] = set()
     if name.startswith(_OF_A_COPY):
         found |= RETRYING
+    if name == "run.lock_timeout":
+        found.add(Command.RETRY)
     if name.startswith("access.queue."):
         found |= {Command.INIT, Command.QUEUES}
     return frozenset(found)

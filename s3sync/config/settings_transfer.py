@@ -220,7 +220,7 @@ _RUN = (
     one(
         "run.lock_timeout",
         duration(1, 86400),
-        "silence after which another run's lock is void",
+        "silence of this run after which others may take its lock",
         "--lock-timeout",
         field="run.lock_timeout_seconds",
     ),

@@ -3,11 +3,12 @@
     look at both sides ─> lock the target ─> find the unfinished run or begin one ─> [listing] ─> [plan] ─> [copy] ─>
     summary
 
-Each stage in brackets ends with a commit and is skipped where the run has it. So the same command goes on.
+Each stage in brackets ends with a commit and is skipped where the run has it. So the same command goes on. Which run it
+works on is found out, and written down, under the lock only (C18).
 """
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -15,7 +16,7 @@ from rich.console import Console
 
 from s3sync.config.load import describe
 from s3sync.config.model import Config
-from s3sync.copying.stage import LOCK_LOST, copy, written_recipe
+from s3sync.copying.stage import copy, written_recipe
 from s3sync.doctor.examine import examine
 from s3sync.doctor.symptom import Health
 from s3sync.emr.follow import announce_run
@@ -28,9 +29,10 @@ from s3sync.queues.find import find_queues, sqs_client
 from s3sync.report.console import plan_view, summary_view
 from s3sync.report.write import report_store, write_migration_report
 from s3sync.runs.finish import finish_run
-from s3sync.runs.folder import RunFolder, find_or_create
+from s3sync.runs.folder import RunFolder, find_or_create, find_or_refuse
 from s3sync.runs.interrupts import interruptible
-from s3sync.runs.lock import TargetLock, lock_target
+from s3sync.runs.lock import TargetLock
+from s3sync.runs.lock_place import bucket_place
 from s3sync.runs.plan import Plan
 from s3sync.runs.store import Store, open_store
 from s3sync.runs.summary import State, Summary
@@ -44,16 +46,16 @@ def migrate(config: Config, console: Console) -> int:
     or stopped early."""
     began = datetime.now(UTC)
     prepared = prepare(config)
-    work = _Work.find(prepared, console)
-    if work.is_finished:
-        return work.finished_before()
-    with work.begun() as (run, lock):
-        if not work.is_known:
+    work = _Work(prepared, open_store(config.run.work_uri, config.access.work), console)
+    if (told := work.finished_before()) is not None:
+        return told
+    with work.begun() as (run, lock, is_known):
+        if not is_known:
             _look_first(run)
         plan = _planned(run, lock)
         acts, skips = plan.counts.planned_total.objects - plan.counts.skips.objects, plan.counts.skips.objects
         run.say(f"The plan: objects to copy: {acts:,}, to skip: {skips:,}; batches: {len(plan.batches):,}")
-        reason = copy(run, plan, console, lock.lost.is_set)
+        reason = copy(run, plan, console, lock)
         stopped = _STATES[type(reason)] if reason is not None else None
         code = reason.code if isinstance(reason, CircuitOpen) else None
         summary = finish_run(run.folder, plan, prepared.source_place, prepared.target_place, began, stopped, code)
@@ -96,11 +98,10 @@ def _look_first(run: RunContext) -> None:
 
 def plan_only(config: Config, console: Console) -> int:
     """Make the plan and show it; `migrate` with the same options carries it out."""
-    prepared = prepare(config)
-    work = _Work.find(prepared, console)
-    if work.is_finished:
-        return work.finished_before()
-    with work.begun() as (run, lock):
+    work = _Work(prepare(config), open_store(config.run.work_uri, config.access.work), console)
+    if (code := work.finished_before()) is not None:
+        return code
+    with work.begun() as (run, lock, _):
         plan = _planned(run, lock)
         console.print(plan_view(figures(run, plan)))
         run.say(f"The plan lies in {run.folder.uri}/plan/; `s3sync migrate` with the same options carries it out.")
@@ -112,14 +113,13 @@ def enqueue(config: Config, console: Console) -> int:
 
     Raises as `migrate`, and ConfigError and ServiceError where there are no queues, before anything is listed."""
     find_queues(sqs_client(config.access.queue), config.sqs.queue_name_pattern or "", config.sqs.dead_queue_name)
-    prepared = prepare(config)
-    work = _Work.find(prepared, console)
-    if work.folder.is_finished:
-        return work.finished_before()
-    with work.begun() as (run, lock):
+    work = _Work(prepare(config), open_store(config.run.work_uri, config.access.work), console)
+    if (code := work.finished_before()) is not None:
+        return code
+    with work.begun() as (run, lock, _):
         plan = _planned(run, lock)
         written_recipe(run, plan)
-        enqueue_run(run.folder, config, run.say, again=False)
+        enqueue_run(run.folder, config, run.say, lock, again=False)
         return EXIT_DONE
 
 
@@ -128,60 +128,69 @@ def _planned(run: RunContext, lock: TargetLock) -> Plan:
         run.cancel()
         return False
 
-    with interruptible(cancel, run.say):
-        plan = planned(run)
-    if lock.lost.is_set():
-        raise Interrupted(LOCK_LOST)
-    return plan
+    with interruptible(cancel, run.say, lock):
+        return planned(run, lock)
 
 
 @dataclass(frozen=True, slots=True)
 class _Work:
-    """The run to work on, found by the options; nothing is locked or started yet. `find` raises ConfigError."""
+    """What a run is begun from; nothing is locked or started yet."""
 
     prepared: Preparation
     store: Store
-    folder: RunFolder
-    is_known: bool
-    is_finished: bool
     console: Console
-
-    @classmethod
-    def find(cls, prepared: Preparation, console: Console) -> "_Work":
-        config = prepared.config
-        store = open_store(config.run.work_uri, config.access.work)
-        try:
-            folder, is_known = find_or_create(store, describe(config), config.run.run_id, datetime.now(UTC))
-            announce_run(store, config.run.submission_id, folder.run_id)
-            return cls(prepared, store, folder, is_known, folder.is_finished, console)
-        except StoreError as error:
-            raise ConfigError("--work-uri", f"cannot be used: {error}") from error
 
     def say(self, text: str) -> None:
         self.console.print(text, highlight=False, markup=False, soft_wrap=True)
 
-    def finished_before(self) -> int:
-        summary = self.folder.get_json("summary.json") or {}
-        self.say(f"Run {self.folder.run_id} is finished; nothing to do. See {self.folder.uri}/summary.json")
+    def finished_before(self) -> int | None:
+        """The exit code of the run that `--run-id` names, where that is finished."""
+        run_id = self.prepared.config.run.run_id
+        if run_id is None:
+            return None
+        with self._usable():
+            folder = RunFolder(self.store, run_id)
+            summary = folder.get_json("summary.json") if folder.is_finished else None
+            if summary is None:
+                return None
+            find_or_refuse(folder, describe(self.prepared.config))
+            announce_run(self.store, self.prepared.config.run.submission_id, run_id)
+        self.say(f"Run {run_id} is finished; nothing to do. See {folder.uri}/summary.json")
         return int(summary["exit_code"])
 
     @contextmanager
-    def begun(self) -> Iterator[tuple[RunContext, TargetLock]]:
-        """Lock the target, count this start, open Spark."""
+    def begun(self) -> Iterator[tuple[RunContext, TargetLock, bool]]:
+        """Lock the target, find the run or begin it, count this start, open Spark; also tells whether the run was
+        there before. Raises LockHeld, and ConfigError where the work location can't be used."""
         config = self.prepared.config
-        timeout_seconds = config.run.lock_timeout_seconds
-        with TargetLock(self.store, lock_target(config), self.folder.run_id, timeout_seconds, self.say) as lock:
-            epoch = self.folder.begin_epoch({"at": datetime.now(UTC).isoformat()})
-            self.say(
-                f"{'Going on with' if self.is_known else 'Beginning'} run {self.folder.run_id} in {self.folder.uri}"
-            )
-            self._tell_of_earlier_run()
+        place = bucket_place(config.access.target, config.target.bucket or "", config.target.prefix)
+        lock = TargetLock(self.store, place, config.run.run_id, config.run.lock_timeout_seconds, self.say)
+        with ExitStack() as stack:
+            with self._usable():
+                stack.enter_context(lock)
+                folder, is_known = find_or_create(
+                    self.store, lock, describe(config), config.run.run_id, datetime.now(UTC)
+                )
+                lock.tell(folder.run_id)
+                announce_run(self.store, config.run.submission_id, folder.run_id)
+                epoch = folder.begin_epoch({"at": datetime.now(UTC).isoformat()})
+            self.say(f"{'Going on with' if is_known else 'Beginning'} run {folder.run_id} in {folder.uri}")
+            if not is_known:
+                self._tell_of_earlier_run(folder)
             spark = open_session(f"s3sync {config.source.bucket} to {config.target.bucket}")
-            yield RunContext(self.prepared, self.folder, epoch, spark, self.say), lock
+            yield RunContext(self.prepared, folder, epoch, spark, self.say), lock, is_known
 
-    def _tell_of_earlier_run(self) -> None:
+    @contextmanager
+    def _usable(self) -> Iterator[None]:
+        try:
+            yield
+        except StoreError as error:
+            raise ConfigError("--work-uri", f"cannot be used: {error}") from error
+
+    def _tell_of_earlier_run(self, folder: RunFolder) -> None:
         """Who gives the same command again may mean to go on, not to copy all once more."""
-        follows = (self.folder.get_json("run.json") or {}).get("follows")
-        is_new = follows is not None and not self.is_known and RunFolder(self.store, follows).is_finished
-        if is_new and self.prepared.config.plan.overwrite is Overwrite.ALWAYS:
+        follows = (folder.described() or {}).get("follows")
+        if follows is None or self.prepared.config.plan.overwrite is not Overwrite.ALWAYS:
+            return
+        if RunFolder(self.store, follows).is_finished:
             self.say(f"Run {follows} with these options is finished; this one copies all again. -v copies what differs")

@@ -1,7 +1,6 @@
 """The copies of a run: what of the plan is not done yet, watched and stoppable."""
 
 import threading
-from collections.abc import Callable
 from contextlib import ExitStack
 from datetime import timedelta
 
@@ -20,6 +19,7 @@ from s3sync.report.progress import ProgressView
 from s3sync.runs.finish import done_batches
 from s3sync.runs.heartbeat import Hub
 from s3sync.runs.interrupts import interruptible
+from s3sync.runs.lock import TargetLock
 from s3sync.runs.outcomes import read_parquet
 from s3sync.runs.plan import Plan
 from s3sync.s3.engine.circuit_breaker import NAMELESS, NAMELESS_HINT, Circuit
@@ -29,11 +29,11 @@ from s3sync.spark.watch import CopyWatch, report_of
 
 LATE_AFTER = timedelta(minutes=5)
 PROBES_MAX = 20
-LOCK_LOST = "another run took over the lock of the target, so this one stopped"
 
 
-def copy(run: RunContext, plan: Plan, console: Console, is_lock_lost: Callable[[], bool]) -> S3SyncError | None:
-    """Carry out what of the plan is not done yet; returns why it stopped early, if it did."""
+def copy(run: RunContext, plan: Plan, console: Console, lock: TargetLock) -> S3SyncError | None:
+    """Carry out what of the plan is not done yet; returns why it stopped early, if it did. Raises Interrupted where the
+    lock is lost: then the end of the run is no longer this driver's to tell."""
     done = done_batches(run.folder)
     batches = [batch for batch in plan.batches if batch.batch_id not in done]
     circuit = Circuit(run.config.copy.circuit_after)
@@ -44,7 +44,7 @@ def copy(run: RunContext, plan: Plan, console: Console, is_lock_lost: Callable[[
         hub.settled_before([report_of(batch) for batch in done.values()])
         view = stack.enter_context(ProgressView(console, "Copying", run.config.run.progress_seconds))
         total = sum(batch.tasks for batch in plan.batches)
-        watch = CopyWatch(hub, circuit, view, total, run.cancel, is_lock_lost)
+        watch = CopyWatch(hub, circuit, view, total, run.cancel)
         hub.on_settled = watch.observe
 
         def stop_cleanly() -> bool:
@@ -52,12 +52,12 @@ def copy(run: RunContext, plan: Plan, console: Console, is_lock_lost: Callable[[
             hub.stop_workers()
             return True
 
-        stack.enter_context(interruptible(stop_cleanly, run.say))
+        stack.enter_context(interruptible(stop_cleanly, run.say, lock))
         stopped = copy_batches(run.spark, _copy_context(run, plan, hub, options), batches, watch)
     # A worker that the driver does not hear, or that fails alone, stops by its own circuit.
     codes = (circuit.open_code, *(batch.circuit_code for batch in stopped))
     circuit_code = next((code for code in codes if code is not None), None)
-    return _why_stopped(circuit_code, is_interrupted=interrupted.is_set(), is_lock_lost=is_lock_lost())
+    return _why_stopped(circuit_code, is_interrupted=interrupted.is_set())
 
 
 def _copy_context(run: RunContext, plan: Plan, hub: Hub, options: EngineOptions) -> CopyContext:
@@ -101,9 +101,7 @@ def _preconditions(run: RunContext, plan: Plan) -> bool:
     return honours_preconditions(access, settings, first, probe_key)
 
 
-def _why_stopped(circuit_code: str | None, *, is_interrupted: bool, is_lock_lost: bool) -> S3SyncError | None:
-    if is_lock_lost:
-        return Interrupted(LOCK_LOST)
+def _why_stopped(circuit_code: str | None, *, is_interrupted: bool) -> S3SyncError | None:
     if circuit_code is not None:
         hint = f", which names no reason ({NAMELESS_HINT})" if circuit_code == NAMELESS else ""
         return CircuitOpen(circuit_code, hint)

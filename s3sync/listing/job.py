@@ -29,6 +29,7 @@ from s3sync.model.keys import printable
 from s3sync.report.progress import ProgressView
 from s3sync.runs.interrupts import interruptible
 from s3sync.runs.lock import TargetLock
+from s3sync.runs.lock_place import folder_place
 from s3sync.runs.store import open_store
 from s3sync.s3.engine.per_process import EngineOptions, engine_for
 from s3sync.selection.filters import Filters
@@ -50,7 +51,7 @@ def list_bucket(config: Config, console: Console) -> int:
 
     uri, timeout_seconds = place.open().uri, config.run.lock_timeout_seconds
     locks = open_store(f"{uri}/{STATE}", config.access.work)
-    with TargetLock(locks, uri, "of `s3sync list`", timeout_seconds, say) as lock:
+    with TargetLock(locks, folder_place(uri), "of `s3sync list`", timeout_seconds, say) as lock:
         return _list(config, console, place, lock, say)
 
 
@@ -70,10 +71,10 @@ def _list(config: Config, console: Console, place: ListingPlace, lock: TargetLoc
         stopping.set()
         return True
 
-    with ProgressView(console, "Listing", config.run.progress_seconds) as view, interruptible(stop, say):
+    with ProgressView(console, "Listing", config.run.progress_seconds) as view, interruptible(stop, say, lock):
         context = _context(config, spark.sparkContext.defaultParallelism)
-        listing = ListingStage(spark, place, context, prefixes, epoch, view, hints, stopping, lock.lost.is_set).run()
-    if lock.lost.is_set() or not folder.is_newest(epoch):
+        listing = ListingStage(spark, place, context, prefixes, epoch, view, hints, stopping).run()
+    if not folder.is_newest(epoch):
         raise LockHeld(
             f"{folder.uri}: another `s3sync list` has begun to list into this folder; it goes on, and this one leaves "
             "what it found to it"

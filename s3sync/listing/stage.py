@@ -61,7 +61,7 @@ class ListingPlace:
 class ListingStage:
     """List `prefixes`, of which none lies within another, or go on with it. `epoch` counts the drivers.
 
-    `stopping`, once set, ends the stage as soon as what is in flight is written; so does a lock that is lost.
+    `stopping`, once set, ends the stage as soon as what is in flight is written.
     """
 
     spark: SparkSession
@@ -72,7 +72,6 @@ class ListingStage:
     view: ProgressView
     hints: Hints = field(default_factory=Hints)
     stopping: threading.Event = field(default_factory=threading.Event)
-    is_lock_lost: Callable[[], bool] = lambda: False
     listing: Listing = field(default_factory=Listing, init=False)
     _alphabet: Alphabet = field(default_factory=Alphabet, init=False)
 
@@ -120,8 +119,6 @@ class ListingStage:
         for end in ends:
             if end.error is not None:
                 raise ServiceError(end.error)
-        if self.is_lock_lost():
-            raise Interrupted("another listing took over the lock of the folder, so this one stopped")
         if self.stopping.is_set() and is_left:
             raise Interrupted("stopped; the same command goes on from here")
 
@@ -156,7 +153,7 @@ class ListingStage:
             left = sum(reports[name].pages_left if name in reports else expected[name] for name in running)
             slots = self.spark.sparkContext.defaultParallelism  # those that are there now
             is_uneven = idle.should_end(time.monotonic(), slots, len(running), left) and self.context.may_cut
-            if self.stopping.is_set() or self.is_lock_lost() or is_uneven:
+            if self.stopping.is_set() or is_uneven:
                 hub.stop_workers()
             self._show(hub)
         self._show(hub)

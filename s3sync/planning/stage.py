@@ -32,6 +32,7 @@ from s3sync.planning.sources import Sources, findings_sources, inventory_sources
 from s3sync.planning.write_stage import PartitionReport, WriteJob, writer
 from s3sync.report.console import PlanFigures
 from s3sync.runs.folder import RunFolder
+from s3sync.runs.lock import TargetLock
 from s3sync.runs.plan import Plan, first_looked_at, forget_listings
 from s3sync.selection.mapping import MappingFaults
 from s3sync.spark.shuffle import ReadCounts, brought_together, read_tasks
@@ -51,10 +52,11 @@ class PlanJob:
     listing_pages: int
 
 
-def make_plan(spark: SparkSession, folder: RunFolder, job: PlanJob) -> Plan:
+def make_plan(spark: SparkSession, folder: RunFolder, lock: TargetLock, job: PlanJob) -> Plan:
     """Write and commit the plan; the one that is there, where another driver committed its own meanwhile.
 
-    Raises MappingError, InventoryError, InvariantBroken; then nothing is committed."""
+    Raises MappingError, InventoryError, InvariantBroken, and Interrupted where the lock is lost; then nothing is
+    committed."""
     portions = _portions(spark.sparkContext, job)
     with workers_errors():
         reports: list[PartitionReport] = (
@@ -62,6 +64,7 @@ def make_plan(spark: SparkSession, folder: RunFolder, job: PlanJob) -> Plan:
         )
     sum((report.faults for report in reports), MappingFaults()).raise_if_any()
     plan = _account(reports, job)
+    lock.check()
     if folder.commit_first("plan", plan.to_json()):
         return plan
     return Plan.from_json(folder.manifest("plan") or {})
@@ -117,8 +120,8 @@ def _account(reports: list[PartitionReport], job: PlanJob) -> Plan:
     return plan
 
 
-def planned(run: RunContext) -> Plan:
-    """The run's plan, made and committed now where it has none yet."""
+def planned(run: RunContext, lock: TargetLock) -> Plan:
+    """The run's plan, made and committed now, under the lock, where it has none yet."""
     committed = run.folder.manifest("plan")
     if committed is not None:
         return Plan.from_json(committed)
@@ -135,7 +138,7 @@ def planned(run: RunContext) -> Plan:
     if config.plan.verify:
         sources = sources + listed_target(run.spark, run.folder, config, run.epoch)
     try:
-        return make_plan(run.spark, run.folder, _plan_job(run, sources, planned_at))
+        return make_plan(run.spark, run.folder, lock, _plan_job(run, sources, planned_at))
     except MappingError:
         forget_listings(run.folder)
         raise

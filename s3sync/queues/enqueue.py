@@ -14,15 +14,18 @@ from s3sync.queues.send_failures import Route, send_tasks
 from s3sync.queues.unfinished import unfinished_tasks
 from s3sync.runs.finish import accounts_of, finish_again
 from s3sync.runs.folder import RunFolder
+from s3sync.runs.lock import TargetLock
 from s3sync.runs.plan import Plan
 from s3sync.runs.summary import Summary
 
 MARKS = "enqueued/"
 
 
-def enqueue_run(folder: RunFolder, config: Config, say: Callable[[str], None], *, again: bool) -> Summary:
-    """Send what of the run is not settled; `again`: also what was sent before, for it may have expired. What failed
-    then has its attempts anew, as after a redrive.
+def enqueue_run(
+    folder: RunFolder, config: Config, say: Callable[[str], None], lock: TargetLock, *, again: bool
+) -> Summary:
+    """Send what of the run is not settled, under the lock of its target; `again`: also what was sent before, for it may
+    have expired. What failed then has its attempts anew, as after a redrive.
 
     Raises ConfigError and ServiceError where the queues can't be found, ServiceError where some tasks could not be
     sent: the same command sends them. A task that is in a queue twice does no harm (C2, C8).
@@ -42,6 +45,7 @@ def enqueue_run(folder: RunFolder, config: Config, say: Callable[[str], None], *
     sent = unsent = 0
     trouble: str | None = None
     for batch_id, tasks in unfinished_tasks(folder, plan, accounts.done, skip):
+        lock.check()
         went = send_tasks(sqs, route, [_anew(queued) for queued in tasks] if again else tasks)
         sent += went.tasks
         unsent += len(tasks) - went.tasks

@@ -27,7 +27,7 @@ from s3sync.retry.drain import (
 )
 from s3sync.retry.task_files import RedoContext, recipe_or_refuse, redo_file, write_task_files
 from s3sync.runs.finish import accounts_of
-from s3sync.runs.folder import RunFolder, new_run_id
+from s3sync.runs.folder import RunFolder, new_run_id, place_of_run
 from s3sync.runs.heartbeat import Hub
 from s3sync.runs.interrupts import interruptible
 from s3sync.runs.lock import TargetLock
@@ -96,7 +96,7 @@ def retry(config: Config, console: Console) -> int:
     minutes = config.retry.max_minutes
     context = drain_context(config, follow=False, deadline=began + timedelta(minutes=minutes) if minutes else None)
     store = open_store(config.run.work_uri, config.access.work)
-    with _crew("s3sync retry", config, console) as (crew, stopped):
+    with _crew("s3sync retry", config, console, None) as (crew, stopped):
         at_work = replace(context, hub=crew.hub.address, engine=crew.engine)
         workers = [f"w{number:04d}" for number in range(crew.spark.sparkContext.defaultParallelism)]
         crew.say(f"Draining {', '.join(queue.name for queue in context.take[:20])} by {len(workers)} workers")
@@ -118,14 +118,16 @@ def _retry_from_tables(config: Config, run_id: str, console: Console) -> int:
     def say(text: str) -> None:
         console.print(text, highlight=False, markup=False, soft_wrap=True)
 
-    with TargetLock(store, _lock_target(folder), run_id, config.run.lock_timeout_seconds, say):
+    with TargetLock(
+        store, place_of_run(folder, config.access.target), run_id, config.run.lock_timeout_seconds, say
+    ) as lock:
         plan = Plan.from_json(folder.manifest("plan") or {})
         accounts = accounts_of(folder, plan, stopped_early=True)
         files = write_task_files(folder, drain_id, settings, unfinished_tasks(folder, plan, accounts.done))
         told = DrainTally()
         is_stopped = False
         if files:
-            with _crew(f"s3sync retry of {run_id}", config, console) as (crew, stopped):
+            with _crew(f"s3sync retry of {run_id}", config, console, lock) as (crew, stopped):
                 context = RedoContext(
                     drain_id,
                     run_id,
@@ -140,19 +142,15 @@ def _retry_from_tables(config: Config, run_id: str, console: Console) -> int:
                 told = crew.carry_out(files, lambda name, attempt: redo_file(context, name, attempt))
                 is_stopped = stopped.is_set()
         store.put(f"drains/{drain_id}/{run_id}", b"")
+        lock.check()
         return _finish(store, drain_id, began, told, console, is_stopped=is_stopped)
 
 
-def _lock_target(folder: RunFolder) -> str:
-    """The name by which a run of these options locks its target, see `copying.job`."""
-    options = (folder.get_json("run.json") or {})["options"]
-    endpoint = options.get("access.target.endpoint_url") or "aws"
-    return f"{endpoint}/{options['target.bucket']}/{options['target.prefix']}"
-
-
 @contextmanager
-def _crew(app_name: str, config: Config, console: Console) -> Iterator[tuple[_Crew, threading.Event]]:
-    """Spark, the hub, and Ctrl-C that ends the workers cleanly; the event tells that it came."""
+def _crew(
+    app_name: str, config: Config, console: Console, lock: TargetLock | None
+) -> Iterator[tuple[_Crew, threading.Event]]:
+    """Spark, the hub, and Ctrl-C, or a lost lock, that ends the workers cleanly; the event tells that it came."""
     spark = open_session(app_name)
     stopped = threading.Event()
     with ExitStack() as stack:
@@ -165,7 +163,7 @@ def _crew(app_name: str, config: Config, console: Console) -> Iterator[tuple[_Cr
             hub.stop_workers()
             return True
 
-        stack.enter_context(interruptible(stop_cleanly, crew.say))
+        stack.enter_context(interruptible(stop_cleanly, crew.say, lock))
         yield crew, stopped
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from s3sync.config.model import AccessConfig
 from s3sync.copying.settings import CopySettings
 from s3sync.copying.settings_file import recipe_of
-from s3sync.errors import ConfigError
+from s3sync.errors import ConfigError, StoreError
 from s3sync.model.outcome import Outcome
 from s3sync.queues.messages import Message, QueuedTask, from_text, to_text
 from s3sync.retry.drain import DrainTally
@@ -42,7 +42,7 @@ class RedoContext:
 
 def recipe_or_refuse(folder: RunFolder) -> CopySettings:
     """How the run of `--from-run` copies. Raises ConfigError where nothing of it can be tried again yet."""
-    if folder.get_json("run.json") is None:
+    if folder.described() is None:
         raise ConfigError("--from-run", f"there is no run {folder.run_id} in {folder.store.uri}; see --work-uri")
     if folder.manifest(FINDINGS) is not None:
         command = f"s3sync migrate --from-findings {folder.run_id}"
@@ -64,7 +64,8 @@ def write_task_files(
                 folder.run_id, settings.source_bucket, settings.target_bucket, tuple(tasks[start : start + FILE_TASKS])
             )
             names.append(f"{PREFIX}{drain_id}/tasks-{len(names):05d}.json")
-            folder.put(names[-1], to_text(message).encode())
+            if not folder.put_new(names[-1], to_text(message).encode()):
+                raise StoreError(f"{folder.uri}/{names[-1]}: is there already, written by somebody else")
     return names
 
 

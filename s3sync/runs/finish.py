@@ -9,12 +9,16 @@ from s3sync.errors import UserError
 from s3sync.model.accounting import Counts, verify_outcomes
 from s3sync.model.tally import Tally
 from s3sync.runs.folder import RunFolder
+from s3sync.runs.lock import TargetLock
+from s3sync.runs.lock_place import folder_place
 from s3sync.runs.merge_retries import fold_retries
 from s3sync.runs.outcomes import BatchDone, read_prior
 from s3sync.runs.plan import Plan
 from s3sync.runs.summary import State, Summary, summarize
 from s3sync.runs.upload_log import UploadLog
 
+END_LOCK_SECONDS = 60.0
+END_PATIENCE_SECONDS = 600.0  # of very many tasks the fold takes minutes
 _STOPPED = frozenset({State.INTERRUPTED, State.CIRCUIT_OPEN, State.ENQUEUED})
 
 
@@ -38,7 +42,13 @@ def done_batches(folder: RunFolder) -> dict[str, BatchDone]:
 
 
 def accounts_of(folder: RunFolder, plan: Plan, *, stopped_early: bool) -> Accounts:
-    """Add up the outcomes, with the later attempts folded in. Raises InvariantBroken where they do not add up (C1)."""
+    """Add up the outcomes, with the later attempts folded in. Raises InvariantBroken where they do not add up (C1), and
+    LockHeld as `finish_run` does."""
+    with _alone(folder):
+        return _accounts_of(folder, plan, stopped_early=stopped_early)
+
+
+def _accounts_of(folder: RunFolder, plan: Plan, *, stopped_early: bool) -> Accounts:
     done = done_batches(folder)
     tally = Tally(requests=Counter(ListObjectsV2=plan.listing_pages) if plan.listing_pages else Counter())
     for batch in plan.batches:
@@ -63,29 +73,38 @@ def finish_run(
     """Check that the outcomes add up (C1), commit them where all are there, and write `summary.json`.
 
     `source` and `target` are places for people; `began` is when this driver started; `circuit_code` is what the circuit
-    opened for, where it is known. Raises InvariantBroken.
+    opened for, where it is known. Raises InvariantBroken, and LockHeld where another command adds the run up for long.
     """
-    accounts = accounts_of(folder, plan, stopped_early=stopped is not None)
-    counts = accounts.counts
-    if all(batch.batch_id in accounts.done for batch in plan.batches):
-        _commit_outcomes(folder, plan, accounts.done)
-    before = folder.get_json("summary.json") or {"wall_seconds": 0.0, "started_at": began.isoformat()}
-    ended = datetime.now(UTC)
-    summary = summarize(
-        run_id=folder.run_id,
-        source=source,
-        target=target,
-        started_at=datetime.fromisoformat(before["started_at"]),
-        ended_at=ended,
-        wall_seconds=before["wall_seconds"] + (ended - began).total_seconds(),
-        counts=counts,
-        tally=accounts.tally,
-        stopped=stopped if counts.remaining else None,
-        circuit_code=circuit_code,
-        work_uri=folder.store.uri,
+    with _alone(folder):
+        accounts = _accounts_of(folder, plan, stopped_early=stopped is not None)
+        counts = accounts.counts
+        if all(batch.batch_id in accounts.done for batch in plan.batches):
+            _commit_outcomes(folder, plan, accounts.done)
+        before = folder.get_json("summary.json") or {"wall_seconds": 0.0, "started_at": began.isoformat()}
+        ended = datetime.now(UTC)
+        summary = summarize(
+            run_id=folder.run_id,
+            source=source,
+            target=target,
+            started_at=datetime.fromisoformat(before["started_at"]),
+            ended_at=ended,
+            wall_seconds=before["wall_seconds"] + (ended - began).total_seconds(),
+            counts=counts,
+            tally=accounts.tally,
+            stopped=stopped if counts.remaining else None,
+            circuit_code=circuit_code,
+            work_uri=folder.store.uri,
+        )
+        folder.put("summary.json", summary.to_json().encode())
+        return summary
+
+
+def _alone(folder: RunFolder) -> TargetLock:
+    """Of those who add up a run at once, such as many executors, each counts all that was written before it began."""
+    place = folder_place(f"run {folder.run_id}")
+    return TargetLock(
+        folder.store, place, folder.run_id, END_LOCK_SECONDS, lambda _: None, patience_seconds=END_PATIENCE_SECONDS
     )
-    folder.put("summary.json", summary.to_json().encode())
-    return summary
 
 
 def finish_again(folder: RunFolder, began: datetime) -> Summary:

@@ -1,7 +1,7 @@
 """The folder of a run, and how a run is found again.
 
     {work_uri}/fingerprints/{fingerprint}.json   the newest run with these options
-    {work_uri}/locks/{target}/...                see runs/lock.py
+    {work_uri}/locks/...                         see runs/claims.py
     {work_uri}/runs/{run_id}/
         run.json                                 what was asked for, without secrets
         starts/0001.json, ...                    one per driver that worked on the run; the number is the epoch
@@ -14,16 +14,20 @@ A stage is committed by writing its manifest, in one put; what no manifest names
 
 import json
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Any
 
+from s3sync.config.model import Access
 from s3sync.errors import ConfigError, StoreError
+from s3sync.runs.lock import TargetLock
+from s3sync.runs.lock_place import LockPlace, bucket_place
 from s3sync.runs.store import Store
 
 SCHEMA_VERSION = 1
+RANDOM_BYTES = 16
 
 
 def fingerprint(options: Mapping[str, Any]) -> str:
@@ -32,7 +36,8 @@ def fingerprint(options: Mapping[str, Any]) -> str:
 
 
 def new_run_id(now: datetime) -> str:
-    return f"{now.astimezone(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
+    """An id of a run, or of a drain, that nobody else will have: it names files."""
+    return f"{now.astimezone(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(RANDOM_BYTES)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +81,20 @@ class RunFolder:
             raise StoreError(f"{self.uri}/{name}: is not JSON: {error}") from error
         return value
 
+    def described(self) -> dict[str, Any] | None:
+        """What the run was begun with; None where there is no such run. Raises StoreError where a newer version of
+        s3sync began it."""
+        return self._known("run.json")
+
+    def _known(self, name: str) -> dict[str, Any] | None:
+        value = self.get_json(name)
+        if value is not None and value.get("schema_version", SCHEMA_VERSION) > SCHEMA_VERSION:
+            raise StoreError(
+                f"{self.uri}/{name}: is of format {value['schema_version']}, and this version of s3sync reads "
+                f"{SCHEMA_VERSION}; use the version that began the run, or a newer one"
+            )
+        return value
+
     def names(self, prefix: str) -> Iterator[str]:
         start = len(self.path(""))
         return (name[start:] for name in self.store.names(self.path(prefix)))
@@ -92,7 +111,7 @@ class RunFolder:
 
     def manifest(self, stage: str) -> dict[str, Any] | None:
         """The stage's commit, None where it has none yet."""
-        return self.get_json(f"{stage}/manifest.json")
+        return self._known(f"{stage}/manifest.json")
 
     def drop(self, stage: str) -> None:
         """Remove the files of a stage, its commit first; what of it is left then does not exist."""
@@ -114,13 +133,25 @@ class RunFolder:
         return summary is not None and summary["state"] in ("complete", "incomplete")
 
 
-def find_or_create(
-    store: Store, options: Mapping[str, Any], run_id: str | None, now: datetime
-) -> tuple[RunFolder, bool]:
-    """The run to work on, and whether it was there before.
+def place_of_run(folder: RunFolder, target: Access) -> LockPlace:
+    """What the copies of a run go to, by the access that whoever makes them now has."""
+    options = (folder.described() or {})["options"]
+    return bucket_place(target, options["target.bucket"], options["target.prefix"])
 
-    Without `run_id`: the unfinished run with the same options, else a new one. With it: that run, new or not.
-    Raises ConfigError where the run named has other options: its plan is not what is asked for now.
+
+def find_or_create(
+    store: Store,
+    lock: TargetLock,
+    options: Mapping[str, Any],
+    run_id: str | None,
+    now: datetime,
+    may_go_on: Callable[[RunFolder], bool] = lambda _folder: True,
+) -> tuple[RunFolder, bool]:
+    """The run to work on, and whether it was there before. To be called under the lock, for what it writes decides who
+    works on what (C18).
+
+    Without `run_id`: the unfinished run with the same options where it `may_go_on`, else a new one. With it: that run,
+    new or not. Raises ConfigError where the run named has other options: its plan is not what is asked for now.
     """
     mark = fingerprint(options)
     index = f"fingerprints/{mark}.json"
@@ -128,30 +159,37 @@ def find_or_create(
     follows: str | None = json.loads(known)["run_id"] if known is not None else None
     if run_id is None and follows is not None:
         folder = RunFolder(store, follows)
-        if folder.get_json("run.json") is not None and not folder.is_finished:
+        if folder.described() is not None and not folder.is_finished and may_go_on(folder):
             return folder, True
     folder = RunFolder(store, run_id or new_run_id(now))
-    described = folder.get_json("run.json")
-    if described is not None:
-        if described["fingerprint"] != mark:
-            differing = _differences(described["options"], options)
-            raise ConfigError(
-                "--run-id", f"run {folder.run_id} was begun with other options ({differing}); leave --run-id away"
-            )
+    if find_or_refuse(folder, options):
         return folder, True
-    folder.put_json(
-        "run.json",
-        {
-            "schema_version": SCHEMA_VERSION,
-            "run_id": folder.run_id,
-            "fingerprint": mark,
-            "created_at": now.isoformat(),
-            "options": dict(options),
-            "follows": follows,
-        },
-    )
+    begun = {
+        "schema_version": SCHEMA_VERSION,
+        "run_id": folder.run_id,
+        "fingerprint": mark,
+        "created_at": now.isoformat(),
+        "options": dict(options),
+        "follows": follows,
+    }
+    lock.check()
+    if not folder.put_new("run.json", json.dumps(begun, indent=1).encode()):
+        raise StoreError(f"{folder.uri}/run.json: another command has begun a run of this id; give the command again")
     store.put(index, json.dumps({"run_id": folder.run_id}).encode())
     return folder, False
+
+
+def find_or_refuse(folder: RunFolder, options: Mapping[str, Any]) -> bool:
+    """Whether the run is there. Raises ConfigError where it is, and was begun with other options."""
+    described = folder.described()
+    if described is None:
+        return False
+    if described["fingerprint"] != fingerprint(options):
+        differing = _differences(described["options"], options)
+        raise ConfigError(
+            "--run-id", f"run {folder.run_id} was begun with other options ({differing}); leave --run-id away"
+        )
+    return True
 
 
 def _differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> str:

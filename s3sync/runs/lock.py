@@ -1,199 +1,270 @@
-"""One run at a time for a target.
+"""One run at a time for a part of a bucket.
 
-A lock is a row of generations, `locks/{target}/{generation}.json`; the highest one rules. Taking the lock is creating
-the next generation, which the store grants to one caller only. The holder rewrites its own file as a heartbeat, and
-looks each time whether a higher generation has come. Whoever wants the lock watches the ruling file: if it changes,
-the holder lives; if it stays the same for the whole timeout, or says `released`, or its process is known to be dead,
-the next generation may be made. No two machines' clocks are compared.
+Who wants the lock puts a claim and looks at the other claims on the bucket: where prefixes overlap the earlier one
+stays and the later one withdraws. The order is that of Lamport's bakery: a claim is put without a number, then with one
+above all that there are; who has a number waits for those that are still choosing. So of two claims at least one sees
+the other, and both agree which is the earlier. It needs a store that shows what was written before, and no more.
+
+What a newcomer does about another claim on its bucket; the first line that fits counts:
+
+| overlaps | void | its process   | number    | its file                    | then                              |
+|----------|------|---------------|-----------|-----------------------------|-----------------------------------|
+| no       |      |               |           |                             | passed over                       |
+| yes      | yes  |               |           |                             | passed over                       |
+| yes      | no   |               | later     |                             | passed over: it will see this one |
+| yes      | no   | known as dead | any other |                             | removed                           |
+| yes      | no   | any other     | any other | gone                        | passed over                       |
+| yes      | no   | any other     | choosing  | changed                     | looked at anew                    |
+| yes      | no   | any other     | earlier   | changed                     | held: the newcomer withdraws      |
+| yes      | no   | any other     | any other | the same, its time not up   | watched                           |
+| yes      | no   | any other     | any other | the same for its whole time | voided; removed two beats later   |
+
+Its time is the one that the claim itself tells, not the newcomer's.
+
+What a holder does at each heartbeat; no two machines' clocks are compared:
+
+| its claim was voided | the heartbeat  | since the last good one | then                                |
+|----------------------|----------------|-------------------------|-------------------------------------|
+| yes                  |                |                         | lost: somebody else took it         |
+| no                   | succeeds       | any                     | held                                |
+| not known, or no     | fails or hangs | less than its time      | held; said, and tried again         |
+| not known, or no     | fails or hangs | its time and one beat   | lost: others may have taken it      |
+
+Whoever holds the lock asks `why_lost`, and stops where it says something: `runs/interrupts.py` does that for all.
 """
 
-import json
-import os
-import secrets
-import socket
 import threading
+import time
 from collections.abc import Callable
-from datetime import UTC, datetime
-from hashlib import sha256
-from pathlib import Path
-from typing import Any
+from contextlib import suppress
+from dataclasses import dataclass, field
 
-from s3sync.config.model import Config
-from s3sync.errors import LockHeld
+from s3sync.errors import Interrupted, LockHeld, StoreError
+from s3sync.runs.claims import HEARTBEATS_PER_TIMEOUT, Claim, OwnClaim
+from s3sync.runs.lock_place import LockPlace
 from s3sync.runs.store import Store
 
-HEARTBEATS_PER_TIMEOUT = 6
+TAKEN = "another command took over the lock of {place}, so this one stopped"
+SILENT = (
+    "the lock of {place} could not be renewed in time, so that another command may have it; this one stopped, and the "
+    "same command goes on from here"
+)
+_CHOOSING_STEP_SECONDS = 0.2
+_BEATS_AFTER_VOID = 2
 
 
-def lock_name(target: str) -> str:
-    """The lock's folder for a target such as `https://endpoint/bucket/prefix`."""
-    return f"locks/{sha256(target.encode()).hexdigest()[:24]}"
+@dataclass(slots=True)
+class Hold:
+    """The holder's side, step by step. `why_lost` may be asked at any time, also while a heartbeat hangs."""
+
+    claim: OwnClaim
+    clock: Callable[[], float]
+    _good_at: float = field(init=False)
+    _doubt_since: float | None = None
+    _taken: bool = False
+
+    def __post_init__(self) -> None:
+        self._good_at = self.clock()
+
+    @property
+    def interval_seconds(self) -> float:
+        return self.claim.timeout_seconds / HEARTBEATS_PER_TIMEOUT
+
+    def beat(self) -> None:
+        """One heartbeat. Raises what the store raises."""
+        began = self.clock()
+        if self.claim.is_void:
+            self._taken = True
+            return
+        self.claim.put()
+        self._good_at = began
+
+    def why_lost(self) -> str | None:
+        """None while the lock is held, else why it is not, for a person."""
+        if self._taken:
+            return TAKEN.format(place=self.claim.place)
+        now = self.clock()
+        if now - self._good_at < self.claim.timeout_seconds:
+            self._doubt_since = None
+            return None
+        # A process that slept finds its time over when it wakes: the next heartbeat tells whether anybody came.
+        self._doubt_since = now if self._doubt_since is None else self._doubt_since
+        is_over = now - self._doubt_since >= self.interval_seconds
+        return SILENT.format(place=self.claim.place) if is_over else None
 
 
-def lock_target(config: Config) -> str:
-    """The target of a run with this configuration, as its lock names it."""
-    return f"{config.access.target.endpoint_url or 'aws'}/{config.target.bucket}/{config.target.prefix}"
+@dataclass(slots=True)
+class _Watched:
+    claim: Claim
+    since: float
+    voided_at: float | None = None
 
 
-def _this_process() -> dict[str, Any]:
-    return {
-        "host": socket.gethostname(),
-        "boot": _boot_id(),
-        "pid_namespace": _pid_namespace(),
-        "pid": os.getpid(),
-        "started": _started(os.getpid()),
-    }
+@dataclass(slots=True)
+class Newcomer:
+    """The newcomer's side: `step` until it says that nothing is in the way. `is_taking`: whether claims that are over
+    are voided and removed; else they are only seen to be over."""
 
+    claim: OwnClaim
+    clock: Callable[[], float]
+    say: Callable[[str], None]
+    is_taking: bool = True
+    _watched: dict[str, _Watched] = field(default_factory=dict)
+    _over: set[str] = field(default_factory=set)
 
-def _boot_id() -> str | None:
-    try:
-        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-    except OSError:
-        return None
+    def look(self) -> None:
+        """Find out which claims are in the way. One that comes later has a higher number, so one look is enough."""
+        for other in self.claim.others():
+            if self.claim.blocks(other):
+                self._begin(other)
 
+    def _begin(self, other: Claim) -> None:
+        if other.is_dead:
+            self._end(other)
+            return
+        self._watched[other.path] = _Watched(other, self.clock())
+        if not other.is_choosing:
+            seconds = f"{other.timeout_seconds:.0f} s"
+            self.say(f"{other.place} is locked by {other.who}; watching for {seconds} whether it is alive.")
 
-def _pid_namespace() -> str | None:
-    """Where this process's number means this process: containers of one machine each count their own."""
-    try:
-        return str(Path("/proc/self/ns/pid").readlink())
-    except OSError:
-        return None
+    def _end(self, other: Claim) -> None:
+        self._watched.pop(other.path, None)
+        if self.is_taking:
+            self.claim.remove(other)
 
+    def step(self) -> bool:
+        """Look at what is in the way once more; True where nothing is. Raises LockHeld where its owner lives."""
+        for watched in list(self._watched.values()):
+            self._watch(watched)
+        return not self._watched
 
-def _started(pid: int) -> str | None:
-    """The start time of a process in clock ticks: it tells a process from a later one with the same number."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
-    except (OSError, IndexError):
-        return None
+    def _watch(self, watched: _Watched) -> None:
+        before, now = watched.claim, self.clock()
+        if watched.voided_at is not None:
+            if now - watched.voided_at >= _BEATS_AFTER_VOID * before.interval_seconds:
+                self._end(before)
+            return
+        after = next(iter(self.claim.read(before.path)), None)
+        if after is None or not self.claim.blocks(after):
+            self._watched.pop(before.path)
+        elif after.body != before.body:
+            if not before.is_choosing:
+                raise self._held(after)
+            self._watched[before.path] = _Watched(after, now)
+        elif now - watched.since >= before.timeout_seconds:
+            if not self.is_taking:
+                self._watched.pop(before.path)
+                return
+            self.claim.void(before)
+            watched.voided_at = now
 
+    def _held(self, other: Claim) -> LockHeld:
+        mine = self.claim.place
+        on = "this target" if other.place == mine else str(other.place)
+        return LockHeld(f"{mine}: {other.who} is alive and works on {on}; wait for it, or stop it")
 
-def _is_dead(holder: dict[str, Any]) -> bool:
-    """True only where the holder ran on this very machine, in this process's own namespace, and its process is gone."""
-    here = _this_process()
-    if here["boot"] is None or any(holder.get(name) != here[name] for name in ("host", "boot", "pid_namespace")):
-        return False
-    started = _started(int(holder["pid"]))
-    return _is_gone(int(holder["pid"])) if started is None else started != holder.get("started")
-
-
-def _is_gone(pid: int) -> bool:
-    """Of a process that /proc does not show: it may be another user's, which a /proc with hidepid hides."""
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return True
-    except PermissionError:
-        pass
-    return False
+    @property
+    def pause_seconds(self) -> float:
+        """Until it is worth while to look again."""
+        steps = (
+            _CHOOSING_STEP_SECONDS if each.claim.is_choosing else each.claim.interval_seconds
+            for each in self._watched.values()
+        )
+        return min(steps, default=0.0)
 
 
 class TargetLock:
-    """Use as a context manager. `lost` is set when another run has taken the lock, which needs this one to have been
-    silent for the whole timeout: whoever holds the lock must stop then."""
+    """Use as a context manager. Whoever holds it must stop where `why_lost` says something.
+
+    `patience_seconds`: how long a holder that lives is waited for before LockHeld is raised. `run_id` may be told later
+    (`tell`), for which run it is may only be found out under the lock.
+    """
 
     def __init__(
         self,
         store: Store,
-        target: str,
-        run_id: str,
+        place: LockPlace,
+        run_id: str | None,
         timeout_seconds: float,
         say: Callable[[str], None],
-        pause: Callable[[float], object] | None = None,
+        pause: Callable[[float], object] = time.sleep,
+        clock: Callable[[], float] = time.monotonic,
+        patience_seconds: float = 0.0,
     ) -> None:
-        self._store = store
-        self._target = target
-        self._folder = lock_name(target)
-        self._run_id = run_id
-        self._timeout_seconds = timeout_seconds
+        self._claim = OwnClaim(store, place, timeout_seconds, run_id)
+        self._hold = Hold(self._claim, clock)
         self._say = say
+        self._pause = pause
+        self._clock = clock
+        self._patience_seconds = patience_seconds
         self._ended = threading.Event()
-        self._pause = pause or self._ended.wait
-        self._generation = 0
-        self._beats = 0
-        self._thread: threading.Thread | None = None
-        self.lost = threading.Event()
+        self._is_put = False
+        self._thread = threading.Thread(target=self._keep, name="target-lock", daemon=True)
 
     def __enter__(self) -> "TargetLock":
-        while not self._take():
-            pass
-        self._thread = threading.Thread(target=self._keep, name="target-lock", daemon=True)
-        self._thread.start()
+        """Raises LockHeld, and StoreError."""
+        try:
+            self._claim.put()
+            self._is_put = True
+            self._claim.choose()
+            self._thread.start()
+            self._wait(Newcomer(self._claim, self._clock, self._say))
+            self.check()
+        except BaseException:
+            self._leave()
+            raise
         return self
 
-    def await_free(self) -> None:
-        """Return when nobody holds the lock, which stays free. Raises LockHeld when its holder shows a sign of life."""
-        if ruling := self._ruling():
-            self._await_end(ruling)
-
     def __exit__(self, *_: object) -> None:
+        self._leave()
+
+    def await_free(self) -> None:
+        """Return when nobody holds the lock, which stays free. Raises LockHeld where its holder lives."""
+        self._claim.number = 1 + max((claim.number for claim in self._claim.others()), default=0)
+        self._wait(Newcomer(self._claim, self._clock, self._say, is_taking=False))
+
+    def tell(self, run_id: str) -> None:
+        """Say for which run it is; the next heartbeat shows it to others."""
+        self._claim.run_id = run_id
+
+    def why_lost(self) -> str | None:
+        return self._hold.why_lost()
+
+    def check(self) -> None:
+        """Raises Interrupted where the lock is lost: to be called before anything is written that others go by."""
+        if why := self.why_lost():
+            raise Interrupted(why)
+
+    def _wait(self, newcomer: Newcomer) -> None:
+        until = self._clock() + self._patience_seconds
+        newcomer.look()
+        while True:
+            try:
+                if newcomer.step():
+                    return
+            except LockHeld:
+                if self._clock() >= until:
+                    raise
+                newcomer = Newcomer(self._claim, self._clock, lambda _: None, newcomer.is_taking)
+                newcomer.look()
+            self._pause(newcomer.pause_seconds)
+
+    def _leave(self) -> None:
         self._ended.set()
-        if self._thread is not None:
-            self._thread.join(self._timeout_seconds)
-        if not self.lost.is_set():
-            self._store.put(self._path(self._generation), self._body("released"))
-
-    def _path(self, generation: int) -> str:
-        return f"{self._folder}/{generation:08d}.json"
-
-    def _body(self, state: str) -> bytes:
-        self._beats += 1
-        beat = {
-            "state": state,
-            "target": self._target,
-            "run_id": self._run_id,
-            "beat": self._beats,
-            "at": datetime.now(UTC).isoformat(),
-            "nonce": secrets.token_hex(8),
-            **_this_process(),
-        }
-        return json.dumps(beat).encode()
-
-    def _ruling(self) -> int:
-        last = max(self._store.names(f"{self._folder}/"), default="0.json")
-        return int(last.rpartition("/")[2].removesuffix(".json"))
-
-    def _take(self) -> bool:
-        """Make the next generation; False where another caller was quicker. Raises LockHeld."""
-        ruling = self._ruling()
-        if ruling:
-            self._await_end(ruling)
-        if not self._store.put_new(self._path(ruling + 1), self._body("held")):
-            return False
-        if self._ruling() != ruling + 1:  # others came and went meanwhile, and removed what ruled when this one looked
-            self._store.delete(self._path(ruling + 1))
-            return False
-        self._generation = ruling + 1
-        for name in self._store.names(f"{self._folder}/"):
-            if name < self._path(self._generation):
-                self._store.delete(name)
-        return True
-
-    def _await_end(self, ruling: int) -> None:
-        """Return when generation `ruling` is over. Raises LockHeld when its holder shows a sign of life."""
-        seen = self._store.get(self._path(ruling))
-        if seen is None:
-            return
-        holder = json.loads(seen)
-        if holder["state"] == "released" or _is_dead(holder):
-            return
-        who = f"run {holder['run_id']} (process {holder['pid']} on {holder['host']}, last seen {holder['at']})"
-        self._say(f"The target is locked by {who}; watching for {self._timeout_seconds:.0f} s whether it is alive.")
-        step_seconds = self._timeout_seconds / HEARTBEATS_PER_TIMEOUT
-        for _ in range(HEARTBEATS_PER_TIMEOUT + 1):
-            self._pause(step_seconds)
-            now = self._store.get(self._path(ruling))
-            if now != seen:
-                if now is not None and json.loads(now)["state"] == "held":
-                    raise LockHeld(f"{self._target}: {who} is alive and works on this target; wait for it, or stop it")
-                return
+        if self._thread.is_alive():
+            self._thread.join(self._claim.timeout_seconds)
+        try:
+            self._claim.withdraw()
+        except StoreError as error:  # how the run ended counts more
+            if self._is_put:
+                self._say(f"The lock could not be given back, so the next run waits until its time is up: {error}")
 
     def _keep(self) -> None:
-        while not self._ended.wait(self._timeout_seconds / HEARTBEATS_PER_TIMEOUT):
+        while not self._ended.wait(self._hold.interval_seconds):
             try:
-                if self._ruling() != self._generation:
-                    self.lost.set()
-                    return
-                self._store.put(self._path(self._generation), self._body("held"))
+                self._hold.beat()
             except Exception as error:  # noqa: BLE001  (a thread that ends would leave the lock to others, unnoticed)
                 self._say(f"The lock's heartbeat failed, next try soon: {error}")
+            if self._ended.is_set():  # the run may have ended while this heartbeat was on its way
+                with suppress(StoreError):
+                    self._claim.withdraw()

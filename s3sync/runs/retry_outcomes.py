@@ -23,6 +23,7 @@ from itertools import product
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from s3sync.errors import StoreError
 from s3sync.model.outcome import Outcome, Status
 from s3sync.model.tables import OUTCOMES
 from s3sync.model.tally import Tally, with_engine_counts
@@ -51,7 +52,11 @@ class RetryLog:
     def put(self, outcomes: list[Outcome], engine: Tally) -> None:
         """Write a part; from then on its rows are in the run. Raises StoreError."""
         table = with_engine_counts(outcome_table(outcomes), engine)
-        self.folder.put(f"{PREFIX}{self.drain_id}/{self.worker}-{self.written:05d}.parquet", parquet_bytes(table))
+        name = f"{PREFIX}{self.drain_id}/{self.worker}-{self.written:05d}.parquet"
+        if not self.folder.put_new(name, parquet_bytes(table)):
+            raise StoreError(
+                f"{self.folder.uri}/{name}: is there already, written by somebody else; nothing was overwritten"
+            )
         self.written += 1
 
 

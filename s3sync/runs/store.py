@@ -8,7 +8,7 @@ import os
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import urlsplit
@@ -123,8 +123,10 @@ class LocalStore:
         yield from sorted(path for path in found if path.startswith(prefix))
 
     def delete(self, path: str) -> None:
-        with suppress(FileNotFoundError):
-            (self._folder / path).unlink()
+        try:
+            (self._folder / path).unlink(missing_ok=True)
+        except OSError as error:
+            raise StoreError(f"{self._folder / path}: cannot be deleted: {error.strerror}") from error
 
 
 class S3Store:

@@ -38,7 +38,6 @@ class CopyWatch:
     view: ProgressView
     total: int
     cancel: Callable[[], None]
-    is_lost: Callable[[], bool]
 
     def observe(self, settled: int, hopeless: Counter[str]) -> None:
         self.circuit.observe(settled, hopeless)
@@ -54,8 +53,6 @@ class CopyWatch:
             now = time.monotonic()
             if (progress.settled, progress.size_bytes) != seen:
                 moved_at, seen = now, (progress.settled, progress.size_bytes)
-            if self.is_lost():
-                self.hub.stop_workers()
             if self.hub.is_stopping:
                 stopping_since = stopping_since or now
                 if now - max(moved_at, stopping_since) > QUIET_SECONDS or now - stopping_since > GRACE_SECONDS:

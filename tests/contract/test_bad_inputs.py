@@ -21,9 +21,8 @@ from s3sync.copying import job as migrate
 from s3sync.demo.inventory_writer import InventoryObject, write_inventory
 from s3sync.errors import EXIT_USER
 from s3sync.inventory.manifest import FileFormat
-from s3sync.runs.lock import TargetLock
-from s3sync.runs.store import LocalStore
 from tests.conftest import drop_bucket
+from tests.locks import lock_of
 from tests.servers import Server
 from tests.servers.capabilities import require
 from tests.servers.faults import Action, Fault, Faults
@@ -331,8 +330,7 @@ def test_another_run_holds_the_lock(
     ground: Ground, s3: Any, server: Server, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     work = ground.folder / "s3sync-work"
-    place = f"{server.s3_endpoint}/{ground.words['target']}/"
-    with TargetLock(LocalStore(work), place, "other", 1.0, lambda _: None):
+    with lock_of(work, server.s3_endpoint, ground.words["target"], "other"):
         assert run(opt("--lock-timeout 1s"), ground, s3, monkeypatch) == EXIT_USER
     watching, line = said(capsys)
     assert "watching for 1 s whether it is alive" in watching

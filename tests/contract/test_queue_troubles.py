@@ -27,6 +27,8 @@ from s3sync.queues.unfinished import unfinished_tasks
 from s3sync.report.history import troubles_of
 from s3sync.report.write import write_report
 from s3sync.runs.folder import RunFolder
+from s3sync.runs.lock import TargetLock
+from s3sync.runs.lock_place import folder_place
 from s3sync.runs.summary import State
 from tests.contract.queueing import RUN_ID, QueuedRun, access_to, queued_run
 from tests.servers import Server
@@ -270,7 +272,7 @@ def test_a_dead_letter_that_is_days_old_is_looked_for_first(
     from s3sync.queues.enqueue import enqueue_run
 
     config = replace_queue_names(run)
-    enqueue_run(run.folder, config, lambda _: None, again=False)
+    enqueue_run(run.folder, config, lambda _: None, unlocked(run), again=False)
     faults.clear()
     monkeypatch.setattr("s3sync.retry.consumer.LOOK_AFTER", timedelta(0))
     assert run.drain().by_status == {"copied": OBJECTS}
@@ -284,7 +286,7 @@ def test_what_is_sent_again_has_its_attempts_anew(run: QueuedRun, faults: Faults
     run.copy()
     run.drain(attempts=3)
     run.summary()
-    enqueue_run(run.folder, replace_queue_names(run), lambda _: None, again=True)
+    enqueue_run(run.folder, replace_queue_names(run), lambda _: None, unlocked(run), again=True)
     found = [queued for queue in run.queues.work for queued in run.queued(queue)]
     assert {(queued.attempt, queued.counted) for queued in found} == {(3, 1)}
     faults.clear()
@@ -299,7 +301,7 @@ def test_a_young_message_of_an_old_plan_is_looked_for_first(run: QueuedRun, faul
 
     hour_ago = run.settings.planned_at - timedelta(hours=1)
     put_recipe(run.folder, replace(run.settings, planned_at=hour_ago))
-    enqueue_run(run.folder, replace_queue_names(run), lambda _: None, again=False)
+    enqueue_run(run.folder, replace_queue_names(run), lambda _: None, unlocked(run), again=False)
     key = run.s3.list_objects_v2(Bucket=run.settings.source_bucket, MaxKeys=1)["Contents"][0]["Key"]
     run.s3.put_object(Bucket=run.settings.target_bucket, Key=key, Body=b"somebody's")
     assert run.drain(attempts=1).by_status == {"copied": OBJECTS - 1, "failed": 1}
@@ -319,11 +321,16 @@ def test_a_batch_that_comes_in_pieces_is_not_taken_for_sent_by_one_of_them(
     assert len(run.folder.manifest("retries")["settled"]) > 1
     faults.add(Fault(Action.DENIED, operation="SendMessageBatch", skip=2))
     with pytest.raises(ServiceError):
-        enqueue_run(run.folder, replace_queue_names(run), lambda _: None, again=False)
+        enqueue_run(run.folder, replace_queue_names(run), lambda _: None, unlocked(run), again=False)
     faults.clear()
     said: list[str] = []
-    enqueue_run(run.folder, replace_queue_names(run), said.append, again=False)
+    enqueue_run(run.folder, replace_queue_names(run), said.append, unlocked(run), again=False)
     assert said == [f"Sent {OBJECTS} tasks of run {RUN_ID} to 3 queues; `s3sync executor` takes them."]
+
+
+def unlocked(run: QueuedRun) -> TargetLock:
+    """A lock that nobody contests."""
+    return TargetLock(run.folder.store, folder_place("test"), RUN_ID, 60, lambda _: None)
 
 
 def replace_queue_names(run: QueuedRun) -> Any:

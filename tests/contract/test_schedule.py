@@ -11,11 +11,10 @@ import yaml
 from botocore.exceptions import ClientError
 
 from s3sync.cli.main import main
-from s3sync.runs.lock import TargetLock
-from s3sync.runs.store import LocalStore
 from tests.contract.deploying import Laptop, shown
 from tests.contract.test_submit import ROLE as JOB_ROLE
 from tests.contract.test_submit import application
+from tests.locks import lock_of
 from tests.unit.emr.test_templates import linted
 
 ROLE = "arn:aws:iam::123456789012:role/scheduler"
@@ -172,10 +171,10 @@ def test_a_run_that_is_still_at_work_is_not_started_twice(
         monkeypatch.setenv(name, value)
     monkeypatch.chdir(tmp_path)
     work = tmp_path / "work"
-    place = f"{server_env['TARGET_ENDPOINT_URL']}/{target}/"
+    endpoint_url = server_env["TARGET_ENDPOINT_URL"]
     options = ["-s", source, "-t", target, "--work-uri", str(work), "--lock-timeout", "2s"]
     said = threading.Event()
-    with TargetLock(LocalStore(work), place, "the-first-run", 2.0, lambda _: said.set()):
+    with lock_of(work, endpoint_url, target, "the-first-run", timeout_seconds=2.0, say=lambda _: said.set()):
         assert main(["migrate", *options, "--if-locked", "skip"]) == 0
         assert "nothing done" in capsys.readouterr().err
         assert main(["migrate", *options]) == 2
@@ -183,4 +182,5 @@ def test_a_run_that_is_still_at_work_is_not_started_twice(
         monkeypatch.setenv("S3SYNC_RUN_IF_LOCKED", "skip")  # as the file has it that a schedule sends
         assert main(["check", "-s", source, "-t", target, "--work-uri", str(work)]) == 0
         assert "nothing done" in capsys.readouterr().err
-    assert not (work / "runs").exists() or not list((work / "runs").rglob("summary.json"))
+        assert not (work / "runs").exists()
+        assert not (work / "fingerprints").exists()  # C18: nothing says which run it would have been

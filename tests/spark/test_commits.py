@@ -15,8 +15,8 @@ import pytest
 from s3sync.copying import job as migrate_job
 from s3sync.planning import stage as planning
 from s3sync.runs.lock import TargetLock
-from s3sync.runs.store import LocalStore
 from tests.inventories import put_inventory
+from tests.locks import lock_of, take_over
 from tests.servers import Server
 from tests.servers.capabilities import require
 from tests.servers.faults import Action, Fault, Faults
@@ -160,20 +160,26 @@ def test_a_plan_that_another_driver_committed_meanwhile_counts(
 
 
 def test_a_driver_that_lost_the_lock_while_it_planned_copies_nothing(
-    workplace: Workplace, filled: tuple[str, ...], pair: tuple[str, str], objects: Objects, monkeypatch: Any
+    workplace: Workplace,
+    server: Server,
+    filled: tuple[str, ...],
+    pair: tuple[str, str],
+    objects: Objects,
+    monkeypatch: Any,
 ) -> None:
     plan = migrate_job.planned
 
-    def robbed(run: Any) -> Any:
-        (held,) = (workplace.work / "locks").glob("*/*.json")
-        (held.parent / f"{int(held.stem) + 1:08}.json").write_bytes(held.read_bytes())
-        (lock,) = [each for each in threading.enumerate() if each.name == "target-lock"]
-        lock.join(30)
-        return plan(run)
+    def robbed(run: Any, lock: TargetLock) -> Any:
+        assert take_over(workplace.work)
+        while lock.why_lost() is None:
+            threading.Event().wait(0.05)
+        return plan(run, lock)
 
     monkeypatch.setattr(migrate_job, "planned", robbed)
     ended = workplace.run(*filled, "--lock-timeout", "1s")
-    assert (ended.code, ended.error) == (1, "another run took over the lock of the target, so this one stopped")
+    assert (ended.code, ended.error) == (1, lost(server, pair[1]))
+    assert ended.folder is not None
+    assert not (ended.folder / "plan" / "manifest.json").exists()
     assert objects(pair[1]) == {}
 
 
@@ -291,20 +297,26 @@ def test_changed_credentials_go_on_with_the_run(workplace: Workplace, server: Se
     assert (ended.code, ended.folder) == (0, first.folder)
 
 
-def lock_of(work: Path, server: Server, target: str) -> TargetLock:
-    place = f"{server.s3_endpoint}/{target}/"
-    return TargetLock(LocalStore(work), place, "the other run", 1.0, lambda _: None)
+def lost(server: Server, target: str) -> str:
+    service = server.s3_endpoint.partition("//")[2]
+    return f"another command took over the lock of {service}/{target}/, so this one stopped"
 
 
 def test_a_target_that_another_run_works_on_is_left_alone(
     workplace: Workplace, server: Server, filled: tuple[str, ...], pair: tuple[str, str], objects: Objects
 ) -> None:
-    with lock_of(workplace.work, server, pair[1]):
-        ended = workplace.run(*filled, "--lock-timeout", "1s")
+    with lock_of(workplace.work, server.s3_endpoint, pair[1], prefix="shared/"):
+        ended = workplace.run(*filled, "--lock-timeout", "1s", "--target-prefix", "shared/")
         assert ended.code == 2
         assert ended.error is not None
         assert "the other run" in ended.error
         assert "is alive and works on this target" in ended.error
+        assert objects(pair[1]) == {}
+        assert ended.folder is None
+        assert not (workplace.work / "fingerprints").exists()  # C18: it leaves no run for the holder to go on with
+        for prefix in ("", "shared/deeper/"):
+            overlapping = workplace.run(*filled, "--lock-timeout", "1s", "--target-prefix", prefix)
+            assert (overlapping.code, "the other run" in (overlapping.error or "")) == (2, True)
         assert objects(pair[1]) == {}
         assert workplace.run(*filled, "--lock-timeout", "1s", "--target-prefix", "apart/").code == 0
     after = workplace.run(*filled, "--lock-timeout", "1s")
@@ -320,25 +332,24 @@ def test_a_lock_that_is_lost_stops_the_run(
     objects: Objects,
 ) -> None:
     faults.add(Fault(Action.STALL, operation="CopyObject", bucket=pair[1], seconds=0.4))
-    lock = lock_of(workplace.work, server, pair[1])
-    stolen: list[str] = []
+    stolen: list[Path] = []
 
     def steal() -> None:
-        locks = workplace.work / "locks"
-        while not faults.requests("CopyObject", bucket=pair[1]):
+        while len(objects(pair[1])) < 2:
             threading.Event().wait(0.05)
-        (held,) = locks.glob("*/*.json")
-        (held.parent / f"{int(held.stem) + 1:08}.json").write_bytes(held.read_bytes())
-        stolen.append(lock._folder)
+        stolen.extend(take_over(workplace.work))
 
     thief = threading.Thread(target=steal)
     thief.start()
     ended = workplace.run(*filled, "--lock-timeout", "1s", "--in-flight", "1")
     thief.join()
     assert stolen
-    assert (ended.code, ended.error) == (1, "another run took over the lock of the target, so this one stopped")
+    assert (ended.code, ended.error) == (1, lost(server, pair[1]))
     assert 0 < len(objects(pair[1])) < len(BODIES)
-    assert ended.summary["statuses"]["copied"]["objects"] == len(objects(pair[1]))
+    assert ended.folder is not None
+    assert not (ended.folder / "summary.json").exists()  # C18: how the run ends is no longer this driver's to tell
+    again = workplace.run(*filled)
+    assert (again.code, again.folder, again.statuses) == (0, ended.folder, {"copied": len(BODIES)})
 
 
 def test_runs_over_an_inventory_are_gone_on_with_too(

@@ -23,9 +23,11 @@ from s3sync.listing.job import list_bucket
 from s3sync.listing.state import ListedRange
 from s3sync.model.key_range import KeyRange, tiles
 from s3sync.runs.lock import TargetLock
+from s3sync.runs.lock_place import folder_place
 from s3sync.runs.store import LocalStore
 from tests.conftest import drop_bucket
 from tests.inventories import put_inventory
+from tests.locks import take_over
 from tests.servers import Server
 from tests.servers.faults import Action, Fault, Faults
 from tests.spark.workplace import Workplace
@@ -269,7 +271,7 @@ def test_a_folder_that_another_listing_works_on_is_refused(lists: Lists, many: t
     bucket, keys = many
     folder, arguments = lists.home / "listing", (f"s3://{bucket}", "--lock-timeout", "2s")
     locks = LocalStore(folder / "_s3sync")
-    with TargetLock(locks, str(folder), "of another driver", 1.0, lambda _: None):
+    with TargetLock(locks, folder_place(str(folder)), "of another driver", 1.0, lambda _: None):
         refused = lists.run(*arguments)
     assert (refused.code, "run of another driver" in refused.error) == (EXIT_USER, True), refused.error
     assert [path.name for path in folder.glob("**/*") if path.is_file() and "locks" not in path.parts] == []
@@ -285,12 +287,13 @@ def test_a_listing_whose_lock_is_lost_stops(
     begin = list_job.ListingStage.run
 
     def robbed(stage: Any) -> Any:
-        stage.is_lock_lost = lambda: True
+        assert take_over(lists.home / "listing" / "_s3sync")
+        assert stage.stopping.wait(30)
         return begin(stage)
 
     with monkeypatch.context() as patched:
         patched.setattr(list_job.ListingStage, "run", robbed)
-        stopped = lists.run(f"s3://{bucket}")
+        stopped = lists.run(f"s3://{bucket}", "--lock-timeout", "1s")
     assert (stopped.code, "took over the lock" in stopped.error) == (Interrupted.exit_code, True), stopped.error
     assert stopped.manifest is None
     assert lists.run(f"s3://{bucket}").keys() == keys

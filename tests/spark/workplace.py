@@ -5,7 +5,7 @@ becomes a code and a line, any other one comes out and fails the test.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from io import StringIO
 from pathlib import Path
@@ -15,10 +15,20 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from rich.console import Console
 
+from s3sync.checking.job import check
 from s3sync.cli.options import parse
+from s3sync.config.model import Config
 from s3sync.copying.job import migrate, plan_only
 from s3sync.errors import S3SyncError
 from s3sync.model.tables import OUTCOMES, PLAN
+from s3sync.retry.job import retry
+
+JOBS: dict[str, Callable[[Config, Console], int]] = {
+    "migrate": migrate,
+    "plan": plan_only,
+    "check": check,
+    "retry": retry,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +94,7 @@ class Workplace:
         """`s3sync COMMAND ARGUMENTS --work-uri WORK`."""
         console = Console(file=StringIO(), width=120, color_system=None)
         argv = [command, *arguments, "--work-uri", str(self.work)]
-        job = plan_only if command == "plan" else migrate
+        job = JOBS[command]
         error = None
         try:
             code = job(parse(argv, self.environ, self.work).config, console)

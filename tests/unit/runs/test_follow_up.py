@@ -13,6 +13,8 @@ from s3sync.errors import ConfigError
 from s3sync.model.accounting import Counts
 from s3sync.runs.folder import RunFolder, find_or_create
 from s3sync.runs.follow_up import CHECK, FINDINGS, findings_of_check, followed_check, followed_migration
+from s3sync.runs.lock import TargetLock
+from s3sync.runs.lock_place import folder_place
 from s3sync.runs.plan import Batch, Plan
 from s3sync.runs.store import LocalStore
 
@@ -27,7 +29,7 @@ def store(tmp_path: Path) -> LocalStore:
 
 def a_run(store: LocalStore, run_id: str, *, is_check: bool = False) -> RunFolder:
     options = describe(OF_RUN) | ({"command": CHECK} if is_check else {})
-    return find_or_create(store, options, run_id, NOW)[0]
+    return find_or_create(store, TargetLock(store, folder_place(run_id), None, 60, print), options, run_id, NOW)[0]
 
 
 def a_migration(store: LocalStore) -> RunFolder:

@@ -33,6 +33,13 @@ def test_a_folder_that_cannot_be_listed_is_not_an_empty_one(tmp_path: Path) -> N
         list(LocalStore(tmp_path).names("runs/"))
 
 
+def test_a_file_that_cannot_be_deleted_is_told(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(StoreError, match="file/below: cannot be deleted: Not a directory"):
+        LocalStore(tmp_path).delete("file/below")
+    LocalStore(tmp_path).delete("nothing/there")
+
+
 def test_a_folder_that_is_not_there_is_empty(tmp_path: Path) -> None:
     assert list(LocalStore(tmp_path).names("runs/")) == []
 
