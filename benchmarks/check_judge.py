@@ -26,6 +26,7 @@ from s3sync.runs.folder import RunFolder
 from s3sync.runs.lock import TargetLock
 from s3sync.runs.lock_place import folder_place
 from s3sync.runs.store import open_store
+from s3sync.selection.own_prefixes import OwnPlaces
 from s3sync.spark.session import open_session
 
 
@@ -35,7 +36,7 @@ def main(work: str, run_id: str, rows: int) -> None:
     now = datetime.now(UTC)
     facts = BucketFacts(now, hides_md5=False)
     moments = Moments(now + timedelta(seconds=1), now, now)
-    prepared = CheckPreparation(config, None, (), (), facts, facts, (), moments)
+    prepared = CheckPreparation(config, None, (), (), facts, facts, (), moments, OwnPlaces())
     folder = RunFolder(open_store(work, config.access.work), run_id)
     sides = zip(SIDES, (SIDE_SOURCE, SIDE_TARGET), strict=True)
     files = [

@@ -69,7 +69,9 @@ def compare_listings(run: CheckRun, sources: Sources) -> Judged:
     """Judge what is committed of both sides. Writes files, and commits nothing."""
     sc = run.spark.sparkContext
     partitions = max(1, min(PARTITIONS_MAX, max(sc.defaultParallelism, -(-sources.estimated_rows // PARTITION_ROWS))))
-    read = CheckRead(ReadJob.of(run.prepared.config, sources.files, run.folder.run_id), run.prepared.copied, partitions)
+    prepared = run.prepared
+    job = ReadJob.of(prepared.config, sources.files, run.folder.run_id, prepared.own)
+    read = CheckRead(job, prepared.copied, partitions)
     files = len(read.sources)
     tasks = read_tasks(files, sources.estimated_rows, partitions, sc.defaultParallelism)
     portions = sc.parallelize(range(files), tasks).mapPartitions(portion_reader(read))

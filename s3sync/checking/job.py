@@ -71,6 +71,8 @@ def check(config: Config, console: Console, *, is_mode: bool = False) -> int:
         epoch = folder.begin_epoch({"at": began.isoformat()})
         prepared = replace(prepared, moments=settled_moments(folder, prepared.moments))
         say(f"{'Going on with' if is_known else 'Beginning'} check {folder.run_id} in {folder.uri}")
+        for line in prepared.left_out:
+            say(line)
         spark = open_session(f"s3sync check {prepared.source_place} {prepared.target_place}")
         run = CheckRun(prepared, folder, lock, epoch, spark)
         return _carried_out(run, console, say, began, is_requeued=config.check.requeue or is_mode)

@@ -9,11 +9,13 @@ from s3sync.checking.rules import Compared, Moments
 from s3sync.config.model import Config
 from s3sync.errors import InventoryError
 from s3sync.inventory.manifest import Manifest
+from s3sync.listing.own_places import own_places
 from s3sync.model.limits import TIME_STEP
 from s3sync.model.tables import SIDE_SOURCE, SIDE_TARGET
 from s3sync.planning.sources import find_manifests, outdated
 from s3sync.runs.follow_up import followed_migration
 from s3sync.runs.store import Store
+from s3sync.selection.own_prefixes import OwnPlaces, left_out_lines
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +31,12 @@ class CheckPreparation:
     target: BucketFacts
     copied: tuple[CopiedFile, ...]
     moments: Moments
+    own: OwnPlaces
+
+    @property
+    def left_out(self) -> list[str]:
+        """What is left out as this program's own, for people."""
+        return left_out_lines(self.own, self.config.source.bucket or "", self.config.target.bucket or "")
 
     @property
     def compared(self) -> Compared:
@@ -79,7 +87,7 @@ def prepare_check(config: Config, store: Store) -> CheckPreparation:
         config = replace(config, source=replace(config.source, bucket=source_manifests[0].source_bucket))
     if target_manifests:
         config = replace(config, target=replace(config.target, bucket=target_manifests[0].source_bucket))
-    access = config.access
+    access, own = config.access, own_places(config)
     source = look_at_bucket(access.source, config.source.bucket or "", "--source-bucket", config.source.expected_owner)
     target = look_at_bucket(access.target, config.target.bucket or "", "--target-bucket", config.target.expected_owner)
     moments = Moments(
@@ -87,7 +95,7 @@ def prepare_check(config: Config, store: Store) -> CheckPreparation:
         source_seen_at=_seen_at(source_manifests, source),
         target_seen_at=_seen_at(target_manifests, target),
     )
-    return CheckPreparation(config, of_run, source_manifests, target_manifests, source, target, copied, moments)
+    return CheckPreparation(config, of_run, source_manifests, target_manifests, source, target, copied, moments, own)
 
 
 def _verify_reports(manifests: tuple[Manifest, ...], of_run: str | None, ended_at: datetime | None) -> None:

@@ -175,6 +175,8 @@ class _Work:
                 announce_run(self.store, config.run.submission_id, folder.run_id)
                 epoch = folder.begin_epoch({"at": datetime.now(UTC).isoformat()})
             self.say(f"{'Going on with' if is_known else 'Beginning'} run {folder.run_id} in {folder.uri}")
+            for line in self.prepared.left_out:
+                self.say(line)
             if not is_known:
                 self._tell_of_earlier_run(folder)
             spark = open_session(f"s3sync {config.source.bucket} to {config.target.bucket}")

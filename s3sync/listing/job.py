@@ -22,6 +22,7 @@ from s3sync.errors import EXIT_DONE, ConfigError, InvariantBroken, LockHeld
 from s3sync.listing.files import ListingFolder
 from s3sync.listing.hints import given_hints, remember, remembered
 from s3sync.listing.output_format import ListedFiles
+from s3sync.listing.own_places import own_places_of_listing
 from s3sync.listing.pager import ListOptions, starts_at_any_place
 from s3sync.listing.stage import ListingPlace, ListingStage, outermost
 from s3sync.listing.task import ListContext
@@ -33,6 +34,7 @@ from s3sync.runs.lock_place import folder_place
 from s3sync.runs.store import open_store
 from s3sync.s3.engine.per_process import EngineOptions, engine_for
 from s3sync.selection.filters import Filters
+from s3sync.selection.own_prefixes import left_out_lines
 from s3sync.spark.session import open_session
 
 STATE = "_s3sync/"
@@ -50,6 +52,8 @@ def list_bucket(config: Config, console: Console) -> int:
         console.print(text, highlight=False, markup=False, soft_wrap=True)
 
     uri, timeout_seconds = place.open().uri, config.run.lock_timeout_seconds
+    for line in left_out_lines(own_places_of_listing(config), bucket, ""):
+        say(line)
     locks = open_store(f"{uri}/{STATE}", config.access.work)
     with TargetLock(locks, folder_place(uri), "of `s3sync list`", timeout_seconds, say) as lock:
         return _list(config, console, place, lock, say)
@@ -102,7 +106,10 @@ def _context(config: Config, workers: int) -> ListContext:
         versions=listing.all_versions,
     )
     files = ListedFiles(
-        listing.format, Filters.of(config.source, filters, owner_id), owners=owners, versions=listing.all_versions
+        listing.format,
+        Filters.of(config.source, filters, owner_id, own_places_of_listing(config).source),
+        owners=owners,
+        versions=listing.all_versions,
     )
     engine = replace(EngineOptions.of(config.copy, workers), in_flight=listing.in_flight)
     access = config.access.source

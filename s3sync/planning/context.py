@@ -10,21 +10,25 @@ from s3sync.aws.clients import with_region
 from s3sync.config.model import Config
 from s3sync.config.partitions import share_names
 from s3sync.inventory.manifest import Manifest
+from s3sync.listing.own_places import own_places
 from s3sync.planning.resolve import is_relayed
 from s3sync.planning.sources import find_manifests
 from s3sync.runs.folder import RunFolder
 from s3sync.runs.follow_up import followed_check
 from s3sync.selection.mapping import KeyMapping, check_mapping
+from s3sync.selection.own_prefixes import OwnPlaces, left_out_lines
 
 
 @dataclass(frozen=True, slots=True)
 class Preparation:
-    """The configuration, with the source's name where an inventory gave it, and what both buckets are like."""
+    """The configuration, with the source's name where an inventory gave it, and what both buckets are like. What is
+    `own` is left out of listings, plans and copies."""
 
     config: Config
     manifests: tuple[Manifest, ...]
     source: BucketFacts
     target: BucketFacts
+    own: OwnPlaces
 
     @property
     def source_place(self) -> str:
@@ -33,6 +37,11 @@ class Preparation:
     @property
     def target_place(self) -> str:
         return f"s3://{self.config.target.bucket}/{self.config.target.prefix}"
+
+    @property
+    def left_out(self) -> list[str]:
+        """What is left out as this program's own, for people."""
+        return left_out_lines(self.own, self.config.source.bucket or "", self.config.target.bucket or "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,9 +83,11 @@ def prepare(config: Config) -> Preparation:
         KeyMapping.of(config.target),
         same_names=share_names(with_region(access.source), with_region(access.target)),
     )
+    own = own_places(config)
     return Preparation(
         config,
         manifests,
         look_at_bucket(access.source, source, "--source-bucket", config.source.expected_owner),
         look_at_bucket(access.target, target, "--target-bucket", config.target.expected_owner),
+        own,
     )

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from s3sync.aws.buckets import own_owner_id
 from s3sync.aws.clients import client
@@ -23,8 +24,9 @@ from s3sync.planning.from_findings import as_listing
 from s3sync.runs.folder import RunFolder
 from s3sync.runs.outcomes import read_parquet
 from s3sync.runs.store import open_store
-from s3sync.selection.filters import Filters
+from s3sync.selection.filters import Dropped, Filters, starts_with_any
 from s3sync.selection.mapping import KeyMapping
+from s3sync.selection.own_prefixes import OwnPlaces
 from s3sync.selection.sample import smallest_hashes
 from s3sync.spark.shuffle import Portion, ReadCounts, divided, pieces
 
@@ -69,20 +71,23 @@ class ReadJob:
     tmp_dir: str | None
     store_uri: str
     run_id: str
+    own_target: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, config: Config, sources: tuple[Source, ...], run_id: str) -> "ReadJob":
+    def of(cls, config: Config, sources: tuple[Source, ...], run_id: str, own: OwnPlaces) -> "ReadJob":
         """Asks who owns the source where rows are filtered by owner."""
+        mapping = KeyMapping.of(config.target)
         owner_id = own_owner_id(config.access.source) if config.filters.owner is not Owner.ANY else None
         return cls(
             sources=sources,
-            filters=Filters.of(config.source, config.filters, owner_id),
-            mapping=KeyMapping.of(config.target),
+            filters=Filters.of(config.source, config.filters, owner_id, own.as_source_keys(mapping)),
+            mapping=mapping,
             access=config.access,
             verify_files=config.inventory.verify_files,
             tmp_dir=config.run.tmp_dir,
             store_uri=config.run.work_uri,
             run_id=run_id,
+            own_target=own.target,
         )
 
 
@@ -138,6 +143,9 @@ def _rows(job: ReadJob, source: Source, counts: ReadCounts) -> Iterator[pa.Recor
         if side == SIDE_SOURCE:
             kept, dropped = job.filters.split(batch)
             counts.dropped_source.update({str(reason): count for reason, count in dropped.items()})
+        elif job.own_target:
+            kept = batch.filter(pc.invert(starts_with_any(batch.column("key"), job.own_target)))
+            counts.dropped_target[Dropped.OWN] += batch.num_rows - kept.num_rows
         counts.sent[side] += kept.num_rows
         if kept.num_rows:
             yield _candidates(kept, side, job.mapping)

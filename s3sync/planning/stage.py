@@ -151,7 +151,7 @@ def _plan_job(run: RunContext, sources: Sources, planned_at: datetime) -> PlanJo
     giants = GiantRule.of(config.copy, sources.estimated_bytes)
     cores = run.spark.sparkContext.defaultParallelism
     return PlanJob(
-        read=ReadJob.of(config, sources.files, run.folder.run_id),
+        read=ReadJob.of(config, sources.files, run.folder.run_id, run.prepared.own),
         write=WriteJob(
             resolve=ResolveOptions.of(
                 config,

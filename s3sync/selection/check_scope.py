@@ -18,17 +18,18 @@ OTHER_PREFIX = "other_prefix"  # why a row of the target is dropped: no source k
 class Scope:
     """Raises UserError, as `filters` do, where a filter can't be decided.
 
-    | side   | row                                              | then                                                |
-    |--------|--------------------------------------------------|-----------------------------------------------------|
-    | source | a delete marker, a version that is not current   | dropped                                             |
-    | source | its key is filtered out                          | dropped                                             |
-    | source | filtered out by size, time, class or owner       | left out: its copy on the target is no extra object |
-    | source | any other                                        | kept                                                |
-    | target | a delete marker, a version that is not current   | dropped                                             |
-    | target | its key does not begin with the target prefix    | dropped                                             |
-    | target | no source key is left of it without that prefix  | dropped                                             |
-    | target | the key that maps to it is filtered out          | dropped                                             |
-    | target | any other                                        | kept                                                |
+    | side   | row                                               | then                                                |
+    |--------|---------------------------------------------------|-----------------------------------------------------|
+    | source | a delete marker, a version that is not current    | dropped                                             |
+    | source | this program's own, or its copy would be          | dropped                                             |
+    | source | its key is filtered out                           | dropped                                             |
+    | source | filtered out by size, time, class or owner        | left out: its copy on the target is no extra object |
+    | source | any other                                         | kept                                                |
+    | target | a delete marker, a version that is not current    | dropped                                             |
+    | target | its key does not begin with the target prefix     | dropped                                             |
+    | target | no source key is left of it without that prefix   | dropped                                             |
+    | target | the key that maps to it is own, or filtered out   | dropped                                             |
+    | target | any other                                         | kept                                                |
     """
 
     filters: Filters
@@ -37,7 +38,9 @@ class Scope:
     @property
     def _of_keys(self) -> Filters:
         config = self.filters.config
-        return Filters(self.filters.prefixes, FilterConfig(include=config.include, exclude=config.exclude))
+        return Filters(
+            self.filters.prefixes, FilterConfig(include=config.include, exclude=config.exclude), own=self.filters.own
+        )
 
     @property
     def _of_attributes(self) -> Filters | None:

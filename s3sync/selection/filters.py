@@ -98,6 +98,7 @@ class Dropped(StrEnum):
 
     DELETE_MARKER = "delete_marker"
     NONCURRENT = "noncurrent"
+    OWN = "own_files"
     PREFIX = "prefix"
     INCLUDE = "include"
     EXCLUDE = "exclude"
@@ -120,6 +121,7 @@ class Filters:
     |---------------|-------------------------------------------------------------------------|---------------|
     | delete_marker | is_delete_marker                                                        | no marker     |
     | noncurrent    | not is_latest                                                           | current       |
+    | own_files     | the key starts with a prefix of this program's own files                |               |
     | prefix        | prefixes are given and the key starts with none of them                 |               |
     | include       | include globs are given and none matches the whole key                  |               |
     | exclude       | any exclude glob matches the whole key                                  |               |
@@ -135,6 +137,7 @@ class Filters:
     prefixes: tuple[str, ...]
     config: FilterConfig
     own_owner_id: str | None = None
+    own: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.config.owner is not Owner.ANY and self.own_owner_id is None:
@@ -148,8 +151,10 @@ class Filters:
                 raise UserError(f"filters.{name}: too many or too long patterns ({error}); use fewer") from error
 
     @classmethod
-    def of(cls, source: SourceConfig, config: FilterConfig, own_owner_id: str | None = None) -> "Filters":
-        return cls(source.prefixes, config, own_owner_id)
+    def of(
+        cls, source: SourceConfig, config: FilterConfig, own_owner_id: str | None = None, own: tuple[str, ...] = ()
+    ) -> "Filters":
+        return cls(source.prefixes, config, own_owner_id, own)
 
     def split(self, batch: pa.RecordBatch) -> tuple[pa.RecordBatch, dict[Dropped, int]]:
         """The rows to plan, in their order, and how many were dropped for each reason (no zeros).
@@ -182,12 +187,7 @@ class Filters:
         config, column = self.config, batch.column
         yield Dropped.DELETE_MARKER, pc.fill_null(column("is_delete_marker"), False)
         yield Dropped.NONCURRENT, pc.invert(pc.fill_null(column("is_latest"), True))
-        if self.prefixes:
-            yield Dropped.PREFIX, pc.invert(starts_with_any(column("key"), self.prefixes))
-        if config.include:
-            yield Dropped.INCLUDE, pc.invert(pc.match_substring_regex(column("key"), to_re2(config.include)))
-        if config.exclude:
-            yield Dropped.EXCLUDE, pc.match_substring_regex(column("key"), to_re2(config.exclude))
+        yield from self._masks_of_keys(column("key"))
         if config.min_size_bytes is not None:
             yield Dropped.SIZE, pc.less(column("size"), config.min_size_bytes)
         if config.max_size_bytes is not None:
@@ -204,6 +204,17 @@ class Filters:
             is_mine = pc.equal(column("owner"), self.own_owner_id)
             yield Dropped.OWNER, is_mine if config.owner is Owner.OTHERS else pc.invert(is_mine)
 
+    def _masks_of_keys(self, keys: pa.Array) -> Iterator[tuple[Dropped, Any]]:
+        config = self.config
+        if self.own:
+            yield Dropped.OWN, starts_with_any(keys, self.own)
+        if self.prefixes:
+            yield Dropped.PREFIX, pc.invert(starts_with_any(keys, self.prefixes))
+        if config.include:
+            yield Dropped.INCLUDE, pc.invert(pc.match_substring_regex(keys, to_re2(config.include)))
+        if config.exclude:
+            yield Dropped.EXCLUDE, pc.match_substring_regex(keys, to_re2(config.exclude))
+
     def _verdicts(self, row: Mapping[str, Any]) -> Iterator[tuple[Dropped, bool | None]]:
         config, key, size, modified = self.config, row["key"], row["size"], row["last_modified"]
         low, high, since, until = (
@@ -214,6 +225,7 @@ class Filters:
         )
         yield Dropped.DELETE_MARKER, bool(row["is_delete_marker"])
         yield Dropped.NONCURRENT, row["is_latest"] is False
+        yield Dropped.OWN, key.startswith(self.own)
         yield Dropped.PREFIX, bool(self.prefixes) and not key.startswith(self.prefixes)
         yield Dropped.INCLUDE, bool(config.include) and not any(fnmatchcase(key, glob) for glob in config.include)
         yield Dropped.EXCLUDE, any(fnmatchcase(key, glob) for glob in config.exclude)

@@ -89,11 +89,12 @@ class Workplace:
 
     work: Path
     environ: Mapping[str, str]
+    uri: str | None = None  # of the work location, where that is not the folder `work`
 
     def run(self, *arguments: str, command: str = "migrate") -> Ended:
         """`s3sync COMMAND ARGUMENTS --work-uri WORK`."""
         console = Console(file=StringIO(), width=120, color_system=None)
-        argv = [command, *arguments, "--work-uri", str(self.work)]
+        argv = [command, *arguments, "--work-uri", self.uri or str(self.work)]
         job = JOBS[command]
         error = None
         try:

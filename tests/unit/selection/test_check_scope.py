@@ -28,8 +28,8 @@ def keys(found):
     return found.column("key").to_pylist()
 
 
-def scope(prefixes=(), strip="", prefix="", **filters):
-    return Scope(Filters(prefixes, FilterConfig(**filters)), KeyMapping(strip, prefix))
+def scope(prefixes=(), strip="", prefix="", own=(), **filters):
+    return Scope(Filters(prefixes, FilterConfig(**filters), own=own), KeyMapping(strip, prefix))
 
 
 GONE, OLD = {"is_delete_marker": True}, {"is_latest": False}
@@ -44,6 +44,9 @@ GONE, OLD = {"is_delete_marker": True}, {"is_latest": False}
         ({"prefixes": ("a/",)}, ("b/k", {}), [], [], "prefix"),
         ({"include": ("*.jpg",)}, ("k.png", {}), [], [], "include"),
         ({"exclude": ("*.png",)}, ("k.png", {}), [], [], "exclude"),
+        ({"own": ("work/",)}, ("work/runs/k", {}), [], [], "own_files"),
+        ({"own": ("work/",)}, ("work/", GONE), [], [], "delete_marker"),
+        ({"own": ("work/",)}, ("worker", {}), ["worker"], [], None),
         ({"min_size_bytes": 6}, ("k", {}), [], ["k"], "size"),
         ({"max_size_bytes": 6}, ("k", {}), ["k"], [], None),
         ({"modified_since": WHEN}, ("k", {}), [], ["k"], "modified"),
@@ -73,6 +76,9 @@ def test_the_source(rules, row, kept, left_out, reason):
         ({"prefix": "to/", "strip": "a/", "prefixes": ("a/b/",)}, ("to/c/k", {}), [], "prefix"),
         ({"prefix": "to/", "include": ("k*",)}, ("to/k", {}), ["to/k"], None),
         ({"prefix": "to/", "exclude": ("k*",)}, ("to/k", {}), [], "exclude"),
+        ({"own": ("work/",)}, ("work/runs/k", {}), [], "own_files"),
+        ({"prefix": "to/", "strip": "a/", "own": ("a/work/",)}, ("to/work/k", {}), [], "own_files"),
+        ({"prefix": "to/", "own": ("work/",)}, ("to/worker", {}), ["to/worker"], None),
         ({"strip": "a/", "include": ("a/*",)}, ("k", {}), ["k"], None),
         # what the source's object is like is the source's affair
         ({"min_size_bytes": 6}, ("k", {}), ["k"], None),

@@ -43,6 +43,8 @@ def filters(prefixes=(), own=None, **config) -> Filters:
 TABLE = [
     ("delete_marker", filters(), {"is_delete_marker": True}, {"is_delete_marker": None}),
     ("noncurrent", filters(), {"is_latest": False}, {"is_latest": None}),
+    ("own_files", Filters((), FilterConfig(), own=("work/",)), {"key": "work/runs/x"}, {"key": "works"}),
+    ("own_files", Filters(("work/",), FilterConfig(), own=("work/a/",)), {"key": "work/a/x"}, {"key": "work/b"}),
     ("prefix", filters(("data/", "logs/")), {"key": "dat/x"}, {"key": "logs/x"}),
     ("include", filters(include=("*.csv", "*.txt")), {"key": "a.csv.gz"}, {"key": "x/y\nz.txt"}),
     ("exclude", filters(exclude=("tmp/*", "*.bak")), {"key": "tmp/a/b"}, {"key": "a/tmp/b"}),
