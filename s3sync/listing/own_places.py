@@ -7,7 +7,7 @@ from s3sync.aws.clients import with_endpoint
 from s3sync.config.model import Access, Config
 from s3sync.config.partitions import service_name
 from s3sync.selection.mapping import KeyMapping
-from s3sync.selection.own_prefixes import OwnPlace, OwnPlaces, Side, own_prefixes
+from s3sync.selection.own_prefixes import OwnPlace, OwnPlaces, RunSide, own_prefixes
 
 
 def own_places(config: Config) -> OwnPlaces:
@@ -37,5 +37,5 @@ def _places(work: Access, uris: dict[str, str | None]) -> list[OwnPlace]:
     return [OwnPlace(option, uri, service_name(with_endpoint(work))) for option, uri in found]
 
 
-def _side(name: str, access: Access, bucket: str | None, prefixes: tuple[str, ...]) -> Side:
-    return Side(name, service_name(with_endpoint(access)), bucket or "", prefixes)
+def _side(name: str, access: Access, bucket: str | None, prefixes: tuple[str, ...]) -> RunSide:
+    return RunSide(name, service_name(with_endpoint(access)), bucket or "", prefixes)

@@ -48,7 +48,7 @@ class OwnPlaces:
 
 
 @dataclass(frozen=True, slots=True)
-class Side:
+class RunSide:
     """A bucket at a service, and the prefixes of it that a run is about."""
 
     name: str
@@ -62,7 +62,7 @@ class Side:
 # | another service or bucket        | any                                      | nothing of it lies there          |
 # | the same bucket                  | one that a prefix of the side begins with | refused: nothing would be left   |
 # | the same bucket                  | any other                                | left out                          |
-def own_prefixes(side: Side, places: Iterable[OwnPlace]) -> tuple[str, ...]:
+def own_prefixes(side: RunSide, places: Iterable[OwnPlace]) -> tuple[str, ...]:
     """Prefixes of the side's bucket that are this program's own. Raises ConfigError where the whole of a prefix that
     the run is about is."""
     found: list[str] = []

@@ -17,6 +17,8 @@ from s3sync.model.task import Method, Overwrite
 from s3sync.retry.task_files import recipe_or_refuse
 from s3sync.runs.folder import RunFolder, find_or_create
 from s3sync.runs.follow_up import FINDINGS
+from s3sync.runs.lock import TargetLock
+from s3sync.runs.lock_place import folder_place
 from s3sync.runs.store import LocalStore
 
 NOW, SEEN = datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 1, 2, tzinfo=UTC)
@@ -63,7 +65,7 @@ def store(tmp_path: Path) -> LocalStore:
 
 
 def a_run(store: LocalStore, run_id: str, **options: Any) -> RunFolder:
-    return find_or_create(store, options, run_id, NOW)[0]
+    return find_or_create(store, TargetLock(store, folder_place(run_id), None, 60, print), options, run_id, NOW)[0]
 
 
 def test_c19_copies_are_made_as_the_run_that_was_checked_makes_them(store: LocalStore) -> None:

@@ -6,12 +6,16 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
 from s3sync.errors import Interrupted
 from s3sync.runs.interrupts import EXIT_AT_ONCE, interruptible
+from s3sync.runs.lock import TargetLock
+from s3sync.runs.lock_place import folder_place
+from s3sync.runs.store import LocalStore
 
 
 def wait_for(event: threading.Event) -> None:
@@ -94,3 +98,46 @@ def test_a_second_one_ends_the_process_at_once() -> None:
     ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=25, check=False)
     assert ended.returncode == EXIT_AT_ONCE, ended.stderr
     assert ended.stderr == ""
+
+
+@pytest.fixture
+def lock(tmp_path: Path) -> Iterator[TargetLock]:
+    with TargetLock(LocalStore(tmp_path), folder_place("work"), "mine", 60, lambda _: None) as held:
+        yield held
+
+
+@pytest.mark.parametrize("ends_by_itself", [True, False])
+@pytest.mark.parametrize("fails", [True, False])
+def test_a_lock_that_is_lost_stops_the_work_as_a_signal_does(
+    lock: TargetLock, ends_by_itself: bool, fails: bool
+) -> None:
+    stopped, said = threading.Event(), list[str]()
+
+    def stop() -> bool:
+        stopped.set()
+        return ends_by_itself
+
+    def work() -> None:
+        with interruptible(stop, said.append, lock):
+            lock._hold._taken = True
+            wait_for(stopped)
+            if fails:
+                raise RuntimeError("the job was cancelled")
+
+    with pytest.raises(Interrupted, match="another command took over the lock of work, so this one stopped"):
+        work()
+    assert said == []
+
+
+def test_a_lock_that_is_lost_at_the_very_end_is_found_too(lock: TargetLock) -> None:
+    def work() -> None:
+        with interruptible(lambda: True, lambda _: None, lock):
+            lock._hold._taken = True
+
+    with pytest.raises(Interrupted, match="took over the lock"):
+        work()
+
+
+def test_a_lock_that_is_held_stops_nothing(lock: TargetLock) -> None:
+    with interruptible(lambda: True, lambda _: None, lock):
+        time.sleep(1.2)

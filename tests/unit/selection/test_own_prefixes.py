@@ -6,15 +6,15 @@ from hypothesis import strategies as st
 
 from s3sync.errors import ConfigError
 from s3sync.selection.mapping import KeyMapping
-from s3sync.selection.own_prefixes import OwnPlace, OwnPlaces, Side, left_out_lines, own_prefixes
+from s3sync.selection.own_prefixes import OwnPlace, OwnPlaces, RunSide, left_out_lines, own_prefixes
 
 
 def place(uri: str, service: str = "aws", option: str = "--work-uri") -> OwnPlace:
     return OwnPlace(option, uri, service)
 
 
-def side(*prefixes: str) -> Side:
-    return Side("target", "aws", "dst", prefixes)
+def side(*prefixes: str) -> RunSide:
+    return RunSide("target", "aws", "dst", prefixes)
 
 
 @pytest.mark.parametrize(
