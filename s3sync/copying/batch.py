@@ -5,14 +5,17 @@ plan/{batch}.parquet ──> tasks ──> engine (requests in flight) ──> o
 """
 
 from dataclasses import dataclass, field
+from functools import partial
 
 from s3sync.config.model import AccessConfig
 from s3sync.copying.dispatch import copy_task
+from s3sync.copying.orphan_uploads import abort_noted
 from s3sync.copying.settings import CopySettings
 from s3sync.model.outcome import Outcome, Status
 from s3sync.queues.send_failures import FailureQueues, FailureSender
 from s3sync.runs.folder import RunFolder
 from s3sync.runs.heartbeat import HubAddress
+from s3sync.runs.opened_uploads import OpenedUploads
 from s3sync.runs.outcomes import BatchDone, OutcomeLog, parquet_batches
 from s3sync.runs.plan import Batch, tasks_of
 from s3sync.runs.store import Store
@@ -105,14 +108,26 @@ def copy_batch(context: CopyContext, store: Store, batch: Batch, attempt: str) -
         plan = parquet_batches(folder.get(batch.file), READ_ROWS)
         number = 1 if not prior.was_begun else 2
         look_first = prior.was_begun or context.is_late
+        uploads = OpenedUploads(folder, batch.batch_id, attempt)
+        if prior.was_begun:
+            left = uploads.left_open(prior.settled)
+            aborts = ((each, abort_noted(context.settings, each.target_key, each.upload_id)) for each in left)
+            for _ in session.run(aborts):
+                pass
+
+        def tick() -> None:
+            uploads.write()
+            session.tick()
+
+        begin = partial(copy_task, is_repeat=prior.was_begun, note_upload=uploads.note)
         operations = (
-            (task, copy_task(task, context.settings, number, look_first, is_repeat=prior.was_begun))
+            (task, begin(task, context.settings, number, look_first))
             for task in tasks_of(plan)
             if task.task_id not in prior.settled
         )
         rows = BatchRows(session, log)
         settled = len(prior.settled)
-        for task, outcome in session.run(operations, flush=rows.flush):
+        for task, outcome in session.run(operations, flush=rows.flush, on_tick=tick):
             if outcome is not None:
                 sender.note(task, outcome)
                 rows.settle(outcome)

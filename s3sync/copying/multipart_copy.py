@@ -133,6 +133,9 @@ def _upload(job: CopyJob, source: Head, tagging: str, cut: Cut, way: Way) -> Ope
         raise Settled(job.failed(created))
     upload = PartedUpload.of(job, source, cut, created)
     try:
+        if job.note_upload is not None:
+            job.note_upload(job.task, upload.upload_id)
+            yield ()
         yield from abort_lost(job, created)
         part_etags = yield from way.carry(upload, list(cut.layout.parts()))
         verified = upload.compare(part_etags)

@@ -1,6 +1,6 @@
 """One task under way: what it has cost so far, and how it is settled."""
 
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -38,6 +38,8 @@ class CopyJob:
     nobody else works on it now.
     `part_size_bytes` is that of parts of our own; `memory_bytes` what of bodies is held at a time; `proved` what is
     known of the copy beyond what its ETags tell. `is_absent`: the target was looked at, and nothing was there.
+    `note_upload`, where there is one, is told each upload that is opened, by task and upload id; by the next tick it is
+    written down, and no part is copied before (C7).
     """
 
     task: Task
@@ -52,6 +54,7 @@ class CopyJob:
     memory_bytes: int = 0
     proved: Verified | None = None
     is_absent: bool = False
+    note_upload: Callable[[Task, str], None] | None = None
 
     def __post_init__(self) -> None:
         self.size = self.task.size

@@ -7,8 +7,9 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from s3sync.copying.object_copy import CopyJob
+from s3sync.copying.settings import CopySettings
 from s3sync.s3.engine.operation import Operation
-from s3sync.s3.request import Reply
+from s3sync.s3.request import Reply, Request, Side
 
 SLACK = timedelta(seconds=2)  # `Initiated` may be cut to the second
 
@@ -37,6 +38,13 @@ def abort_lost(job: CopyJob, created: Reply) -> Operation[None]:
     yield from _abort(
         job, [each for each in _since(earliest, others) if each["Initiated"] <= used["Initiated"] + SLACK]
     )
+
+
+def abort_noted(settings: CopySettings, key: str, upload_id: str) -> Operation[None]:
+    """Abort an upload that an earlier attempt wrote down and did not live to complete. Where that is refused it stays
+    written down, for the next attempt."""
+    params = {**settings.on_target, "Key": key, "UploadId": upload_id}
+    yield (Request("AbortMultipartUpload", Side.TARGET, params),)
 
 
 def abort_strays(job: CopyJob, upload_id: str) -> Operation[None]:

@@ -2,7 +2,8 @@
 
 An operation is a generator without any I/O of its own. Each `yield` hands over one or more requests, which may run in
 parallel, and gets their replies in the same order, after the throttled and transient ones have been sent again as
-often as the policy allows. What it returns is its result.
+often as the policy allows. What it returns is its result. One that yields no request goes on after the next tick: what
+the tick writes of it is written by then.
 
     operations ──> started as the window has room ──> requests ──> transport
                         ^                                              │
@@ -31,6 +32,7 @@ Tag = TypeVar("Tag")
 Result = TypeVar("Result")
 
 TICK_SECONDS = 1.0
+EARLY_TICK_SECONDS = 0.5  # where operations wait for one
 WIND_DOWN_SECONDS = 30.0
 MEMORY_BYTES = 64 * MIB
 
@@ -74,6 +76,7 @@ class Engine:
         self._paused: list[tuple[float, int, Flight]] = []  # a heap by the time when the pause is over
         self._arrived: deque[Reply] = deque()  # each is taken, whatever the one before it makes of its operation
         self._cut: deque[Live] = deque()  # stopped, and to be told so
+        self._until_tick: deque[Live] = deque()  # handed over no request
         self._in_flight = 0
         self._pauses = 0
         self._is_stopping = False
@@ -122,14 +125,18 @@ class Engine:
             done.clear()
             if not self._live and (is_exhausted or self._is_stopping):
                 return
-            self._arrived.extend(self._replies(tick_at))
+            due_at = tick_at - (TICK_SECONDS - EARLY_TICK_SECONDS if self._until_tick else 0)
+            self._arrived.extend(self._replies(due_at))
             self._take_all(done)
             now = self._clock()
             if self._succeeded:
                 self._succeeded, self._succeeded_at = False, now
-            if now >= tick_at:
+            if now >= due_at:
+                waiting = len(self._until_tick)
                 on_tick()
                 tick_at = self._clock() + TICK_SECONDS
+                for _ in range(waiting):
+                    self._advance(self._until_tick.popleft(), done)
 
     def _fill(self, operations: Iterator[tuple[Any, Operation[Any]]], done: list[tuple[Any, Any]]) -> bool:
         """Send what the window has room for; True where no operation is left to start."""
@@ -272,7 +279,9 @@ class Engine:
             self._ready.append(flight)
             return
         if not live.missing:
-            raise ValueError(f"{live.operation!r} yielded no request")
+            live.replies = []
+            self._until_tick.append(live)
+            return
         live.replies = [None] * live.missing
         memory_bytes = 0
         flights = []
@@ -302,6 +311,10 @@ class Engine:
         self._paused.clear()
         for flight in unsent:
             self._lose(flight.live)
+        for live in self._until_tick:
+            live.is_cut = True
+            self._cut.append(live)
+        self._until_tick.clear()
         self._advance_cut(done)
 
     def _advance_cut(self, done: list[tuple[Any, Any]]) -> None:
@@ -334,5 +347,6 @@ class Engine:
         self._live.clear()
         self._take_all(dropped)  # of operations that are closed: only counted
         self._cut.clear()
+        self._until_tick.clear()
         self._ready.clear()
         self._paused.clear()

@@ -74,3 +74,21 @@ def test_a_giant_hands_over_its_parts_in_portions() -> None:
         handed_over.append(len(requests))
         requests = operation.send([serve(request).to(request) for request in requests])
     assert max(handed_over) == PORTION
+
+
+def test_c7_an_upload_is_written_down_before_its_first_part() -> None:
+    noted: list[tuple[str, str]] = []
+    written: list[tuple[str, str]] = []
+    clock = VirtualClock()
+
+    def answer(request: Request) -> Answer:
+        assert request.operation != PART or written == [("t1", "up")]
+        return serve(request)
+
+    transport = FakeTransport(clock, answer, capacity=16)
+    engine = Engine(transport, RetryPolicy(), clock=clock, sleep=clock.sleep, chance=random.Random(1))
+    task = a_task(method=Method.MULTIPART_COPY, etag=None, size=6 * GIB)
+    settings = some_settings(part_size_bytes=5 * MIB)
+    operation = copy_task(task, settings, 1, False, note_upload=lambda task, up: noted.append((task.task_id, up)))
+    ((_, outcome),) = engine.run([("giant", operation)], on_tick=lambda: written.extend(noted[len(written) :]))
+    assert outcome.status is Status.COPIED

@@ -127,13 +127,41 @@ def test_an_operation_may_end_without_a_request() -> None:
     assert transport.sent == []
 
 
-def test_a_yield_without_requests_is_a_defect() -> None:
-    def empty() -> Any:
-        yield []
+def test_a_yield_without_requests_waits_for_the_next_tick() -> None:
+    """C7: what an operation put down before is written by then; other operations go on meanwhile."""
+    noted: list[int] = []
+    written: list[int] = []
 
-    engine, _, _ = engine_of(lambda _: ok())
-    with pytest.raises(ValueError, match="yielded no request"):
-        list(engine.run([(1, empty())]))
+    def noting(number: int) -> Any:
+        yield (ask("Create"),)
+        noted.append(number)
+        assert (yield ()) is None
+        assert number in written
+        yield (ask("Part"),)
+        return number
+
+    engine, transport, clock = engine_of(lambda _: ok(), capacity=4)
+    began = clock.now
+    operations = [*((n, noting(n)) for n in range(3)), *((n, one("Copy")) for n in range(3, 40))]
+    found = dict(engine.run(operations, on_tick=lambda: written.extend(noted)))
+    assert [found[n] for n in range(3)] == [0, 1, 2]
+    assert len(found) == 40
+    sent = [request.operation for request in transport.sent]
+    assert sent.index("Part") > sent.index("Copy")
+    assert clock.now - began < 1.0, "nobody waits a whole second for it"
+
+
+def test_c7_a_stop_finds_an_operation_that_waits_for_a_tick() -> None:
+    def waiting() -> Any:
+        yield (ask("Create"),)
+        try:
+            yield ()
+        finally:
+            yield (ask("Abort"),)
+
+    engine, transport, _ = engine_of(lambda _: ok())
+    assert list(engine.run([(1, waiting())], should_stop=lambda: bool(transport.sent))) == []
+    assert [request.operation for request in transport.sent] == ["Create", "Abort"]
 
 
 def test_counts_can_be_taken_apart() -> None:
