@@ -19,7 +19,7 @@ def version() -> str:
 # Ranges, for those who install the package; requirements/ holds the exact versions that the tests run with.
 # The lower end is what the code needs, the upper one the major version that the tests have seen.
 NEEDED = [
-    "boto3>=1.40.61,<2",  # the first one whose CopyObject has IfNoneMatch, which `--overwrite never` asks for
+    "boto3>=1.43.31,<2",  # the first one that knows object annotations; CopyObject has IfNoneMatch since 1.40.61
     "Jinja2>=3.1,<4",  # report.html: every key escaped by a template engine that others rely on too
     "MarkupSafe>=2.1,<4",  # ... and its drawings, marked as what needs no escaping
     "numpy>=1.26,<3",  # whole columns at a time: decoding keys, deciding what to do

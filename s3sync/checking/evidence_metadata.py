@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 
+from s3sync.checking.evidence_annotations import differing_annotations
 from s3sync.checking.object_check import Concluded, PairLook
 from s3sync.copying.look_source import Head
 from s3sync.model.finding import Evidence, Verdict
@@ -28,8 +29,8 @@ _HEADERS = {
 def compare_metadata(pair: PairLook) -> Operation[str | None]:
     """What differs, for a person; None where nothing does.
 
-    Raises Concluded where the tags can't be read, or nothing that can be read differs and a side has user metadata that
-    can't (C14; AWS: "HeadObject", x-amz-missing-meta).
+    Raises Concluded where tags or annotations can't be read, or nothing that can be read differs and a side has user
+    metadata that can't (C14; AWS: "HeadObject", x-amz-missing-meta).
     """
     source, target, copying = pair.source, pair.target, pair.settings.copying
     if source is None or target is None:
@@ -42,6 +43,8 @@ def compare_metadata(pair: PairLook) -> Operation[str | None]:
                 raise Concluded(pair.failed(reply))
         tags = [{tag["Key"]: tag["Value"] for tag in reply.values.get("TagSet", [])} for reply in replies]
         differences += _of_names("tag", *tags)
+    if copying.annotations:
+        differences += yield from differing_annotations(pair)
     if not differences:
         if _has_missing(source, target):
             raise Concluded(pair.found(Verdict.UNPROVABLE, Evidence.NONE, MISSING_META))

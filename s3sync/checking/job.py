@@ -100,7 +100,7 @@ def _look(run: CheckRun, found: Judged, console: Console, say: Callable[[str], N
     if not found.open:
         return
     config = run.prepared.config
-    asked = look_estimate(found.open_objects, found.part_requests, config.check, tags=config.copy.tags)
+    asked = look_estimate(found.open_objects, found.part_requests, config.check, config.copy)
     say(f"That takes at most {_told_estimate(asked, run.prepared)}")
     if not look_at_open(run, found, console, say):
         raise Interrupted(STOPPED)
@@ -108,7 +108,7 @@ def _look(run: CheckRun, found: Judged, console: Console, say: Callable[[str], N
     if not left:
         return
     objects, cost_bytes = sum(batch.tasks for batch in left), sum(batch.size_bytes for batch in left)
-    asked = read_estimate(objects, cost_bytes, config.check, tags=config.copy.tags)
+    asked = read_estimate(objects, cost_bytes, config.check, config.copy)
     say(
         f"Only their bodies can settle {objects:,} objects, of {size_text(cost_bytes)} to read. "
         f"That takes at most {_told_estimate(asked, run.prepared)}"

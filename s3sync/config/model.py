@@ -154,6 +154,7 @@ class CopyConfig:
     mode: Mode = Mode.COPY
     preserve_etags: bool = False
     tags: bool = True
+    annotations: bool = True
     website_redirects: WebsiteRedirects = WebsiteRedirects.OMIT
     multipart_threshold_bytes: int = COPY_OBJECT_MAX_BYTES
     part_size_bytes: int = 512 * MIB

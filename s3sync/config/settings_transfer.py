@@ -162,6 +162,12 @@ _COPY = (
     run("copy.preserve_etags", values.BOOL, "keep part boundaries, and so multipart ETags", on("--preserve-etags")),
     run("copy.tags", values.BOOL, "copy the objects' tags", Option(("--no-tags",), "false", "copy no tags")),
     run(
+        "copy.annotations",
+        values.BOOL,
+        "copy the objects' annotations",
+        Option(("--no-annotations",), "false", "copy no annotations"),
+    ),
+    run(
         "copy.website_redirects",
         member(WebsiteRedirects),
         "keep: CopyObject carries website redirects too, for one HEAD an object; other ways always carry them",

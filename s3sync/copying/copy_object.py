@@ -63,6 +63,8 @@ def _request(job: CopyJob) -> Request:
         params["IfNoneMatch"] = "*"
     if not settings.tags:
         params["TaggingDirective"] = "REPLACE"  # by none
+    if not settings.annotations:
+        params["AnnotationDirective"] = "EXCLUDE"
     return Request("CopyObject", Side.TARGET, params, size_bytes=task.size or 0)
 
 

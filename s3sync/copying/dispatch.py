@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from s3sync.copying.annotations import carry_annotations
 from s3sync.copying.copy_object import copy_object
 from s3sync.copying.look_target import before_repeat
 from s3sync.copying.multipart_copy import multipart_copy
@@ -44,4 +45,10 @@ def copy_task(
 
 def _after_look(job: CopyJob) -> Operation[Outcome]:
     settled = yield from before_repeat(job)
-    return settled if settled is not None else (yield from _METHODS[job.task.method](job))
+    if settled is None:
+        return (yield from _METHODS[job.task.method](job))
+    # A CopyObject brings the annotations; what was written otherwise may be there without them. One of unknown size may
+    # have been too large for a CopyObject.
+    if job.task.method is Method.COPY_OBJECT and job.task.size is not None:
+        return settled
+    return (yield from carry_annotations(job, settled))

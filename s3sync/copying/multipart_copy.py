@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote, urlencode
 
+from s3sync.copying.annotations import carry_annotations
 from s3sync.copying.look_source import Head, after_refusal, what_differs
 from s3sync.copying.multipart_upload import PartedUpload, WrongGuess
 from s3sync.copying.object_copy import CopyJob, Settled
@@ -57,9 +58,10 @@ def multipart_copy(job: CopyJob) -> Operation[Outcome]:
     BY_S3.prepare(job)
     try:
         source, tagging = yield from read_source(job)
-        return (yield from carry_over(job, source, tagging, BY_S3))
+        outcome = yield from carry_over(job, source, tagging, BY_S3)
     except Settled as settled:
-        return settled.outcome
+        outcome = settled.outcome
+    return (yield from carry_annotations(job, outcome))
 
 
 def carry_over(job: CopyJob, source: Head, tagging: str, way: Way) -> Operation[Outcome]:

@@ -33,9 +33,9 @@ class CopyJob:
     """A task, the settings of its run, and the requests and seconds spent on it, retries included.
 
     Seconds are those of the steps, the longest request of each, with the pauses between its attempts. The `reason` of
-    an outcome is the one it was planned for, but where the copying found a better one: EXISTS, FOUND_ON_TARGET,
-    PART_LAYOUT_UNKNOWN. `is_repeat`: an earlier attempt may have begun the task, and died in the middle of it;
-    nobody else works on it now.
+    an outcome is the one it was planned for, but where the copying found a better one: ANNOTATIONS_LEFT, EXISTS,
+    FOUND_ON_TARGET, PART_LAYOUT_UNKNOWN. `is_repeat`: an earlier attempt may have begun the task, and died in the
+    middle of it; nobody else works on it now.
     `part_size_bytes` is that of parts of our own; `memory_bytes` what of bodies is held at a time; `proved` what is
     known of the copy beyond what its ETags tell. `is_absent`: the target was looked at, and nothing was there.
     `note_upload`, where there is one, is told each upload that is opened, by task and upload id; by the next tick it is

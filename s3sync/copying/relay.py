@@ -13,6 +13,7 @@ it and refuses other bytes. Nothing touches the disk but parts that are larger t
 from base64 import b64encode
 from hashlib import md5
 
+from s3sync.copying.annotations import carry_annotations
 from s3sync.copying.look_source import PRECONDITION_STATUS, Head, after_refusal, look_at_target, look_at_written
 from s3sync.copying.look_target import judge_kept
 from s3sync.copying.multipart_copy import accepted, carry_over, description, read_source, tagging_of
@@ -40,6 +41,10 @@ READS_MAX = 2
 # "A part" is `part_size`, at most RELAY_PART_BYTES.
 def relay(job: CopyJob) -> Operation[Outcome]:
     """Copy by reading and writing. A plain ETag does not survive the parts of an object that is larger than one."""
+    return (yield from carry_annotations(job, (yield from _relay(job))))
+
+
+def _relay(job: CopyJob) -> Operation[Outcome]:
     task, settings = job.task, job.settings
     BY_WORKER.prepare(job)
     try:

@@ -11,6 +11,7 @@ from s3sync.model.limits import COPY_OBJECT_MAX_BYTES, MIB
 from s3sync.model.outcome import Pinned
 from s3sync.model.task import Overwrite, Task
 from s3sync.planning.method import MethodRule
+from s3sync.s3.request import Side
 
 _DEFAULT_CLASS = "STANDARD"
 
@@ -20,9 +21,9 @@ class CopySettings:
     """`planned_at` is the target server's time when the plan was begun, in whole seconds, as S3 tells times.
     `preconditions` is False where the server ignores conditions on copies. `storage_class` None keeps each object's
     own; `encryption` None leaves it to the bucket. With `keeps_redirects` a CopyObject looks for a website redirect
-    first. Of bodies a worker that relays holds `relay_memory_bytes` at most; with `tmp_dir` parts that are larger go
-    through files there. `is_relayed`: see `planning.resolve`. The last three are made of the others: the parameters
-    that all requests of a kind share.
+    first. `without_annotations` grows by the sides whose server turns out to know none. Of bodies a worker that relays
+    holds `relay_memory_bytes` at most; with `tmp_dir` parts that are larger go through files there. `is_relayed`: see
+    `planning.resolve`. The last three are made of the others: the parameters that all requests of a kind share.
     """
 
     source_bucket: str
@@ -40,6 +41,8 @@ class CopySettings:
     requester_pays: bool = False
     tags: bool = True
     keeps_redirects: bool = False
+    annotations: bool = True
+    without_annotations: set[Side] = field(default_factory=set, repr=False, compare=False)
     preserve_etags: bool = False
     part_size_bytes: int = 512 * MIB
     relay_memory_bytes: int = 64 * MIB
@@ -105,6 +108,7 @@ class CopySettings:
             target_expected_owner=target.expected_owner,
             requester_pays=source.requester_pays,
             tags=copy.tags,
+            annotations=copy.annotations,
             keeps_redirects=copy.website_redirects is WebsiteRedirects.KEEP,
             preserve_etags=copy.preserve_etags,
             part_size_bytes=copy.part_size_bytes,

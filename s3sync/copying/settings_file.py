@@ -10,7 +10,7 @@ from s3sync.model.task import Overwrite
 from s3sync.runs.folder import RunFolder
 
 FILE = "copy.json"
-_FIELDS = tuple(field.name for field in fields(CopySettings) if field.init)
+_FIELDS = tuple(field.name for field in fields(CopySettings) if field.init and field.compare)
 
 
 def put_recipe(folder: RunFolder, settings: CopySettings) -> None:

@@ -26,7 +26,7 @@ from typing import Any, Self
 
 from moto.s3 import models
 
-from s3sync.demo.annotations import Annotations
+from s3sync.demo.annotation_answers import AnnotationAnswers
 from s3sync.demo.answers import Answers
 from s3sync.demo.preconditions import Preconditions
 from s3sync.demo.wire import App, Environ, StartResponse, call_of, path_style
@@ -248,7 +248,7 @@ class EmbeddedServer:
         self._port = port
         self._part_min_bytes = part_min_bytes
         stored = _Stored()
-        answers = Answers(Annotations(_Moto(), stored, is_known=has_annotations), stored)
+        answers = Answers(AnnotationAnswers(_Moto(), stored, is_known=has_annotations), stored)
         app: App = Preconditions(answers, stored, is_enforced=has_preconditions)
         self._app = wrap(app) if wrap else app
         self._server: BaseWSGIServer | None = None

@@ -18,9 +18,11 @@ from s3sync.doctor.sides import ExaminedSide, RefusedCall, asked, sides
 from s3sync.doctor.symptom import Symptom, ok, problem, unknown, warning
 from s3sync.emr.policies import PolicyFacts, SideFacts
 from s3sync.model.closed_sets import partition_of
+from s3sync.model.limits import MIB
 from s3sync.s3.wire.endpoints import bucket_region
 
 PROBE = ".s3sync-doctor-"
+LOOKED_AT_BYTES = MIB
 # What S3 says, as AccessDenied, to a copy between regions that comes through a gateway or interface endpoint.
 _THROUGH_VPC = "VPC endpoints do not support cross-region requests"
 
@@ -64,7 +66,31 @@ def _source(side: ExaminedSide, config: Config) -> Generator[Symptom, None, str 
             if isinstance(tags, RefusedCall)
             else ok(side.topic("tags"), "s3:GetObjectTagging works")
         )
+    if config.copy.annotations and side.is_aws and _is_small(read):
+        noted = asked(lambda: side.s3.list_object_annotations(**side.given, Key=key, **payer))
+        yield _annotations(side, noted, "s3:ListObjectAnnotations", "s3:GetObjectAnnotation")
     return key
+
+
+def _is_small(head: Any) -> bool:
+    return not isinstance(head, Refusal) and head["ContentLength"] <= LOOKED_AT_BYTES
+
+
+# Another server than AWS is not asked: it may know no annotations, and answer with the object itself. So may one that
+# is taken for AWS: it is asked about a small object only.
+#
+# | answer                 | then                                 |
+# |------------------------|--------------------------------------|
+# | done                   | ok                                   |
+# | 501, 405               | ok: there can be none                |
+# | denied, or any other   | problem                              |
+def _annotations(side: Side, answer: Any, *permissions: str) -> Symptom:
+    topic = side.topic("annotations")
+    if not isinstance(answer, Refusal):
+        return ok(topic, f"{permissions[0]} works")
+    if answer.code in ("NotImplemented", "MethodNotAllowed"):
+        return ok(topic, "objects of this bucket can have none")
+    return _denied(topic, answer, f"{' and '.join(permissions)}, or give --no-annotations", side)
 
 
 def written_as(config: Config) -> dict[str, Any]:
@@ -109,6 +135,13 @@ def _target(side: ExaminedSide, config: Config, probe: str) -> Iterator[Symptom]
             if isinstance(tagged, RefusedCall)
             else ok(side.topic("tags"), "s3:PutObjectTagging works")
         )
+    if config.copy.annotations and side.is_aws:
+        noted = asked(
+            lambda: side.s3.put_object_annotation(
+                **side.given, Key=probe, AnnotationName="doctor", AnnotationPayload=b"s3sync doctor"
+            )
+        )
+        yield _annotations(side, noted, "s3:PutObjectAnnotation", "s3:ListObjectAnnotations")
     upload = asked(lambda: side.s3.create_multipart_upload(**side.given, Key=probe, **written_as(config)))
     if isinstance(upload, RefusedCall):
         yield _denied(side.topic("multipart"), upload, "s3:PutObject", side)

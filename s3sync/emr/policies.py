@@ -25,19 +25,24 @@ ACTIONS: Mapping[str, tuple[str, ...]] = {
     "DeleteObject": ("s3:DeleteObject",),
     "GetBucketEncryption": ("s3:GetEncryptionConfiguration",),
     "GetObject": ("s3:GetObject",),
+    "GetObjectAnnotation": ("s3:GetObjectAnnotation",),
     "GetObjectAttributes": ("s3:GetObject", "s3:GetObjectAttributes"),
     "GetObjectTagging": ("s3:GetObjectTagging",),
     "HeadBucket": ("s3:ListBucket",),
     "HeadObject": ("s3:GetObject",),
     "ListMultipartUploads": ("s3:ListBucketMultipartUploads",),
+    "ListObjectAnnotations": ("s3:ListObjectAnnotations",),
     "ListObjectVersions": ("s3:ListBucketVersions",),
     "ListObjectsV2": ("s3:ListBucket",),
     "PutObject": ("s3:PutObject",),
+    "PutObjectAnnotation": ("s3:PutObjectAnnotation",),
     "UploadPart": ("s3:PutObject",),
     "UploadPartCopy": ("s3:GetObject", "s3:PutObject"),
 }
 LIST = ("s3:ListBucket", "s3:ListBucketVersions")
 READ = ("s3:GetObject", "s3:GetObjectAttributes")
+TAGS = ("s3:GetObjectTagging",)
+ANNOTATIONS = ("s3:GetObjectAnnotation", "s3:ListObjectAnnotations")
 WRITE = ("s3:PutObject", "s3:AbortMultipartUpload")
 PROBES = (".s3sync-probe-*", ".s3sync-doctor-*")
 # What only the doctor reads: a job runs without, and the doctor says `unknown` then.
@@ -136,12 +141,14 @@ def _target_keys(config: Config, facts: PolicyFacts) -> list[str]:
 
 
 def _reading(config: Config) -> tuple[str, ...]:
-    return (*READ, "s3:GetObjectTagging") if config.copy.tags else READ
+    return (*READ, *(TAGS if config.copy.tags else ()), *(ANNOTATIONS if config.copy.annotations else ()))
 
 
 def _writing(config: Config) -> tuple[str, ...]:
-    tags = ("s3:PutObjectTagging", "s3:GetObjectTagging") if config.copy.tags else ()
-    return (*WRITE, *READ, *tags, *(("s3:PutObjectAcl",) if config.target.acl else ()))
+    """What a copy's target is read for too: a repeat and a check look at it."""
+    tags = ("s3:PutObjectTagging",) if config.copy.tags else ()
+    annotations = ("s3:PutObjectAnnotation",) if config.copy.annotations else ()
+    return (*WRITE, *_reading(config), *tags, *annotations, *(("s3:PutObjectAcl",) if config.target.acl else ()))
 
 
 def _lists_source(config: Config, facts: PolicyFacts) -> list[Statement]:

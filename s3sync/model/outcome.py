@@ -3,6 +3,9 @@
 from enum import StrEnum
 from typing import NamedTuple
 
+# The reason of a copy whose source has annotations, which the target's server does not know.
+ANNOTATIONS_LEFT = "annotations_left"
+
 
 class Status(StrEnum):
     COPIED = "copied"

@@ -21,7 +21,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import yaml
 
-from s3sync.config.model import CheckConfig, Config, WebsiteRedirects
+from s3sync.config.model import CheckConfig, Config, CopyConfig, WebsiteRedirects
 from s3sync.errors import ConfigError
 from s3sync.model import etag as etags
 from s3sync.model.estimate import Estimate
@@ -50,8 +50,12 @@ WRITES = frozenset(
         "CompleteMultipartUpload",
         "ListMultipartUploads",
         "ListObjectsV2",
+        "ListObjectAnnotations",
+        "PutObjectAnnotation",
     }
 )
+
+_ON_SOURCE = frozenset({"ListObjectAnnotations"})
 
 NO_GIANTS = GiantRule(OBJECT_MAX_BYTES + 1)
 
@@ -68,6 +72,7 @@ class CostOptions:
     preserve_etags: bool = False
     tags: bool = True
     keeps_redirects: bool = False
+    annotations: bool = True
     looks_first: bool = False
     target_storage_class: str | None = None
     giants: GiantRule = NO_GIANTS
@@ -81,6 +86,7 @@ class CostOptions:
             copy.preserve_etags,
             copy.tags,
             copy.website_redirects is WebsiteRedirects.KEEP,
+            copy.annotations,
             target_storage_class=config.target.storage_class,
             giants=giants,
         )
@@ -108,10 +114,16 @@ def estimate(plan: pa.Table, options: CostOptions) -> Estimate:
     | a giant, also  | HeadObject of the target                   |                                                 |
     | , of parts     | HeadObject a part (with preserve_etags)    |                                                 |
     | any            | HeadObject (with looks_first)              |                                                 |
+    | all but        | ListObjectAnnotations (with annotations)   |                                                 |
+    | copy_object    |                                            |                                                 |
 
     A relay is large above a part: `part_size_bytes`, RELAY_PART_BYTES at most. What is copied by parts keeps the
     boundaries of a source whose ETag shows parts: their number is the ETag's. Where they are not alike, which no
     listing shows, one HeadObject a part comes on top, or parts of our own.
+
+    No listing shows which objects have annotations either. Those of an object take, unless a CopyObject brings them,
+    one more ListObjectAnnotations and a HeadObject, and each a GetObjectAnnotation and a PutObjectAnnotation; a
+    CopyObject is billed a PUT for each.
     """
     work = plan.filter(pc.equal(plan["action"], str(Action.COPY)))
     source_class = pc.fill_null(work["storage_class"], STANDARD)
@@ -122,7 +134,8 @@ def estimate(plan: pa.Table, options: CostOptions) -> Estimate:
         rows = work if len(kinds) == 1 else work.filter(pc.equal(work["storage_class"], kind))
         for operation, count in _operations(rows, options).items():
             if count:
-                billed = (options.target_storage_class or kind) if operation in WRITES else kind
+                is_written = operation in WRITES and operation not in _ON_SOURCE
+                billed = (options.target_storage_class or kind) if is_written else kind
                 requests[operation, billed] += count
     sizes = work.group_by("storage_class").aggregate([("size", "sum")]).to_pylist()
     return Estimate(requests, Counter({row["storage_class"]: row["size_sum"] or 0 for row in sizes}))
@@ -153,6 +166,7 @@ def _operations(rows: pa.Table, options: CostOptions) -> Counter[str]:
         CopyObject=copies,
         HeadObject=int(heads + options.looks_first * rows.num_rows),
         GetObjectTagging=int((in_parts | small).sum()) if options.tags else 0,
+        ListObjectAnnotations=int((in_parts | small).sum()) if options.annotations else 0,
         CreateMultipartUpload=int(in_parts.sum()),
         UploadPartCopy=int(parts[copied].sum()),
         GetObject=int(parts[relayed].sum() + small.sum()),
@@ -311,7 +325,7 @@ CHUNK_BYTES = 4 * MIB  # of a body, in one request
 PARTS_LOOKED_AT = 200  # beyond so many HEADs for each side, reading a share of the bodies is the better evidence
 
 
-def look_estimate(open_objects: int, part_requests: int, check: CheckConfig, *, tags: bool) -> Estimate:
+def look_estimate(open_objects: int, part_requests: int, check: CheckConfig, copying: CopyConfig) -> Estimate:
     """The most that looking at these objects asks of S3, requests that are sent again aside.
 
     | what                                        | requests for each object             |
@@ -319,10 +333,15 @@ def look_estimate(open_objects: int, part_requests: int, check: CheckConfig, *, 
     | any                                         | 2 HeadObject                         |
     | of parts, unequal, as many parts            | `part_heads`, of all `part_requests` |
     | with `metadata` and tags, if equal          | 2 GetObjectTagging                   |
+    | with `metadata` and annotations, if equal   | 2 ListObjectAnnotations              |
+
+    Where both sides have an annotation whose ETags prove nothing, 2 GetObjectAnnotation come on top.
     """
     requests: Counter[tuple[str, str]] = Counter({("HeadObject", STANDARD): 2 * open_objects + part_requests})
-    if check.metadata and tags:
+    if check.metadata and copying.tags:
         requests["GetObjectTagging", STANDARD] = 2 * open_objects
+    if check.metadata and copying.annotations:
+        requests["ListObjectAnnotations", STANDARD] = 2 * open_objects
     return Estimate(+requests)
 
 
@@ -343,11 +362,11 @@ def _parts(found: pa.ChunkedArray) -> pa.ChunkedArray:
     return pc.struct_field(found, "parts")
 
 
-def read_estimate(objects: int, cost_bytes: int, check: CheckConfig, *, tags: bool) -> Estimate:
+def read_estimate(objects: int, cost_bytes: int, check: CheckConfig, copying: CopyConfig) -> Estimate:
     """The most that reading the bodies of these objects asks of S3: they are looked at once more, then GetObject for
     each `CHUNK_BYTES` of the `cost_bytes`, or of what the budget leaves of them."""
     read_bytes = cost_bytes if check.max_deep_bytes is None else min(cost_bytes, check.max_deep_bytes)
-    looks = look_estimate(objects, 0, check, tags=tags)
+    looks = look_estimate(objects, 0, check, copying)
     # Of each body that is read the last piece may be a short one.
     pieces = Counter({("GetObject", STANDARD): -(-read_bytes // CHUNK_BYTES) + 2 * objects if read_bytes else 0})
     return looks + Estimate(+pieces, Counter({STANDARD: read_bytes} if read_bytes else {}))

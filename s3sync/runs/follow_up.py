@@ -15,7 +15,14 @@ CHECK = "check"  # in the options of a check's run: a check and a migration with
 FINDINGS = "findings"  # the stage whose manifest names a check's findings
 
 _BUCKETS = ("source.bucket", "target.bucket", "target.prefix", "target.strip_prefix")
-_OF_A_MIGRATION = (*_BUCKETS, "source.prefixes", "target.storage_class", "target.encryption", "copy.tags")
+_OF_A_MIGRATION = (
+    *_BUCKETS,
+    "source.prefixes",
+    "target.storage_class",
+    "target.encryption",
+    "copy.tags",
+    "copy.annotations",
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from typing import Any
 
 from s3sync.errors import EXIT_DONE, EXIT_INCOMPLETE, EXIT_OTHER
 from s3sync.model.accounting import Counts
-from s3sync.model.outcome import ErrorClass, Pinned, Status, Verified
+from s3sync.model.outcome import ANNOTATIONS_LEFT, ErrorClass, Pinned, Status, Verified
 from s3sync.model.tally import ErrorTally, Tally
 
 SCHEMA_VERSION = 1
@@ -249,11 +249,15 @@ def _advice(counts: Counts, state: State, tally: Tally, run: str, circuit_code: 
         lines.append(f"Archived: {archived:,}. Restore them, then `s3sync retry --from-run {run}`.")
     if failed + changed + archived:
         lines.extend(_told_of_queues(tally))
-    if unpinned := tally.pinned[Pinned.UNPINNED]:
-        lines.append(
-            f"Copied without a condition on the source: {unpinned:,}. `s3sync check` shows whether they are right."
-        )
+    lines.extend(_told_of_copies(tally))
     return lines
+
+
+def _told_of_copies(tally: Tally) -> Iterator[str]:
+    if left := tally.reasons[ANNOTATIONS_LEFT]:
+        yield f"Copied without their annotations: {left:,}. The target's server knows none."
+    if unpinned := tally.pinned[Pinned.UNPINNED]:
+        yield f"Copied without a condition on the source: {unpinned:,}. `s3sync check` shows whether they are right."
 
 
 def told_of_nothing(counts: Counts) -> Iterator[str]:

@@ -14,6 +14,8 @@ from enum import StrEnum
 from http import HTTPStatus
 from typing import Any, Protocol
 
+from s3sync.model.limits import MIB
+
 
 class Side(StrEnum):
     """Whose credentials sign the request, and at whose endpoint it is sent."""
@@ -27,11 +29,11 @@ class Request:
     """One S3 request: `operation` is S3's name (`CopyObject`), `params` what boto3's method of that name takes; a
     `Body` is bytes or a file, which is sent from its beginning.
 
-    `is_raw`: the answer's body is wanted as it came, as bytes under `Body`, and nothing else of it; an error is told
-    as ever. `note` belongs to whoever submits the request; a transport never looks at it. `size_bytes` is what S3 has
-    to move for it, where that is known: a large copy takes long by itself. `memory_bytes` is what the operation that
-    hands the request over holds in memory from now on until it ends; the engine lets operations hold only so much
-    together.
+    `is_raw`: the answer's body is wanted as it came, as bytes under `Body`, and nothing else of it but its `ETag`,
+    where it has one; an error is told as ever. `note` belongs to whoever submits the request; a transport never looks
+    at it. `size_bytes` is what S3 has to move for it, where that is known: a large copy takes long by itself.
+    `memory_bytes` is what the operation that hands the request over holds in memory from now on until it ends; the
+    engine lets operations hold only so much together.
     """
 
     operation: str
@@ -49,12 +51,12 @@ class Reply:
 
     `status` is the HTTP status, 0 where none came. `code` is None on success, else S3's error code, or the HTTP
     status as text where the body names none (HEAD), or one of the transport's own: `ConnectionError`, `Timeout`,
-    `Truncated` (the answer ended early), `ForeignAnswer` (a 404 or 410 that need not be S3's: see `nameless_code`),
-    `InvalidParameters` (not sent: a parameter is malformed), `NoCredentials`, `CredentialRetrievalError`. `values` has
-    boto3's names, without `ResponseMetadata`; a `Body` is bytes. Of a failure it has the error's further elements
-    (`BucketName`, `Key`, `Condition`) where the server names them, and `RequestId` where the answer has S3's
-    `x-amz-request-id`. `seconds` is the time from sending to the end. `retry_after_seconds` is what a failure's
-    `Retry-After` asks for, 0 where it says nothing.
+    `Truncated` (the answer ended early), `BodyTooLarge` (see LONGEST_ANSWERS), `ForeignAnswer` (a 404 or 410 that need
+    not be S3's: see `nameless_code`), `InvalidParameters` (not sent: a parameter is malformed), `NoCredentials`,
+    `CredentialRetrievalError`. `values` has boto3's names, without `ResponseMetadata`; a `Body` is bytes. Of a failure
+    it has the error's further elements (`BucketName`, `Key`, `Condition`) where the server names them, and `RequestId`
+    where the answer has S3's `x-amz-request-id`. `seconds` is the time from sending to the end. `retry_after_seconds`
+    is what a failure's `Retry-After` asks for, 0 where it says nothing.
 
     `defect` is an exception that only a mistake of ours can have raised while the answer was read: the engine raises
     it, and takes the other replies all the same.
@@ -105,6 +107,10 @@ def nameless_code(request: Request, status: int, *, has_request_id: bool) -> str
 
 FOREIGN_MESSAGE = "404 without an error of S3: is it a load balancer or a proxy that answers?"
 
+# The most bytes that a body of these answers can have. Where a server does not know the operation it takes the request
+# for one of the object, which may have any size: such an answer is not read to its end (`BodyTooLarge`, or its
+# beginning).
+LONGEST_ANSWERS = {"ListObjectAnnotations": 8 * MIB}  # 1,000 names of 512 bytes, each character escaped
 
 # What every answer of an operation has. A body's length is its own where no header tells it.
 _NEEDED = {

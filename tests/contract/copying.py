@@ -13,7 +13,7 @@ from s3sync.s3.engine.engine import Engine
 from s3sync.s3.engine.operation import Operation
 from s3sync.s3.engine.per_process import new_transport
 from s3sync.s3.engine.retry_policy import RetryPolicy
-from s3sync.s3.request import Transport
+from s3sync.s3.request import Side, Transport
 
 FAST = RetryPolicy(max_attempts=4, max_throttled_attempts=8, base_seconds=0.01, throttled_base_seconds=0.01)
 
@@ -114,5 +114,6 @@ def migration_on(server: Any, s3: Any, source: str, target: str, kind: str = "bo
         target_bucket=target,
         planned_at=datetime.now(UTC) + timedelta(hours=1),  # so that nothing is newer, unless a test says so
         preconditions=server.capabilities.copy_source_if_match,
+        without_annotations=set(Side),  # unless a test is about them
     )
     return Migration(s3, settings, Engine(transport_to(server, kind), FAST))

@@ -1,18 +1,134 @@
 """What each way of copying carries, on a live server: the table of docs/what-is-carried.md."""
 
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 
+from s3sync.config.model import Transport as TransportKind
+from s3sync.demo.server import EmbeddedServer
 from s3sync.model.outcome import Status
 from s3sync.model.task import Method
-from tests.contract.copying import TRANSPORTS, migration_on
+from s3sync.s3.engine.engine import Engine
+from s3sync.s3.engine.per_process import new_transport
+from s3sync.s3.request import LONGEST_ANSWERS, Request, Side
+from tests.conftest import connect
+from tests.contract.copying import FAST, TRANSPORTS, access_to, migration_on
 from tests.servers.capabilities import require
+from tests.servers.faults import Action, Fault
 
 
 @pytest.fixture(params=TRANSPORTS)
 def migration(server, s3, bucket_factory, request):
     return migration_on(server, s3, bucket_factory(), bucket_factory(), request.param)
+
+
+ANNOTATIONS = {"colour": b"blue", "a b/+%&?": b"x", "\u65e5\u672c": "\u65e5".encode() * 1000, "empty-ish": b" "}
+WAYS = [Method.COPY_OBJECT, Method.MULTIPART_COPY, Method.RELAY]
+
+
+def annotate(migration, key, annotations, side="source"):
+    bucket = getattr(migration.settings, f"{side}_bucket")
+    for name, payload in annotations.items():
+        migration.s3.put_object_annotation(Bucket=bucket, Key=key, AnnotationName=name, AnnotationPayload=payload)
+
+
+def annotations_at(migration, key):
+    where = {"Bucket": migration.settings.target_bucket, "Key": key}
+    names = [each["AnnotationName"] for each in migration.s3.list_object_annotations(**where)["Annotations"]]
+    return {
+        name: migration.s3.get_object_annotation(**where, AnnotationName=name)["AnnotationPayload"].read()
+        for name in names
+    }
+
+
+@pytest.mark.parametrize("method", WAYS)
+@pytest.mark.parametrize("wanted", [True, False])
+def test_annotations(server, migration, method, wanted):
+    """S3's CopyObject copies them by itself; the other ways list, read and write each."""
+    require(server, "annotations")
+    migration.settings = replace(migration.settings, annotations=wanted, without_annotations=set())
+    migration.put("a")
+    annotate(migration, "a", ANNOTATIONS)
+    outcome = migration.copy_one(migration.task("a", method=method))
+    assert outcome.status is Status.COPIED, outcome
+    assert annotations_at(migration, "a") == (ANNOTATIONS if wanted else {})
+    assert migration.body("a") == b"body"
+    plain = {Method.COPY_OBJECT: 1, Method.MULTIPART_COPY: 5, Method.RELAY: 3}[method]
+    carried = 2 + 2 * len(ANNOTATIONS) + 1 if wanted and method is not Method.COPY_OBJECT else 0
+    assert outcome.requests == plain + carried
+    assert migration.settings.without_annotations == set()
+
+
+@pytest.mark.parametrize("method", WAYS)
+@pytest.mark.parametrize("operation", ["ListObjectAnnotations", "GetObjectAnnotation", "PutObjectAnnotation"])
+def test_a_copy_is_not_done_before_its_annotations_are(migration, faults, method, operation):
+    """A repeat that finds the object on the target brings what is missing."""
+    migration.settings = replace(
+        migration.settings, without_annotations=set(), planned_at=datetime(2020, 1, 1, tzinfo=UTC)
+    )
+    migration.put("a")
+    annotate(migration, "a", ANNOTATIONS)
+    task = migration.task("a", method=method)
+    faults.add(Fault(Action.DENIED, operation=operation))
+    outcome = migration.copy_one(task)
+    faults.clear()
+    if method is Method.COPY_OBJECT:
+        assert outcome.status is Status.COPIED
+    else:
+        assert (outcome.status, outcome.error_code) == (Status.FAILED, "AccessDenied")
+        assert annotations_at(migration, "a") == {}
+    again = migration.copy_one(task, look_first=True)
+    assert (again.status, again.reason) == (Status.COPIED, "found_on_target")
+    assert annotations_at(migration, "a") == ANNOTATIONS
+
+
+@pytest.fixture(params=TRANSPORTS)
+def to_unknowing(server, s3, bucket_factory, request):
+    """From a server that knows annotations to one that does not, which takes them for the object itself."""
+    require(server, "faults")
+    with EmbeddedServer(has_annotations=False) as unknowing:
+        made = migration_on(server, s3, bucket_factory(), bucket_factory())
+        there = replace(access_to(server), endpoint_url=unknowing.endpoint_url)
+        transport = new_transport(access_to(server), there, TransportKind(request.param), 8)
+        made.engine = Engine(transport, FAST)
+        made.settings = replace(made.settings, without_annotations=set())
+        yield made, connect(unknowing.endpoint_url, server.access_key, server.secret_key, server.region)
+
+
+def test_a_server_that_knows_no_annotations_keeps_its_objects(to_unknowing):
+    """There a PutObjectAnnotation overwrites the object. The copy is told as one without its annotations."""
+    migration, unknowing = to_unknowing
+    for key in ("a", "b"):
+        migration.put(key)
+        annotate(migration, key, {"colour": b"blue"})
+    outcomes = migration.copy(*(migration.task(key, method=Method.RELAY) for key in ("a", "b")))
+    for outcome in outcomes:
+        assert (outcome.status, outcome.reason) == (Status.COPIED, "annotations_left")
+        assert "1 annotations are left" in outcome.message
+        assert migration.body(outcome.target_key) == b"body"
+    assert migration.settings.without_annotations == {Side.TARGET}
+    # What would have been, had it been written.
+    where = {"Bucket": migration.settings.target_bucket, "Key": "a"}
+    unknowing.put_object_annotation(**where, AnnotationName="colour", AnnotationPayload=b"blue")
+    assert migration.body("a") == b"blue"
+
+
+@pytest.mark.parametrize("kind", TRANSPORTS)
+def test_an_object_in_place_of_a_list_is_not_read_to_its_end(server, s3, bucket_factory, monkeypatch, kind):
+    require(server, "faults")
+    monkeypatch.setitem(LONGEST_ANSWERS, "ListObjectAnnotations", 1000)
+    bucket = bucket_factory()
+    s3.put_object(Bucket=bucket, Key="a", Body=b"x" * 100_000)
+    with EmbeddedServer(has_annotations=False) as unknowing:
+        there = replace(access_to(server), endpoint_url=unknowing.endpoint_url)
+        transport = new_transport(there, there, TransportKind(kind), 8)
+        request = Request("ListObjectAnnotations", Side.SOURCE, {"Bucket": bucket, "Key": "a"}, is_raw=True)
+        transport.submit(request)
+        (reply,) = transport.wait(10)
+        transport.close()
+    assert reply.code == "BodyTooLarge" or (reply.ok and "ETag" in reply.values)
+    assert len(reply.values.get("Body", b"")) <= 1000
 
 
 # method, `--website-redirects keep`, what the copy has, requests

@@ -19,7 +19,7 @@ from s3sync.checking.batch import (
 )
 from s3sync.checking.batch_records import BatchLooked, Stage, commit_stage, done_batches
 from s3sync.checking.object_check import LookSettings
-from s3sync.config.model import CheckConfig
+from s3sync.config.model import CheckConfig, CopyConfig
 from s3sync.copying.settings import CopySettings
 from s3sync.model.finding import Evidence, Finding, Verdict
 from s3sync.model.limits import PART_MIN_BYTES
@@ -165,7 +165,9 @@ def test_what_bodies_cost_in_requests_is_no_more_than_was_said(looking: Looking)
     looked = looking.look(["a"])
     assert looked is not None
     assert looked.left is not None
-    said = read_estimate(1, looked.left.size_bytes, looking.context.check, tags=False).by_operation
+    said = read_estimate(
+        1, looked.left.size_bytes, looking.context.check, CopyConfig(tags=False, annotations=False)
+    ).by_operation
     read = looking.read(looked)
     assert read is not None
     assert read.tally.objects == {"match": 1}

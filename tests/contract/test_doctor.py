@@ -23,7 +23,18 @@ def test_all_is_well_and_nothing_is_left(pair: Pair) -> None:
     bad = [each for each in found if each.health is not Health.OK and each.topic != "target: lifecycle"]
     assert bad == []
     topics = {each.topic for each in found}
-    for topic in ("credentials", "bucket", "clock", "versioning", "encryption", "network", "list", "read", "tags"):
+    for topic in (
+        "credentials",
+        "bucket",
+        "clock",
+        "versioning",
+        "encryption",
+        "network",
+        "list",
+        "read",
+        "tags",
+        "annotations",
+    ):
         assert {f"source: {topic}", f"target: {topic}"} <= topics
     assert {"way", "copy", "queues", "work location", "target: write", "target: multipart", "target: delete"} <= topics
     assert pair.keys(pair.target) == []
@@ -61,6 +72,8 @@ def deny(pair: Pair, bucket: str, *actions: str) -> None:
         ("source", "ListObjectsV2", "source: list", Health.PROBLEM, "allow s3:ListBucket"),
         ("source", "HeadObject", "source: read", Health.PROBLEM, "allow s3:GetObject"),
         ("source", "GetObjectTagging", "source: tags", Health.PROBLEM, "--no-tags"),
+        ("source", "ListObjectAnnotations", "source: annotations", Health.PROBLEM, "--no-annotations"),
+        ("target", "PutObjectAnnotation", "target: annotations", Health.PROBLEM, "allow s3:PutObjectAnnotation"),
         ("target", "PutObject", "target: write", Health.PROBLEM, "allow s3:PutObject"),
         ("target", "HeadObject", "target: read", Health.PROBLEM, "allow s3:GetObject"),
         ("target", "ListObjectsV2", "target: list", Health.PROBLEM, "allow s3:ListBucket"),

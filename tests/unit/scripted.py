@@ -10,7 +10,7 @@ from urllib.parse import quote
 from s3sync.copying.settings import CopySettings
 from s3sync.model.outcome import Outcome
 from s3sync.model.task import Action, Method, Task
-from s3sync.s3.request import Reply, Request
+from s3sync.s3.request import Reply, Request, Side
 
 PLAIN = "0123456789abcdef0123456789abcdef"
 OTHER = "fedcba9876543210fedcba9876543210"
@@ -132,7 +132,9 @@ def a_task(**changes: Any) -> Task:
 
 
 def some_settings(**changes: Any) -> CopySettings:
+    """On servers that are known to have no annotations, unless a test says otherwise."""
     given = {"source_bucket": "from", "target_bucket": "into", "planned_at": PLANNED_AT}
+    given["without_annotations"] = set(Side)
     return CopySettings(**{**given, **changes})
 
 

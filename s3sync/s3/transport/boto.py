@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from http import HTTPStatus
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from botocore import xform_name
 from botocore.exceptions import (
@@ -27,10 +28,12 @@ from botocore.parsers import ResponseParserError
 from urllib3.exceptions import IncompleteRead, InvalidChunkLength
 
 from s3sync.aws.clients import error_text
+from s3sync.model.closed_sets import partitions_of_host
 from s3sync.model.keys import one_line
 from s3sync.s3.request import (
     FOREIGN_ANSWER,
     FOREIGN_MESSAGE,
+    LONGEST_ANSWERS,
     REQUEST_ID_HEADER,
     Reply,
     Request,
@@ -44,6 +47,7 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 _NO_BODY = frozenset({204, 304})
+_STREAMED = frozenset({"Body", "AnnotationPayload"})
 _ERROR = re.compile(rb"\s*(?:<\?xml[^>]*\?>)?\s*<Error[\s>]")
 
 # The first line that fits decides; what fits none keeps boto3's own name (and is `unknown` to `classify`).
@@ -67,7 +71,10 @@ class BotoTransport:
         self._clients = {Side.SOURCE: source_client, Side.TARGET: target_client}
         for each in (source_client, target_client):
             each.meta.events.register("before-parse.s3", _refuse_short_body, unique_id="s3sync-short-body")
-            for listing in ("ListObjectsV2", "ListObjectVersions"):
+            for operation in LONGEST_ANSWERS:
+                event = f"before-call.s3.{operation}"
+                each.meta.events.register(event, _ask_for_no_more, unique_id=f"s3sync-{event}")
+            for listing in ("ListObjectsV2", "ListObjectVersions", *LONGEST_ANSWERS):
                 # Before botocore's own look at every answer, which takes what is no XML for an error of the server.
                 each.meta.events.register(f"before-parse.s3.{listing}", _take_body, unique_id=f"s3sync-{listing}")
         self._threads: list[threading.Thread] = []
@@ -121,9 +128,10 @@ class BotoTransport:
         try:
             values = call(**request.params)
             if request.is_raw:
-                values = {"Body": _RAW.body, "ResponseMetadata": values["ResponseMetadata"]}
-            elif "Body" in values:
-                values["Body"] = values["Body"].read()
+                values = _raw_values(values["ResponseMetadata"])
+            for name in _STREAMED & values.keys():
+                if not isinstance(values[name], bytes):
+                    values[name] = values[name].read()
         except ClientError as error:
             return _refused(request, error, time.monotonic() - began)
         except (BotoCoreError, ResponseParserError) as error:
@@ -132,6 +140,11 @@ class BotoTransport:
         status = values.pop("ResponseMetadata")["HTTPStatusCode"]
         reply = Reply(request, status, values=values, seconds=time.monotonic() - began)
         return reply if request.is_raw else checked(reply)
+
+
+def _raw_values(told: dict[str, Any]) -> dict[str, Any]:
+    etag = told["HTTPHeaders"].get("etag")
+    return {"Body": _RAW.body, "ResponseMetadata": told, **({"ETag": etag} if etag else {})}
 
 
 def _refused(request: Request, error: ClientError, seconds: float) -> Reply:
@@ -162,6 +175,13 @@ def _ended_early(cause: object) -> bool:
 
 
 _RAW = threading.local()  # `body`: None, or what the answer to this thread's raw request held
+
+
+def _ask_for_no_more(model: Any, params: dict[str, Any], **_: Any) -> None:
+    """A server that does not know the operation answers the object itself: no more of it than the answer can have. AWS
+    knows them all, and no page of its says that it takes a range here."""
+    if not partitions_of_host(urlsplit(params["url"]).hostname or ""):
+        params["headers"]["Range"] = f"bytes=0-{LONGEST_ANSWERS[model.name] - 1}"
 
 
 def _take_body(operation_model: Any, response_dict: dict[str, Any], **_: Any) -> None:

@@ -14,7 +14,7 @@ from s3sync.config.model import Access
 from s3sync.errors import S3SyncError
 from s3sync.model.keys import one_line
 from s3sync.model.limits import KIB
-from s3sync.s3.request import Reply, Request, Side
+from s3sync.s3.request import LONGEST_ANSWERS, Reply, Request, Side
 from s3sync.s3.transport.curl_handles import CurlLane, Exchange, Shape
 from s3sync.s3.transport.curl_loop import pump_for
 from s3sync.s3.wire.codec import reply_of, wire_of
@@ -35,7 +35,11 @@ _BODIES = frozenset({"GetObject"})
 SMALL_BODY_BYTES = 16 * KIB
 
 LOST = "the connection was closed before an answer came"
-_OWN_CODES = {pycurl.E_OPERATION_TIMEDOUT: "Timeout", pycurl.E_PARTIAL_FILE: "Truncated"}
+_OWN_CODES = {
+    pycurl.E_OPERATION_TIMEDOUT: "Timeout",
+    pycurl.E_PARTIAL_FILE: "Truncated",
+    pycurl.E_FILESIZE_EXCEEDED: "BodyTooLarge",
+}
 
 
 class CurlTransport:
@@ -146,7 +150,7 @@ class CurlTransport:
         if lane is None:
             endpoint = self._endpoints[request.side].of(request.params["Bucket"])
             silence_seconds = self._copy_silence_seconds if operation in _COPIES else self._silence_seconds
-            shape = Shape(endpoint, method, has_body, silence_seconds)
+            shape = Shape(endpoint, method, has_body, silence_seconds, LONGEST_ANSWERS.get(operation, 0))
             lane = self._lane_of[kind] = self._lanes.setdefault(shape, CurlLane(shape))
         return lane
 

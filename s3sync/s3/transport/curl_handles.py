@@ -23,6 +23,7 @@ class Shape:
     method: str
     has_body: bool
     silence_seconds: int
+    longest_body_bytes: int = 0  # any
 
 
 class CurlLane:
@@ -113,6 +114,7 @@ class Exchange:
         handle.setopt(pycurl.CAINFO, shape.endpoint.ca_bundle)
         handle.setopt(pycurl.PROXY, shape.endpoint.proxy)
         handle.setopt(pycurl.PREREQFUNCTION, self._before_sending)
+        handle.setopt(pycurl.MAXFILESIZE_LARGE, shape.longest_body_bytes)
         handle.setopt(pycurl.HEADERFUNCTION, self.headers.append)
         handle.setopt(pycurl.WRITEFUNCTION, self.body.append)
         if shape.method == "HEAD":

@@ -45,11 +45,12 @@ from s3sync.s3.wire.http import (
 from s3sync.s3.wire.templates import copy_source
 
 _ETAG = re.compile(rb"<ETag>([^<]*)</ETag>")
+_ETAG_HEADER = re.compile(rb"(?im)^etag: *([^\r\n]*?) *\r?$")
 _ERROR = re.compile(rb"^\s*(?:<\?xml[^>]*\?>)?\s*<Error[\s>]")
 _ENCRYPTION = b"\nx-amz-server-side-encryption:"
 _REQUEST_ID = f"\n{REQUEST_ID_HEADER}:".encode()
 _MEMBER = re.compile(rb"<(\w+)>([^<]*)</\1>")
-_STREAMED = frozenset({"GetObject"})
+_STREAMED = {"GetObject": "Body", "GetObjectAnnotation": "AnnotationPayload"}
 NO_BODY_STATUSES = frozenset({204, 304})
 
 
@@ -166,13 +167,18 @@ def reply_of(request: Request, status: int, headers: bytes, body: bytes, seconds
         if operation == "CopyObject":
             return _copied(request, status, headers, body, seconds)
         if request.is_raw:
-            return Reply(request, status, values={"Body": body}, seconds=seconds)
+            return Reply(request, status, values={"Body": body, **_etag_of(headers)}, seconds=seconds)
         if operation in METHODS:
             reply = reply_of_object(request, status, headers, body, seconds)
             if reply is not None:
                 return checked(reply)
         return _parsed(request, status, headers, body, seconds)
     return _refused(request, status, headers, body, seconds)
+
+
+def _etag_of(headers: bytes) -> dict[str, Any]:
+    found = _ETAG_HEADER.search(headers)
+    return {"ETag": found[1].decode("latin-1")} if found else {}
 
 
 def _copied(request: Request, status: int, headers: bytes, body: bytes, seconds: float) -> Reply:
@@ -203,7 +209,7 @@ def _parsed(request: Request, status: int, headers: bytes, body: bytes, seconds:
         return Reply(request, 0, "Truncated", one_line(str(error)), seconds=seconds)
     values.pop("ResponseMetadata", None)
     if is_streamed:
-        values["Body"] = body
+        values[_STREAMED[request.operation]] = body
     if expires is not None:
         values["ExpiresString"] = expires
     return checked(Reply(request, status, values=values, seconds=seconds))

@@ -35,6 +35,7 @@ class MalformedRequest(ValueError):
 # them against botocore's model.)
 HEADERS = {
     "ACL": "x-amz-acl",
+    "AnnotationDirective": "x-amz-object-annotation-directive",
     "BucketKeyEnabled": "x-amz-server-side-encryption-bucket-key-enabled",
     "CacheControl": "cache-control",
     "ContentDisposition": "content-disposition",

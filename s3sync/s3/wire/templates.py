@@ -27,7 +27,7 @@ _OF_WRITES = headers_of("ACL IfNoneMatch SSEKMSKeyId ServerSideEncryption Storag
 COPY_HEADERS = {
     **_OF_ALL,
     **_OF_WRITES,
-    **headers_of("CopySourceIfMatch ExpectedSourceBucketOwner TaggingDirective"),
+    **headers_of("AnnotationDirective CopySourceIfMatch ExpectedSourceBucketOwner TaggingDirective"),
 }
 # Those of PutObject; an object with user metadata, whose names differ, goes the slow way.
 _PUT_HEADERS = {

@@ -422,3 +422,56 @@ def test_each_algorithm_settles_what_etags_leave_open(algorithm: str) -> None:
 
     assert compare_heads(seen("a"), seen("a")) == (Verdict.MATCH, Evidence.CHECKSUM)
     assert compare_heads(seen("a"), seen("b")) == (Verdict.CONTENT_DIFFERS, Evidence.CHECKSUM)
+
+
+def entries(**sizes_and_etags: tuple[int, str]) -> tuple[str, Answer]:
+    body = "".join(
+        f"<AnnotationEntry><AnnotationName>{name}</AnnotationName><Size>{size}</Size><ETag>{etag}</ETag></AnnotationEntry>"
+        for name, (size, etag) in sizes_and_etags.items()
+    )
+    return LIST, ok(Body=f"<ListObjectAnnotationsResult>{body}</ListObjectAnnotationsResult>".encode())
+
+
+LIST = "ListObjectAnnotations"
+TEXTS = [("GetObjectAnnotation", ok(AnnotationPayload=text)) for text in (b"abc", b"abc", b"abd")]
+NO_ANNOTATIONS = (LIST, error(501, "NotImplemented"))
+
+# the lists of both sides and what is read, how both are encrypted, a word of the detail
+ANNOTATED = [
+    ([entries(), entries()], {}, None),
+    ([entries(a=(3, PLAIN)), entries(a=(3, PLAIN))], {}, None),
+    ([entries(a=(3, PLAIN)), entries(a=(3, OTHER))], {}, "annotation a: another text of 3 bytes on the target"),
+    ([entries(a=(3, PLAIN)), entries(a=(4, PLAIN))], {}, "annotation a: 3 bytes on the source, 4 bytes on the target"),
+    ([entries(a=(3, PLAIN)), entries()], {}, "annotation a: 3 bytes on the source, nothing on the target"),
+    ([entries(), entries(a=(3, PLAIN))], {}, "annotation a: nothing on the source, 3 bytes on the target"),
+    ([entries(a=(3, PLAIN)), NO_ANNOTATIONS], {}, "annotation a: 3 bytes on the source, nothing on the target"),
+    ([NO_ANNOTATIONS, NO_ANNOTATIONS], {}, None),
+    ([entries(a=(3, "x")), entries(a=(3, PLAIN)), *TEXTS[:2]], {}, None),
+    ([entries(a=(3, "x")), entries(a=(3, "x")), *TEXTS[1:]], {}, "annotation a: another text of 3 bytes"),
+    # C14: what encryption may hide proves nothing
+    ([entries(a=(3, PLAIN)), entries(a=(3, PLAIN)), *TEXTS[:2]], KMS | FULL | {"ChecksumSHA1": "a"}, None),
+    ([entries(a=(3, PLAIN)), entries(a=(3, PLAIN)), *TEXTS[1:]], KMS | FULL | {"ChecksumSHA1": "a"}, "another text"),
+]
+
+
+@pytest.mark.parametrize(("script", "stored", "detail"), ANNOTATED)
+def test_annotations(script, stored, detail):
+    settings = replace(WITH_METADATA, copying=copying(tags=False, without_annotations=set()))
+    found = looked_at(head(**stored), head(**stored), *script, settings=settings).finding
+    assert found.verdict is (Verdict.METADATA_DIFFERS if detail else Verdict.MATCH)
+    assert (detail or "") in (found.detail or "")
+    without = replace(WITH_METADATA, copying=copying(tags=False, annotations=False, without_annotations=set()))
+    assert looked_at(head(**stored), head(**stored), settings=without).finding.verdict is Verdict.MATCH
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        [(LIST, DENIED)],
+        [entries(), (LIST, DENIED)],
+        [entries(a=(3, "x")), entries(a=(3, "x")), TEXTS[0], ("GetObjectAnnotation", DENIED)],
+    ],
+)
+def test_c14_annotations_that_can_not_be_read_are_not_called_equal(script):
+    settings = replace(WITH_METADATA, copying=copying(tags=False, without_annotations=set()))
+    assert looked_at(head(), head(), *script, settings=settings).finding.verdict is Verdict.ERROR

@@ -97,6 +97,11 @@ def test_deleting_is_for_probes_and_the_work_location_only():
         ({}, "s3:PutObjectTagging", True),
         ({"copy__tags": "false"}, "s3:PutObjectTagging", False),
         ({"copy__tags": "false"}, "s3:GetObjectTagging", False),
+        ({}, "s3:PutObjectAnnotation", True),
+        *(
+            ({"copy__annotations": "false"}, f"s3:{name}ObjectAnnotation{s}", False)
+            for name, s in (("Get", ""), ("Put", ""), ("List", "s"))
+        ),
         ({}, "s3:PutObjectAcl", False),
         ({"target__acl": "bucket-owner-full-control"}, "s3:PutObjectAcl", True),
         ({"sqs__queue_name_pattern": None}, "sqs:SendMessage", False),
@@ -133,9 +138,11 @@ def test_another_accounts_source_lets_the_job_read_and_list_and_no_more():
     assert allowed({"x": policy}) == {
         "s3:GetObject",
         "s3:GetObjectAttributes",
+        "s3:GetObjectAnnotation",
         "s3:GetObjectTagging",
         "s3:ListBucket",
         "s3:ListBucketVersions",
+        "s3:ListObjectAnnotations",
     }
     assert {json.dumps(each["Principal"]) for each in policy["Statement"]} == {json.dumps({"AWS": JOB})}
     grant = found["statement for the policy of arn:aws:kms:eu-west-1:222222222222:key/k"]

@@ -3,31 +3,33 @@
 import pyarrow as pa
 import pytest
 
-from s3sync.config.model import CheckConfig
+from s3sync.config.model import CheckConfig, CopyConfig
 from s3sync.model.limits import MIB
 from s3sync.model.tables import FINDINGS
 from s3sync.planning.cost import PARTS_LOOKED_AT, look_estimate, part_heads, read_estimate
 
 DEEP = CheckConfig(deep=True)
+ALL = CopyConfig()
 A, B = "a" * 32, "b" * 32
 
 
 @pytest.mark.parametrize(
-    ("check", "tags", "requests"),
+    ("check", "copying", "requests"),
     [
-        (CheckConfig(), True, {"HeadObject": 26}),
-        (CheckConfig(metadata=True), True, {"HeadObject": 26, "GetObjectTagging": 20}),
-        (CheckConfig(metadata=True), False, {"HeadObject": 26}),
-        (DEEP, True, {"HeadObject": 26}),
+        (CheckConfig(), ALL, {"HeadObject": 26}),
+        (CheckConfig(metadata=True), ALL, {"HeadObject": 26, "GetObjectTagging": 20, "ListObjectAnnotations": 20}),
+        (CheckConfig(metadata=True), CopyConfig(annotations=False), {"HeadObject": 26, "GetObjectTagging": 20}),
+        (CheckConfig(metadata=True), CopyConfig(tags=False, annotations=False), {"HeadObject": 26}),
+        (DEEP, ALL, {"HeadObject": 26}),
     ],
 )
-def test_requests_of_a_look(check, tags, requests):
-    assert dict(look_estimate(10, 6, check, tags=tags).by_operation) == requests
+def test_requests_of_a_look(check, copying, requests):
+    assert dict(look_estimate(10, 6, check, copying).by_operation) == requests
 
 
 def test_nothing_to_look_at_costs_nothing():
-    assert look_estimate(0, 0, DEEP, tags=True).by_operation == {}
-    assert read_estimate(0, 0, DEEP, tags=True).by_operation == {}
+    assert look_estimate(0, 0, DEEP, ALL).by_operation == {}
+    assert read_estimate(0, 0, DEEP, ALL).by_operation == {}
 
 
 @pytest.mark.parametrize(
@@ -40,7 +42,7 @@ def test_nothing_to_look_at_costs_nothing():
     ],
 )
 def test_requests_of_reading(check, read_bytes, requests):
-    found = read_estimate(2, 10 * MIB, check, tags=True)
+    found = read_estimate(2, 10 * MIB, check, CopyConfig(annotations=False))
     assert (found.read_bytes.total(), dict(found.by_operation)) == (read_bytes, requests)
 
 

@@ -20,9 +20,14 @@ from s3sync.model.tables import PLAN
 from s3sync.planning.cost import ClassPrices, CostOptions, Prices, bill, estimate, listing, load_prices, part_counts
 from s3sync.planning.large_objects import GiantRule
 
+
+def options_of(*given, **more):
+    return CostOptions(*given, **{"annotations": False, **more})
+
+
 PRICES = Path(__file__).parents[3] / "conf" / "prices.yml"
 PLAIN, THREE = "a" * 32, "a" * 32 + "-3"
-KEEP = CostOptions(part_size_bytes=100 * MIB, preserve_etags=True)
+KEEP = options_of(part_size_bytes=100 * MIB, preserve_etags=True)
 
 
 def plan_of(*rows: dict) -> pa.Table:
@@ -33,7 +38,7 @@ def plan_of(*rows: dict) -> pa.Table:
 
 PARTS_COPY = {"method": "multipart_copy", "size": 950 * MIB}
 RELAY = {"method": "relay", "size": 950 * MIB}
-GIANT = CostOptions(100 * MIB, tags=False, giants=GiantRule(950 * MIB))
+GIANT = options_of(100 * MIB, tags=False, giants=GiantRule(950 * MIB))
 OPENED = {"CreateMultipartUpload": 1, "CompleteMultipartUpload": 1}
 
 
@@ -42,15 +47,26 @@ OPENED = {"CreateMultipartUpload": 1, "CompleteMultipartUpload": 1}
     [
         ({}, KEEP, {"CopyObject": 1}),
         ({"size": None}, KEEP, {"CopyObject": 1}),
-        ({}, CostOptions(keeps_redirects=True), {"HeadObject": 1, "CopyObject": 1}),
+        ({}, options_of(keeps_redirects=True), {"HeadObject": 1, "CopyObject": 1}),
+        ({}, options_of(annotations=True), {"CopyObject": 1}),
+        (
+            {"method": "relay", "size": 5},
+            options_of(tags=False, annotations=True),
+            {"GetObject": 1, "PutObject": 1, "ListObjectAnnotations": 1},
+        ),
         (
             PARTS_COPY,
-            CostOptions(950 * MIB, tags=False, keeps_redirects=True),
+            options_of(950 * MIB, tags=False, annotations=True),
+            {"HeadObject": 1, "UploadPartCopy": 1, "ListObjectAnnotations": 1} | OPENED,
+        ),
+        (
+            PARTS_COPY,
+            options_of(950 * MIB, tags=False, keeps_redirects=True),
             {"HeadObject": 1, "UploadPartCopy": 1} | OPENED,
         ),
         ({"action": "skip"}, KEEP, {}),
         (PARTS_COPY, KEEP, {"HeadObject": 1, "GetObjectTagging": 1, "UploadPartCopy": 10} | OPENED),
-        (PARTS_COPY, CostOptions(100 * MIB, tags=False), {"HeadObject": 1, "UploadPartCopy": 10} | OPENED),
+        (PARTS_COPY, options_of(100 * MIB, tags=False), {"HeadObject": 1, "UploadPartCopy": 10} | OPENED),
         (
             PARTS_COPY | {"etag": THREE},
             KEEP,
@@ -58,7 +74,7 @@ OPENED = {"CreateMultipartUpload": 1, "CompleteMultipartUpload": 1}
         ),
         (
             PARTS_COPY | {"etag": THREE},
-            CostOptions(100 * MIB),
+            options_of(100 * MIB),
             {"HeadObject": 2, "GetObjectTagging": 1, "UploadPartCopy": 3} | OPENED,
         ),
         (
@@ -69,13 +85,13 @@ OPENED = {"CreateMultipartUpload": 1, "CompleteMultipartUpload": 1}
         (RELAY, KEEP, {"HeadObject": 1, "GetObjectTagging": 1, "GetObject": 60, "UploadPart": 60} | OPENED),
         (
             RELAY | {"etag": THREE},
-            CostOptions(100 * MIB, tags=False),
+            options_of(100 * MIB, tags=False),
             {"HeadObject": 2, "GetObject": 3, "UploadPart": 3} | OPENED,
         ),
         (RELAY | {"size": 16 * MIB}, KEEP, {"GetObject": 1, "GetObjectTagging": 1, "PutObject": 1}),
         (
             RELAY | {"size": 16 * MIB, "etag": THREE},
-            CostOptions(100 * MIB, tags=False),
+            options_of(100 * MIB, tags=False),
             {"GetObject": 1, "PutObject": 1},
         ),
         (
@@ -83,8 +99,8 @@ OPENED = {"CreateMultipartUpload": 1, "CompleteMultipartUpload": 1}
             KEEP,
             {"HeadObject": 2, "GetObjectTagging": 1, "GetObject": 3, "UploadPart": 3} | OPENED,
         ),
-        (RELAY | {"size": None}, CostOptions(tags=False), {"HeadObject": 1, "GetObject": 1, "PutObject": 1}),
-        (RELAY | {"size": 5, "etag": None}, CostOptions(tags=False), {"HeadObject": 1, "GetObject": 1, "PutObject": 1}),
+        (RELAY | {"size": None}, options_of(tags=False), {"HeadObject": 1, "GetObject": 1, "PutObject": 1}),
+        (RELAY | {"size": 5, "etag": None}, options_of(tags=False), {"HeadObject": 1, "GetObject": 1, "PutObject": 1}),
         (PARTS_COPY, GIANT, {"HeadObject": 2, "UploadPartCopy": 10} | OPENED),
         (
             PARTS_COPY | {"etag": THREE},
@@ -96,7 +112,7 @@ OPENED = {"CreateMultipartUpload": 1, "CompleteMultipartUpload": 1}
             replace(GIANT, preserve_etags=True),
             {"HeadObject": 6, "GetObject": 3, "UploadPart": 3} | OPENED,
         ),
-        ({}, CostOptions(looks_first=True), {"CopyObject": 1, "HeadObject": 1}),
+        ({}, options_of(looks_first=True), {"CopyObject": 1, "HeadObject": 1}),
     ],
 )
 def test_requests_of_one_object(row, options, wanted):
@@ -116,7 +132,7 @@ def test_requests_are_billed_by_the_class_they_touch():
     kept = estimate(plan, KEEP)
     assert kept.requests["CopyObject", "STANDARD"] == kept.requests["CopyObject", "STANDARD_IA"] == 1
     assert kept.read_bytes == Counter(STANDARD=1, STANDARD_IA=5, GLACIER_IR=950 * MIB)
-    named = estimate(plan, CostOptions(target_storage_class="STANDARD"))
+    named = estimate(plan, options_of(target_storage_class="STANDARD"))
     assert named.requests["CopyObject", "STANDARD"] == 2
     assert named.requests["HeadObject", "GLACIER_IR"] == 1
 
@@ -135,8 +151,11 @@ def test_listing_pages(keys, pages):
 
 
 def test_options_come_from_the_configuration():
-    config = Config(target=TargetConfig(storage_class="GLACIER_IR"), copy=CopyConfig(tags=False, part_size_bytes=7))
-    wanted = CostOptions(7, tags=False, target_storage_class="GLACIER_IR", giants=GiantRule(9))
+    config = Config(
+        target=TargetConfig(storage_class="GLACIER_IR"),
+        copy=CopyConfig(tags=False, annotations=False, part_size_bytes=7),
+    )
+    wanted = options_of(7, tags=False, target_storage_class="GLACIER_IR", giants=GiantRule(9))
     assert CostOptions.of(config, GiantRule(9)) == wanted
 
 

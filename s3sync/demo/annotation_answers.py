@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import md5
 from http import HTTPStatus
-from typing import Any, Protocol
+from typing import Any
 from urllib.parse import parse_qsl
 from xml.sax.saxutils import escape
 
+from s3sync.demo.preconditions import Objects
 from s3sync.demo.wire import App, Call, Environ, StartResponse, answer, call_of, copy_source, error_body
 from s3sync.model.limits import ANNOTATION_MAX_BYTES, ANNOTATIONS_MAX
 
@@ -25,27 +26,19 @@ _OPERATIONS = frozenset(
 
 
 @dataclass(frozen=True, slots=True)
-class Annotation:
+class StoredAnnotation:
     payload: bytes
     etag: str
     last_modified: datetime
 
 
-class Objects(Protocol):
-    """Where the layer looks objects up."""
-
-    def find(self, region: str, bucket: str, key: str, version_id: str | None) -> Any | None:
-        """The object, None where there is none. Raises LookupError where there is no such bucket."""
-        ...
-
-
-class Refused(Exception):
+class RefusedAnnotation(Exception):
     def __init__(self, status: int, code: str, message: str) -> None:
         super().__init__(message)
         self.status, self.code, self.message = status, code, message
 
 
-class Annotations:
+class AnnotationAnswers:
     """The layer. `is_known=False` leaves moto as it is, like a server that never heard of annotations."""
 
     def __init__(self, app: App, objects: Objects, *, is_known: bool = True) -> None:
@@ -63,7 +56,7 @@ class Annotations:
         try:
             stored = self._stored(call, query.get("versionId"), environ.get("HTTP_X_AMZ_OBJECT_IF_MATCH"))
             return _ANSWERS[call.operation](environ, start_response, call, query, annotations_of(stored))
-        except Refused as refused:
+        except RefusedAnnotation as refused:
             body = error_body(refused.code, refused.message, Key=call.key)
             return answer(environ, start_response, refused.status, body)
 
@@ -71,11 +64,13 @@ class Annotations:
         try:
             found = self._objects.find(call.region, call.bucket, call.key, version_id)
         except LookupError as error:
-            raise Refused(404, "NoSuchBucket", "The specified bucket does not exist") from error
+            raise RefusedAnnotation(404, "NoSuchBucket", "The specified bucket does not exist") from error
         if found is None:
-            raise Refused(404, "NoSuchKey", "The specified key does not exist.")
+            raise RefusedAnnotation(404, "NoSuchKey", "The specified key does not exist.")
         if expected_etag is not None and expected_etag.strip('"') != found.etag.strip('"'):
-            raise Refused(412, "PreconditionFailed", "At least one of the pre-conditions you specified did not hold")
+            raise RefusedAnnotation(
+                412, "PreconditionFailed", "At least one of the pre-conditions you specified did not hold"
+            )
         return found
 
     def _copied(self, environ: Environ, start_response: StartResponse, call: Call) -> Iterable[bytes]:
@@ -96,7 +91,7 @@ class Annotations:
                     annotations_of(target).update(source)
         return parts
 
-    def _of_source(self, call: Call, environ: Environ) -> dict[str, Annotation]:
+    def _of_source(self, call: Call, environ: Environ) -> dict[str, StoredAnnotation]:
         try:
             source = self._objects.find(call.region, *copy_source(environ))
         except LookupError:  # no such bucket: moto says so
@@ -104,37 +99,41 @@ class Annotations:
         return dict(annotations_of(source)) if source is not None else {}
 
 
-def annotations_of(stored: Any) -> dict[str, Annotation]:
+def annotations_of(stored: Any) -> dict[str, StoredAnnotation]:
     """The annotations that an object of moto has; they are kept with it, and go when it goes."""
-    found: dict[str, Annotation] = vars(stored).setdefault("s3sync_annotations", {})
+    found: dict[str, StoredAnnotation] = vars(stored).setdefault("s3sync_annotations", {})
     return found
 
 
 def _put(
-    environ: Environ, start_response: StartResponse, call: Call, query: dict[str, str], there: dict[str, Annotation]
+    environ: Environ,
+    start_response: StartResponse,
+    call: Call,
+    query: dict[str, str],
+    there: dict[str, StoredAnnotation],
 ) -> list[bytes]:
     name, payload = query.get("annotationName", ""), environ["wsgi.input"].read()
     size_bytes = len(name.encode())
     if not size_bytes or name.lower().startswith(_RESERVED):
-        raise Refused(400, "InvalidAnnotationName", "The annotation name is not valid.")
+        raise RefusedAnnotation(400, "InvalidAnnotationName", "The annotation name is not valid.")
     if size_bytes > _NAME_MAX_BYTES:
-        raise Refused(400, "AnnotationNameTooLong", "The annotation name is too long.")
+        raise RefusedAnnotation(400, "AnnotationNameTooLong", "The annotation name is too long.")
     if not 0 < len(payload) <= ANNOTATION_MAX_BYTES:
-        raise Refused(400, "InvalidRequest", "The annotation payload must have 1 byte to 1 MiB.")
+        raise RefusedAnnotation(400, "InvalidRequest", "The annotation payload must have 1 byte to 1 MiB.")
     try:
         payload.decode()
     except UnicodeDecodeError as error:
-        raise Refused(415, "UnsupportedMediaType", "The annotation payload is not UTF-8.") from error
+        raise RefusedAnnotation(415, "UnsupportedMediaType", "The annotation payload is not UTF-8.") from error
     if name not in there and len(there) >= ANNOTATIONS_MAX:
-        raise Refused(400, "AnnotationLimitExceeded", "The object has 1,000 annotations.")
+        raise RefusedAnnotation(400, "AnnotationLimitExceeded", "The object has 1,000 annotations.")
     etag = f'"{md5(payload, usedforsecurity=False).hexdigest()}"'
-    there[name] = Annotation(payload, etag, datetime.now(UTC))
+    there[name] = StoredAnnotation(payload, etag, datetime.now(UTC))
     body = f"<PutObjectAnnotationResult><Key>{escape(call.key)}</Key><AnnotationName>{escape(name)}</AnnotationName>"
     return _with_headers(start_response, (body + "</PutObjectAnnotationResult>").encode(), ETag=etag)
 
 
 def _get(
-    _: Environ, start_response: StartResponse, __: Call, query: dict[str, str], there: dict[str, Annotation]
+    _: Environ, start_response: StartResponse, __: Call, query: dict[str, str], there: dict[str, StoredAnnotation]
 ) -> list[bytes]:
     found = _named(query, there)
     modified = f"{found.last_modified:%a, %d %b %Y %H:%M:%S GMT}"
@@ -142,7 +141,11 @@ def _get(
 
 
 def _list(
-    environ: Environ, start_response: StartResponse, call: Call, query: dict[str, str], there: dict[str, Annotation]
+    environ: Environ,
+    start_response: StartResponse,
+    call: Call,
+    query: dict[str, str],
+    there: dict[str, StoredAnnotation],
 ) -> list[bytes]:
     most, after = int(query.get("max-annotation-results", ANNOTATIONS_MAX)), query.get("continuation-token", "")
     prefix = query.get("annotation-prefix", "")
@@ -159,7 +162,7 @@ def _list(
     return answer(environ, start_response, 200, f'<?xml version="1.0" encoding="UTF-8"?>\n{body}'.encode())
 
 
-def _entry(name: str, found: Annotation) -> str:
+def _entry(name: str, found: StoredAnnotation) -> str:
     fields = {
         "AnnotationName": name,
         "LastModified": f"{found.last_modified:%Y-%m-%dT%H:%M:%S}.000Z",
@@ -171,7 +174,7 @@ def _entry(name: str, found: Annotation) -> str:
 
 
 def _delete(
-    _: Environ, start_response: StartResponse, __: Call, query: dict[str, str], there: dict[str, Annotation]
+    _: Environ, start_response: StartResponse, __: Call, query: dict[str, str], there: dict[str, StoredAnnotation]
 ) -> list[bytes]:
     _named(query, there)
     del there[query["annotationName"]]
@@ -179,10 +182,10 @@ def _delete(
     return []
 
 
-def _named(query: dict[str, str], there: dict[str, Annotation]) -> Annotation:
+def _named(query: dict[str, str], there: dict[str, StoredAnnotation]) -> StoredAnnotation:
     found = there.get(query.get("annotationName", ""))
     if found is None:
-        raise Refused(404, "NoSuchAnnotation", "The specified annotation does not exist.")
+        raise RefusedAnnotation(404, "NoSuchAnnotation", "The specified annotation does not exist.")
     return found
 
 
