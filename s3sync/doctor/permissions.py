@@ -73,7 +73,7 @@ def _source(side: ExaminedSide, config: Config) -> Generator[Symptom, None, str 
 
 
 def _is_small(head: Any) -> bool:
-    return not isinstance(head, Refusal) and head["ContentLength"] <= LOOKED_AT_BYTES
+    return not isinstance(head, RefusedCall) and head["ContentLength"] <= LOOKED_AT_BYTES
 
 
 # Another server than AWS is not asked: it may know no annotations, and answer with the object itself. So may one that
@@ -84,9 +84,9 @@ def _is_small(head: Any) -> bool:
 # | done                   | ok                                   |
 # | 501, 405               | ok: there can be none                |
 # | denied, or any other   | problem                              |
-def _annotations(side: Side, answer: Any, *permissions: str) -> Symptom:
+def _annotations(side: ExaminedSide, answer: Any, *permissions: str) -> Symptom:
     topic = side.topic("annotations")
-    if not isinstance(answer, Refusal):
+    if not isinstance(answer, RefusedCall):
         return ok(topic, f"{permissions[0]} works")
     if answer.code in ("NotImplemented", "MethodNotAllowed"):
         return ok(topic, "objects of this bucket can have none")

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from s3sync.config.model import Transport as TransportKind
+from s3sync.config.model import TransportKind
 from s3sync.demo.server import EmbeddedServer
 from s3sync.model.outcome import Status
 from s3sync.model.task import Method
