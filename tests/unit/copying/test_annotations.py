@@ -12,7 +12,7 @@ from s3sync.model.limits import ANNOTATION_MAX_BYTES, MIB
 from s3sync.model.outcome import Outcome
 from s3sync.model.task import Method
 from s3sync.s3.request import Reply, Request, Side
-from tests.unit.scripted import AFTER, OTHER, PLAIN, Answer, a_task, drive, error, head, ok, some_settings
+from tests.unit.scripted import AFTER, OTHER, PLAIN, Answer, a_task, drive, error, gone_by_name, head, ok, some_settings
 
 LIST, GET_ONE, PUT_ONE = "ListObjectAnnotations", "GetObjectAnnotation", "PutObjectAnnotation"
 GET, PUT, HEAD, COPY = "GetObject", "PutObject", "HeadObject", "CopyObject"
@@ -61,7 +61,7 @@ ROWS: list[tuple[list[tuple[str, Answer]], tuple[Any, ...], set[Side]]] = [
     ([(LIST, error(400, "InvalidArgument"))], ("copied", "missing", None), {Side.SOURCE}),
     ([(LIST, error(0, "BodyTooLarge"))], ("copied", "missing", None), {Side.SOURCE}),
     ([(LIST, error(403, "AccessDenied"))], ("failed", "missing", "AccessDenied"), set()),
-    ([(LIST, error(404, "NoSuchKey"))], ("vanished", "missing", None), set()),
+    ([(LIST, gone_by_name())], ("vanished", "missing", None), set()),
     ([NO_LIST], ("failed", "missing", "Truncated"), set()),
     ([ONE, THE_OBJECT], ("copied", "annotations_left", None), {Side.TARGET}),
     ([ONE, (LIST, error(501, "NotImplemented"))], ("copied", "annotations_left", None), {Side.TARGET}),
@@ -75,7 +75,7 @@ ROWS: list[tuple[list[tuple[str, Answer]], tuple[Any, ...], set[Side]]] = [
     ([ONE, NONE, got(b"other text", "e1")], ("changed", "missing", None), set()),
     ([ONE, NONE, got(b"TEXT", "e2")], ("changed", "missing", None), set()),
     ([ONE, NONE, (GET_ONE, error(404, "NoSuchAnnotation"))], ("changed", "missing", None), set()),
-    ([ONE, NONE, (GET_ONE, error(404, "NoSuchKey"))], ("vanished", "missing", None), set()),
+    ([ONE, NONE, (GET_ONE, gone_by_name())], ("vanished", "missing", None), set()),
     ([ONE, NONE, (GET_ONE, error(403, "AccessDenied"))], ("failed", "missing", "AccessDenied"), set()),
     ([ONE, NONE, got(), (PUT_ONE, error(412, "PreconditionFailed"))], ("failed", "missing", "TargetIsNewer"), set()),
     (
