@@ -14,6 +14,9 @@ from s3sync.model.outcome import ErrorClass
 from s3sync.s3.engine.error_class import classify
 from s3sync.s3.request import Reply, Request, Side
 
+_NAMELESS = "400"  # of a HEAD, whose answer has no body
+_CUSTOMERS_KEY = "form of Server Side Encryption"
+
 Asking = Generator[Sequence[Request], Sequence[Reply], Sequence[Reply]]
 
 
@@ -66,13 +69,17 @@ class PairLook:
         return self.on(Side.SOURCE, operation, **params), self.on(Side.TARGET, operation, **params)
 
     def confirm_absence(self, reply: Reply) -> Generator[Sequence[Request], Sequence[Reply], None]:
-        """Raises Concluded unless the failed HEAD is a 404, and a listing does not show the key either."""
+        """Raises Concluded unless the failed HEAD is a 404, and a listing does not show the key either. A HEAD that is
+        refused can't say why: a GET of one byte says it."""
         side = reply.request.side
         copying = self.settings.copying
         shared = copying.on_source if side is Side.SOURCE else copying.on_target
         doubt: Reply | None = reply
         if reply.status == NOT_FOUND_STATUS:
             doubt = yield from listed_object(self.ask, side, shared, reply.request.params["Key"])
+        elif reply.code == _NAMELESS:
+            (told,) = yield from self.ask(self.on(side, "GetObject", Range="bytes=0-0"))
+            doubt = reply if told.ok else told
         if doubt is not None:
             raise Concluded(self.failed(doubt))
 
@@ -121,6 +128,7 @@ class PairLook:
     # | after a look that found the object               | changed_since                   |
     # | 412: the object is another one than a moment ago | changed_since                   |
     # | archived: its body can't be read                 | unprovable                      |
+    # | encrypted with a key that is the customer's      | unprovable                      |
     # | any other                                        | error                           |
     def failed(self, reply: Reply) -> Finding:
         """What a request that failed for good makes of the object."""
@@ -130,6 +138,9 @@ class PairLook:
             return self.found(Verdict.CHANGED_SINCE, Evidence.PRESENCE, f"{where} changed while it was looked at")
         if classify(reply.status, reply.code or "") is ErrorClass.ARCHIVED:
             return self.found(Verdict.UNPROVABLE, Evidence.NONE, f"{where} is archived; restore it to read its body")
+        if reply.code == "InvalidRequest" and _CUSTOMERS_KEY in reply.message:
+            detail = f"{where} is encrypted with a key of its customer (SSE-C), without which it can't be read"
+            return self.found(Verdict.UNPROVABLE, Evidence.NONE, detail)
         message = f"{reply.request.operation} on {where}: {reply.code}"
         if reply.message and reply.message != reply.code:
             message += f": {reply.message}"

@@ -28,6 +28,7 @@ from moto.s3 import models
 
 from s3sync.demo.annotation_answers import AnnotationAnswers
 from s3sync.demo.answers import Answers
+from s3sync.demo.customer_keys import CustomerKeys
 from s3sync.demo.preconditions import Preconditions
 from s3sync.demo.wire import App, Environ, StartResponse, call_of, path_style
 from s3sync.errors import UserError
@@ -249,7 +250,7 @@ class EmbeddedServer:
         self._part_min_bytes = part_min_bytes
         stored = _Stored()
         answers = Answers(AnnotationAnswers(_Moto(), stored, is_known=has_annotations), stored)
-        app: App = Preconditions(answers, stored, is_enforced=has_preconditions)
+        app: App = Preconditions(CustomerKeys(answers, stored), stored, is_enforced=has_preconditions)
         self._app = wrap(app) if wrap else app
         self._server: BaseWSGIServer | None = None
         self._thread: threading.Thread | None = None

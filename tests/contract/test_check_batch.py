@@ -33,6 +33,7 @@ from s3sync.s3.engine.per_process import EngineOptions
 from s3sync.selection.sample import is_sampled
 from tests.contract.queueing import access_to
 from tests.servers import Server
+from tests.servers.capabilities import require
 from tests.servers.faults import Action, Fault, Faults
 
 NO_HUB = HubAddress("127.0.0.1", 1, "nobody")
@@ -123,6 +124,19 @@ def test_a_record_that_was_committed_counts_whoever_writes_another_later(looking
     assert commit_stage(looking.folder, Stage.LOOKED) == {"b1": looked}
     looking.look(["same"], attempt="0001-1")
     assert commit_stage(looking.folder, Stage.LOOKED) == done_batches(looking.folder, Stage.LOOKED) == {"b1": looked}
+
+
+def test_an_object_sealed_with_a_customers_key_is_unprovable(server: Server, looking: Looking) -> None:
+    """C14: it can't be read; that is no error of the check."""
+    require(server, "customer_keys")
+    looking.put("sealed", b"a")
+    key = {"SSECustomerAlgorithm": "AES256", "SSECustomerKey": "0" * 32}
+    looking.s3.put_object(Bucket=looking.source, Key="sealed", Body=b"a", **key)
+    looked = looking.look(["sealed"])
+    assert looked is not None
+    found = looking.findings(looked)["sealed"]
+    assert found.verdict is Verdict.UNPROVABLE
+    assert "the source is encrypted with a key of its customer (SSE-C)" in (found.detail or "")
 
 
 def test_matches_are_written_where_that_is_asked_for(looking: Looking) -> None:

@@ -51,6 +51,7 @@ class Capabilities:
     sse_kms_etag_not_md5: bool = True
     website_redirects: bool = True  # kept with an object, set by a copy, not carried by one
     annotations: bool = True  # an unknowing server takes them for the object itself
+    customer_keys: bool = True  # SSE-C: without its key an object is refused
     checksums: bool = True  # a SHA-256 asked for with a PUT is shown by HEAD
     get_object_attributes: bool = True
     content_md5_checked: bool = True
@@ -94,6 +95,7 @@ RADOSGW = replace(  # 16.2 of Debian 12
     archived_source_refused=False,
     website_redirects=False,
     annotations=False,
+    customer_keys=False,
     sse_kms_copy=False,
     sse_kms_etag_not_md5=False,
     checksums=False,

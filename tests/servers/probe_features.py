@@ -228,6 +228,19 @@ def annotations(on: Ground) -> bool:
     ] == ["a"]
 
 
+def customer_keys(on: Ground) -> bool:
+    key = {"SSECustomerAlgorithm": "AES256", "SSECustomerKey": "0" * 32}
+    try:
+        on.put("sealed", **key)
+    except ClientError:
+        return False
+    on.s3.get_object(Bucket=on.bucket, Key="sealed", **key)
+    return all(
+        refused(400, lambda look=look: look(Bucket=on.bucket, Key="sealed"))
+        for look in (on.s3.get_object, on.s3.head_object)
+    )
+
+
 def small_parts_refused(on: Ground) -> bool:
     return refused("EntityTooSmall", lambda: on.upload("small", (b"a", b"b")))
 

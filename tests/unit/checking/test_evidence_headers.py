@@ -475,3 +475,23 @@ def test_annotations(script, stored, detail):
 def test_c14_annotations_that_can_not_be_read_are_not_called_equal(script):
     settings = replace(WITH_METADATA, copying=copying(tags=False, without_annotations=set()))
     assert looked_at(head(), head(), *script, settings=settings).finding.verdict is Verdict.ERROR
+
+
+SEALED = error(400, "InvalidRequest", "The object was stored using a form of Server Side Encryption. The correct ...")
+
+
+@pytest.mark.parametrize(
+    ("heads", "told", "verdict", "detail"),
+    [
+        ((error(400, "400"), head()), SEALED, Verdict.UNPROVABLE, "the source is encrypted with a key of its customer"),
+        ((head(), error(400, "400")), SEALED, Verdict.UNPROVABLE, "the target is encrypted with a key of its customer"),
+        ((error(400, "400"), head()), error(400, "ExpiredToken", "expired"), Verdict.ERROR, "ExpiredToken: expired"),
+        ((error(400, "400"), head()), error(400, "InvalidRequest", "what?"), Verdict.ERROR, "InvalidRequest: what?"),
+        ((error(400, "400"), head()), ok(Body=b"x"), Verdict.ERROR, "HeadObject on the source: 400"),
+    ],
+)
+def test_a_head_that_is_refused_without_a_reason(heads, told, verdict, detail):
+    """C14: what can't be read with the key of a customer is neither equal nor an error of the check."""
+    found = looked_at(*heads, ("GetObject", told)).finding
+    assert found.verdict is verdict
+    assert detail in found.detail
