@@ -13,7 +13,7 @@ import json
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 from s3sync.model.limits import MESSAGE_MAX_BYTES, MESSAGES_PER_CALL
@@ -22,6 +22,8 @@ from s3sync.model.task import Action, Method, Task, task_id
 
 VERSION = 1
 KIND = "s3sync"
+SIZE_MAX = 2**63 - 1  # of a column of a table
+_FIRST, _LAST = datetime(1, 1, 4, tzinfo=UTC), datetime(9999, 12, 28, tzinfo=UTC)
 
 
 class PoisonError(ValueError):
@@ -140,7 +142,7 @@ def from_text(text: str) -> Message:
         source, target = _required(value, "source"), _required(value, "target")
         tasks = tuple(_queued(task, source, target) for task in value["tasks"])
         run_id = _required(value, "run_id")
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
+    except (ValueError, TypeError, KeyError, AttributeError, OverflowError) as error:
         raise PoisonError("Unreadable", f"has a field that is missing or wrong: {str(error)[:100]}") from error
     if not tasks:
         raise PoisonError("Unreadable", "has no task")
@@ -157,7 +159,7 @@ def _queued(value: Mapping[str, Any], source: str, target: str) -> QueuedTask:
         target_key=_optional(value, "target_key", str) or key,
         size=_optional(value, "size", int),
         etag=_optional(value, "etag", str),
-        last_modified=datetime.fromisoformat(modified) if modified else None,
+        last_modified=_moment(modified) if modified else None,
         storage_class=_optional(value, "storage_class", str),
         action=Action.COPY,
         reason=_required(value, "reason"),
@@ -165,8 +167,8 @@ def _queued(value: Mapping[str, Any], source: str, target: str) -> QueuedTask:
     )
     if task.task_id != task_id(source, key, task.version_id, target, task.target_key):
         raise ValueError("id is not the one of these keys")
-    if task.last_modified is not None and task.last_modified.tzinfo is None:
-        raise ValueError("last_modified has no offset")
+    if task.size is not None and not 0 <= task.size <= SIZE_MAX:
+        raise ValueError("size is no number of bytes")
     attempt = _optional(value, "attempt", int)
     if attempt is None or not 0 <= attempt <= 1_000_000:  # noqa: PLR2004
         raise ValueError("attempt is no number of attempts")
@@ -182,6 +184,16 @@ def _queued(value: Mapping[str, Any], source: str, target: str) -> QueuedTask:
         _optional(value, "message", str),
         forgiven,
     )
+
+
+def _moment(text: str) -> datetime:
+    """Some days from the first and the last moment that there is: whoever compares it adds seconds and zones to it."""
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None:
+        raise ValueError("last_modified has no offset")
+    if not _FIRST <= moment <= _LAST:
+        raise ValueError("last_modified is no time of an object")
+    return moment
 
 
 def _required(value: Mapping[str, Any], name: str) -> str:

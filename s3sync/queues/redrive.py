@@ -78,7 +78,7 @@ def redrive(sqs: "SQSClient", queues: Queues, batch_num: int, wanted: Wanted) ->
         seen.update(received.message_id for received in new)
         gone = [received for received in new if _Letter(sqs, queues, batch_num, received).redriven(wanted, done)]
         staying.extend(replace(received, body="") for received in found if received not in gone)
-        done.twice += delete(sqs, gone)
+        done.twice += len(delete(sqs, gone).messages)
     hold(sqs, staying, 0)
     return done
 

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -55,6 +56,16 @@ class Sent:
     left: list[Packed] = field(default_factory=list)
     trouble: str | None = None
     is_unreachable: bool = False
+
+
+@dataclass(slots=True)
+class Refused:
+    """Messages that could not be held or deleted, with the last reason; `is_denied`: a permission is missing, so the
+    next ones will be refused as well."""
+
+    messages: list[Received] = field(default_factory=list)
+    trouble: str = ""
+    is_denied: bool = False
 
 
 def send(
@@ -150,9 +161,9 @@ def _received(queue: Queue, message: Any) -> Received:
 
 def hold(
     sqs: "SQSClient", messages: Sequence[Received], seconds: float, pause: Callable[[float], object] = time.sleep
-) -> int:
-    """Hide messages for so long from now; 0 shows them again. Returns how many could not be: those will be delivered
-    once more, which does no harm (C8)."""
+) -> Refused:
+    """Hide messages for so long from now; 0 shows them again. Those that could not be will be delivered once more,
+    which does no harm (C8)."""
 
     def call(queue: Queue, group: Sequence[Received]) -> Any:
         entries = [
@@ -164,8 +175,8 @@ def hold(
     return _for_each(messages, call, pause)
 
 
-def delete(sqs: "SQSClient", messages: Sequence[Received], pause: Callable[[float], object] = time.sleep) -> int:
-    """Returns how many could not be deleted: they come again, which does no harm (C8)."""
+def delete(sqs: "SQSClient", messages: Sequence[Received], pause: Callable[[float], object] = time.sleep) -> Refused:
+    """Those that could not be deleted come again, which does no harm (C8)."""
 
     def call(queue: Queue, group: Sequence[Received]) -> Any:
         entries = [{"Id": str(place), "ReceiptHandle": each.receipt} for place, each in enumerate(group)]
@@ -176,14 +187,14 @@ def delete(sqs: "SQSClient", messages: Sequence[Received], pause: Callable[[floa
 
 def _for_each(
     messages: Sequence[Received], call: Callable[[Queue, Sequence[Received]], Any], pause: Callable[[float], object]
-) -> int:
-    """Ten of a queue at a time; what fails by no fault of ours is repeated. Returns how many failed for good."""
-    failed = 0
+) -> Refused:
+    """Ten of a queue at a time; what fails by no fault of ours is repeated."""
+    refused = Refused()
     for queue in dict.fromkeys(message.queue for message in messages):
         of_queue = [message for message in messages if message.queue == queue]
         for start in range(0, len(of_queue), MESSAGES_PER_CALL):
-            failed += _repeated(queue, of_queue[start : start + MESSAGES_PER_CALL], call, pause)
-    return failed
+            _repeated(queue, of_queue[start : start + MESSAGES_PER_CALL], call, pause, refused)
+    return refused
 
 
 def _repeated(
@@ -191,22 +202,31 @@ def _repeated(
     group: Sequence[Received],
     call: Callable[[Queue, Sequence[Received]], Any],
     pause: Callable[[float], object],
-) -> int:
-    left, hopeless = group, 0
+    refused: Refused,
+) -> None:
+    left = group
     for attempt in range(ROUNDS):
         try:
             answer = call(queue, left)
-        except (ClientError, BotoCoreError):
+        except (ClientError, BotoCoreError) as error:
+            refused.trouble = f"queue {queue.name}: {': '.join(error_text(error))}"
+            refused.is_denied = refused.is_denied or _is_denied(error)
             break
         failures = answer.get("Failed", ())
-        again = [left[int(one["Id"])] for one in failures if _may_pass(one)]
-        hopeless += len(failures) - len(again)
-        left = again
+        for one in failures:
+            refused.trouble = f"queue {queue.name}: {one['Code']}: {one_line(one.get('Message') or '')}"
+        refused.messages += [left[int(one["Id"])] for one in failures if not _may_pass(one)]
+        left = [left[int(one["Id"])] for one in failures if _may_pass(one)]
         if not left:
             break
         if attempt + 1 < ROUNDS:
             pause(min(PAUSE_MOST_SECONDS, PAUSE_SECONDS * 2.0**attempt))
-    return hopeless + len(left)
+    refused.messages += left
+
+
+def _is_denied(error: ClientError | BotoCoreError) -> bool:
+    status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode") if isinstance(error, ClientError) else 0
+    return status == HTTPStatus.FORBIDDEN or error_text(error)[0].startswith("AccessDenied")
 
 
 def _may_pass(failure: Any) -> bool:

@@ -23,7 +23,7 @@ from s3sync.model.tally import Tally
 from s3sync.queues.find import sqs_client
 from s3sync.queues.messages import REASON_ATTRIBUTE, Packed, PoisonError, QueuedTask
 from s3sync.queues.send_failures import Route, send_tasks
-from s3sync.queues.sqs import DELAY_MOST_SECONDS, Received, delete, hold, send
+from s3sync.queues.sqs import DELAY_MOST_SECONDS, Received, hold, send
 from s3sync.retry.drain import DRAIN_ATTRIBUTE, DrainContext, DrainTally
 from s3sync.retry.one_task import retry_task
 from s3sync.retry.receive import Delivery, Intake, Load
@@ -118,7 +118,7 @@ class Drain:
         hold(self._sqs, self._intake.own, 0)
 
     def _stops(self) -> bool:
-        asked = self._asked_to_stop() or self._context.is_over or self._session.stop
+        asked = self._asked_to_stop() or self._context.is_over or self._session.stop or not self._intake.may_delete
         self._is_stopping = self._is_stopping or asked
         return self._is_stopping
 
@@ -219,8 +219,7 @@ class Drain:
             kept = [d for d in whole if any(not o.status.is_complete for _, o in d.settled)]
             self._leave([delivery.received for delivery in kept], "what failed could not be sent back")
             whole = [delivery for delivery in whole if delivery not in kept]
-        if undeleted := delete(self._sqs, [delivery.received for delivery in whole]):
-            self.tally.troubles["messages could not be deleted; they come again, and find their work done"] += undeleted
+        self._intake.delete([delivery.received for delivery in whole])
         hold(self._sqs, [delivery.received for delivery in deliveries if not delivery.is_settled], 0)
         self._let_go([delivery.received for delivery in deliveries])
 
@@ -269,7 +268,7 @@ class Drain:
         if sent.left:
             self._leave([received], sent.trouble or error.code)
         else:
-            delete(self._sqs, [received])
+            self._intake.delete([received])
             self._let_go([received])
 
     def _leave(self, messages: list[Received], reason: str) -> None:
@@ -286,8 +285,8 @@ class Drain:
     def _prolong(self) -> None:
         if self._held and self._clock() - self._held_at > self._context.hold_seconds / HOLDS_PER_VISIBILITY:
             self._held_at = self._clock()
-            if lost := hold(self._sqs, self._held, self._context.hold_seconds):
-                self.tally.troubles["messages could not be held; they may be delivered twice"] += lost
+            if lost := hold(self._sqs, self._held, self._context.hold_seconds).messages:
+                self.tally.troubles["messages could not be held; they may be delivered twice"] += len(lost)
 
     def _tick(self) -> None:
         self._tell(self.tally, self._session.size_bytes)

@@ -3,7 +3,7 @@
 import random
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
@@ -12,7 +12,7 @@ from s3sync.errors import ServiceError
 from s3sync.model.outcome import Outcome
 from s3sync.queues.find import Depth, Queue, depth_of
 from s3sync.queues.messages import Message, PoisonError, QueuedTask, from_text
-from s3sync.queues.sqs import Received, receive
+from s3sync.queues.sqs import Received, delete, receive
 from s3sync.retry.drain import DRAIN_ATTRIBUTE, DrainContext
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ SENT_BACK_SECONDS = 2.0  # until what was sent, with its delay, can be received
 # Of those who follow with -d each would take what another has just buried, round and round.
 DEAD_REST = timedelta(minutes=15)
 OWN_MOST = 10_000
+NEEDED = "it needs sqs:DeleteMessage, and finds its work done when it is started again"
 
 
 @dataclass(slots=True)
@@ -66,6 +67,8 @@ class Intake:
     clock: Callable[[], float] = time.monotonic
     chance: random.Random = field(default_factory=random.Random)
     left: set[str] = field(default_factory=set)  # ids of messages that stay where they are: nobody waits for them
+    done: set[str] = field(default_factory=set)  # ids of messages whose work is written and that could not be deleted
+    may_delete: bool = True
     own: list[Received] = field(default_factory=list)  # dead letters of this very drain, met again, without their text
     _failures: Counter[str] = field(default_factory=Counter)
     _progress_at: float = field(init=False)
@@ -81,6 +84,18 @@ class Intake:
     def forgive(self) -> None:
         """Try the queues that failed again."""
         self._failures.clear()
+
+    def delete(self, messages: Sequence[Received]) -> None:
+        """Messages that nobody needs any more. One that can't be deleted comes again: its work is not done again, it is
+        only deleted then. Where a permission is missing nothing will ever be, see `may_delete`."""
+        refused = delete(self.sqs, messages)
+        self.done.difference_update(each.message_id for each in messages)
+        self.done.update(each.message_id for each in refused.messages)
+        if refused.is_denied and self.may_delete:
+            self.may_delete = False
+            self.troubles[f"messages may not be deleted, so the drain ended ({refused.trouble}); {NEEDED}"] += 1
+        elif refused.messages and self.may_delete:
+            self.troubles[f"messages could not be deleted, and come again ({refused.trouble})"] += len(refused.messages)
 
     def note_progress(self) -> None:
         self._progress_at = self.clock()
@@ -119,6 +134,9 @@ class Intake:
             self.troubles[str(error)] += 1
             return False
         self._failures[queue.name] = 0
+        if again := [each for each in messages if each.message_id in self.done]:
+            self.delete(again)
+            messages = [each for each in messages if each not in again]
         new = [each for each in messages if not self._rests(each)]
         if len(self.own) < OWN_MOST:
             self.own.extend(replace(each, body="") for each in messages if each not in new)
@@ -161,7 +179,7 @@ class Intake:
             except ServiceError as error:
                 self._failures[queue.name] += 1
                 self.troubles[str(error)] += 1
-        if depth.total <= len(self.left):
+        if depth.total <= len(self.left | self.done):
             return True
         patience = self.context.hold_seconds + MARGIN_SECONDS
         return not depth.delayed and self.clock() - self._progress_at > patience

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from itertools import count
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -22,7 +23,7 @@ from s3sync.queues.find import Depth, Queue, depth_of, find_queues, sqs_client
 from s3sync.queues.messages import Packed
 from s3sync.queues.redrive import Wanted, redrive
 from s3sync.queues.send_failures import FailureQueues, FailureSender, Route, send_tasks
-from s3sync.queues.sqs import receive, send
+from s3sync.queues.sqs import ROUNDS, receive, send
 from s3sync.queues.unfinished import unfinished_tasks
 from s3sync.report.history import troubles_of
 from s3sync.report.write import write_report
@@ -253,6 +254,51 @@ def test_c9_drains_that_follow_do_not_pass_dead_letters_round(run: QueuedRun, fa
     assert followed.messages == 0
     faults.clear()
     assert run.drain(take=dead).by_status == {"copied": OBJECTS}  # they were let go again
+
+
+def test_c9_a_drain_that_may_not_delete_ends_and_says_so_in_one_line(run: QueuedRun, faults: Faults) -> None:
+    """Its messages come again all the time, and each time their work would be done, and written, again."""
+    faults.add(denied(times=OBJECTS))
+    run.copy(batch_num=3)
+    send(run.sqs, run.queues.work[0], [Packed("poison", 1)])
+    faults.add(Fault(Action.DENIED, operation="DeleteMessageBatch"))
+    until = datetime.now(UTC) + timedelta(seconds=20)
+    told = run.drain(follow=True, deadline=until, hold_seconds=1, sleep_seconds=0.1)
+    assert datetime.now(UTC) < until - timedelta(seconds=10), "it ended by itself"
+    ((line, times),) = told.troubles.items()
+    assert times == 1
+    assert "AccessDenied" in line
+    assert "sqs:DeleteMessage" in line
+    assert "\n" not in line
+    assert len(list(run.folder.names("retries/"))) <= 2
+    faults.clear()
+    again = run.drain()
+    assert again.by_status.total() + told.by_status.total() >= OBJECTS
+    assert run.summary().state is State.COMPLETE
+    assert faults.requests("CopyObject") + told.by_status["copied"] == OBJECTS, "what was copied was found"
+
+
+def test_c9_work_whose_messages_could_not_be_deleted_is_not_done_again(
+    run: QueuedRun, faults: Faults, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Deleting fails for a while: the messages come again, and are deleted then without their work."""
+    monkeypatch.setattr("s3sync.queues.sqs.PAUSE_SECONDS", 0.0)
+    faults.add(denied(times=OBJECTS))
+    run.copy(batch_num=3)
+    real, calls = run.sqs.delete_message_batch, count()
+
+    def failing(**given: Any) -> Any:
+        if next(calls) < ROUNDS:
+            return {"Failed": [{"Id": each["Id"], "Code": "InternalError"} for each in given["Entries"]]}
+        return real(**given)
+
+    monkeypatch.setattr(run.sqs, "delete_message_batch", failing)
+    soon = datetime.now(UTC) + timedelta(seconds=5)
+    told = run.drain(hold_seconds=1, follow=True, deadline=soon, sleep_seconds=0.2)
+    assert told.by_status == {"copied": OBJECTS}
+    assert waiting(run) == 0
+    ((line, _),) = told.troubles.items()
+    assert "come again" in line
 
 
 def test_poison_whose_text_sqs_would_refuse_is_buried_all_the_same(run: QueuedRun) -> None:

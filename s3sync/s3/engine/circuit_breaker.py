@@ -3,8 +3,11 @@
 | of the last `window` settled objects                          | then   |
 |---------------------------------------------------------------|--------|
 | fewer than `window` settled so far                             | closed |
-| under 95 % failed with one and the same error code             | closed |
-| at least 95 % failed with one code that is hopeless            | open   |
+| under 95 % failed for one and the same reason                  | closed |
+| at least 95 % failed for one reason that is hopeless           | open   |
+
+A reason is an error code, and with it the bare statuses of its class: an answer to a HEAD has no body, so a bucket that
+denies everything says AccessDenied of small objects, and 403 of those that are looked at first.
 
 | code                                            | class                       | hopeless |
 |-------------------------------------------------|-----------------------------|----------|
@@ -20,10 +23,11 @@ bare 400, since that has no body to name the reason in. An object that met a loa
 at all, and the next one will not either. Throttling never opens the circuit.
 """
 
-from collections import Counter, deque
+from collections import Counter, defaultdict, deque
 from dataclasses import dataclass, field
 
 from s3sync.model.outcome import ErrorClass, Outcome, Status
+from s3sync.s3.engine.error_class import classify
 
 _CLASSES = frozenset({ErrorClass.DENIED, ErrorClass.NOT_FOUND, ErrorClass.INVALID})
 NAMELESS = "400"
@@ -69,6 +73,23 @@ class Circuit:
             self._settled -= old
             self._codes.subtract(codes)
         if self._settled >= self.window and self._codes:
-            code, failed = self._codes.most_common(1)[0]
+            code, failed = _most_common_reason(self._codes)
             if failed >= SHARE * self._settled:
                 self.open_code = code
+
+
+def _most_common_reason(codes: Counter[str]) -> tuple[str, int]:
+    """A code that was counted, the most telling one of its reason, and how many failed for that. A code may stand
+    behind words of its own, and a colon."""
+    by_name: defaultdict[str, Counter[str]] = defaultdict(Counter)
+    bare: defaultdict[ErrorClass, Counter[str]] = defaultdict(Counter)
+    for text, count in codes.items():
+        code = text.rpartition(": ")[2]
+        if code.isdigit():
+            bare[classify(int(code), code)][text] += count
+        else:
+            by_name[code][text] += count
+    reasons = [(texts, texts.total() + bare[classify(0, code)].total()) for code, texts in by_name.items()]
+    reasons += [(texts, texts.total()) for texts in bare.values() if texts]
+    texts, failed = max(reasons, key=lambda reason: reason[1])
+    return texts.most_common(1)[0][0], failed

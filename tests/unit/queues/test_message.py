@@ -1,15 +1,22 @@
 """Messages: a round trip for every task, within SQS's rules, and poison told from good ones (C8, C12)."""
 
 import json
-from datetime import UTC, datetime
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from s3sync.model.outcome import ErrorClass, Status
+from s3sync.copying.settings import CopySettings
+from s3sync.model.outcome import ErrorClass, Outcome, Status
 from s3sync.model.task import Action, Method, Task, task_id
 from s3sync.queues.messages import Message, PoisonError, QueuedTask, from_text, to_text
+from s3sync.retry.one_task import RetryHow, retry_task
+from s3sync.runs.outcomes import outcome_table
+from s3sync.s3.wire.codec import wire_of
+from s3sync.s3.wire.http import MalformedRequest
 
 
 def _is_utf8(text: str) -> bool:
@@ -21,7 +28,10 @@ def _is_utf8(text: str) -> bool:
 
 
 KEYS = st.text(min_size=1, max_size=50).filter(_is_utf8)
-TIMES = st.datetimes(timezones=st.just(UTC))
+# Of objects: some days from the ends of the calendar.
+TIMES = st.datetimes(datetime(1, 1, 5), datetime(9999, 12, 25), timezones=st.just(UTC))  # noqa: DTZ001
+PLANNED = datetime(2026, 1, 1, tzinfo=UTC)
+SETTINGS = CopySettings("from", "to", planned_at=PLANNED)
 
 
 def task_for(key: str = "a/b", target_key: str | None = None, **changes: object) -> Task:
@@ -113,6 +123,14 @@ def with_task(**changes: object) -> str:
         (with_task(key="\ud800"), "Unreadable"),
         (with_task(size="3"), "Unreadable"),
         (with_task(size=True), "Unreadable"),
+        (with_task(size=10**30), "Unreadable"),
+        (with_task(size=2**63), "Unreadable"),
+        (with_task(size=-1), "Unreadable"),
+        (with_task(last_modified="9999-12-31T23:59:59+00:00"), "Unreadable"),
+        (with_task(last_modified="9999-12-31T23:59:59-14:00"), "Unreadable"),
+        (with_task(last_modified="0001-01-01T00:00:00+14:00"), "Unreadable"),
+        (with_task(last_modified=7), "Unreadable"),
+        (with_task(attempt=10**30), "Unreadable"),
         (with_task(method="move"), "Unreadable"),
         (with_task(status="lost"), "Unreadable"),
         (with_task(last_modified="2026-01-02T03:04:05"), "Unreadable"),
@@ -129,6 +147,52 @@ def test_poison_is_told(text: str, code: str) -> None:
         from_text(text)
     assert caught.value.code == code
     assert "\n" not in str(caught.value)
+
+
+NASTY = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(),
+    st.sampled_from([0, -1, 2**31, 2**63 - 1, 2**63, 10**30, -(10**30)]),
+    st.floats(),
+    st.text(max_size=8),
+    st.sampled_from(["", "\x00", "a\r\nb: c", "\ud800", "9999-12-31T23:59:59.999999-23:59", "0001-01-01T00:00:00Z"]),
+    st.datetimes(timezones=st.timezones()).map(datetime.isoformat),
+    st.lists(st.integers(), max_size=2),
+    st.dictionaries(st.text(max_size=2), st.integers(), max_size=2),
+)
+
+
+@given(st.dictionaries(st.sampled_from([*GOOD["tasks"][0], "version_id", "target_key", "status", "error_code",
+                                         "error_class", "message", "forgiven"]), NASTY))  # fmt: skip
+def test_what_is_no_poison_can_be_carried_out(fields: dict[str, Any]) -> None:
+    """Whatever a message says: it is refused here, or nothing behind this fails over it. Behind it are the settings'
+    times, a request, the row of its outcome, and the message that it goes back in."""
+    try:
+        message = from_text(with_task(**fields))
+    except PoisonError:
+        return
+    (queued,) = message.tasks
+    task = queued.task
+    if task.last_modified is not None:
+        _ = task.last_modified - timedelta(days=1), task.last_modified + timedelta(days=1)
+        assert task.last_modified.astimezone(UTC) == task.last_modified
+    operation = retry_task(task, SETTINGS, queued.attempt + 1, RetryHow(modified_since=PLANNED), look_first=False)
+    ended = None
+    try:
+        requests = next(operation)
+    except StopIteration as end:
+        ended = end.value
+    else:
+        for request in requests:
+            with suppress(MalformedRequest):
+                wire_of(request)
+    if ended is None:
+        ended = Outcome(task.task_id, task.source_key, task.target_key, queued.attempt + 1, Status.FAILED, task.reason,
+                        "AccessDenied", ErrorClass.DENIED, "no", task.size, None, None, None, 1, 1)  # fmt: skip
+    assert outcome_table([ended]).num_rows == 1
+    again = Message(message.run_id, "from", "to", (QueuedTask.after(task, ended, queued.forgiven),))
+    assert from_text(to_text(again)).tasks[0].task == task
 
 
 @pytest.mark.parametrize(("attempt", "redriven"), [(0, (1, 1)), (1, (1, 1)), (5, (5, 1))])

@@ -37,6 +37,31 @@ def test_c15_several_reasons_are_no_single_reason() -> None:
     assert circuit.open_code is None
 
 
+@pytest.mark.parametrize(
+    ("codes", "opened"),
+    [
+        ({"AccessDenied": 60, "403": 40}, "AccessDenied"),  # small objects, and the HEADs of large ones
+        ({"AccessDenied": 10, "403": 90}, "AccessDenied"),
+        ({"403": 100}, "403"),
+        ({"InvalidAccessKeyId": 50, "403": 50}, "InvalidAccessKeyId"),
+        ({"ExpiredToken": 50, "400": 50}, "ExpiredToken"),
+        ({"NoSuchBucket": 50, "404": 50}, "NoSuchBucket"),
+        (
+            {"HeadObject on a: 403": 50, "GetObjectTagging on a: AccessDenied": 50},
+            "GetObjectTagging on a",
+        ),
+        ({"AccessDenied": 50, "404": 50}, None),  # two reasons
+        ({"AccessDenied": 40, "403": 20, "NoSuchBucket": 40}, None),
+        ({"NoSuchBucket": 50, "AccessDenied": 50}, None),
+    ],
+)
+def test_c15_a_bare_status_counts_with_the_code_that_it_stands_for(codes: dict[str, int], opened: str | None) -> None:
+    circuit = Circuit(window=1000)
+    for _ in range(20):
+        circuit.observe(100, Counter(codes))
+    assert circuit.open_code == opened or (opened and circuit.open_code.startswith(opened))
+
+
 def test_c15_one_portion_larger_than_the_window_counts_whole() -> None:
     circuit = Circuit(window=1000)
     circuit.observe(5000, Counter(AccessDenied=5000))
