@@ -30,7 +30,7 @@ from s3sync.planning.cost import bill, load_prices, look_estimate, read_estimate
 from s3sync.report.check_summary import CheckSummary, check_view, verify_verdicts
 from s3sync.report.check_tally import CheckTally
 from s3sync.report.console import size_text
-from s3sync.report.write import report_store, write_check_report, write_findings_part
+from s3sync.report.write import begin_report, report_store, write_check_report, write_findings_part
 from s3sync.runs.folder import RunFolder, find_or_create, fingerprint
 from s3sync.runs.follow_up import CHECK, FINDINGS, findings_of_check
 from s3sync.runs.interrupts import interruptible
@@ -58,6 +58,7 @@ def check(config: Config, console: Console, *, is_mode: bool = False) -> int:
 
     store = open_store(config.run.work_uri, config.access.work)
     prepared = prepare_check(config, store)
+    begin_report(prepared.config, prepared.source_place, prepared.target_place, began)
     timeout_seconds = config.run.lock_timeout_seconds
     if config.run.if_locked is IfLocked.SKIP:  # a schedule's check: a target in the middle of a run only looks bad
         target = prepared.config.target

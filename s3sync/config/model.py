@@ -147,6 +147,7 @@ class PlanConfig:
     batch_objects: int = 50_000
     batch_size_bytes: int = 256 * 1024 * MIB
     from_findings: str | None = None
+    max_age_seconds: float = 86_400.0
 
 
 @dataclass(frozen=True, slots=True)

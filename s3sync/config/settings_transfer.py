@@ -155,6 +155,13 @@ _PLAN = (
     run("plan.batch_objects", integer(1, 1_000_000), "objects in one batch at most", "--batch-objects"),
     run("plan.batch_size", size(1), "bytes in one batch at most", field="plan.batch_size_bytes"),
     FROM_FINDINGS,
+    one(
+        "plan.max_age",
+        duration(1, 10 * 365 * 86_400),
+        "age up to which a plan that nobody has begun is carried out unasked",
+        "--plan-max-age",
+        field="plan.max_age_seconds",
+    ),
 )
 RELAY_MEMORY_MIN_BYTES = 32 * MIB  # two parts of 16 MiB: one comes while the other goes
 _COPY = (

@@ -23,11 +23,12 @@ from s3sync.emr.follow import announce_run
 from s3sync.errors import EXIT_DONE, CircuitOpen, ConfigError, Interrupted, StoreError
 from s3sync.model.task import Overwrite
 from s3sync.planning.context import Preparation, RunContext, prepare
+from s3sync.planning.plan_age import is_begun, plan_goes_on, plan_lines, refuse_if_too_old
 from s3sync.planning.stage import figures, planned
 from s3sync.queues.enqueue import enqueue_run
 from s3sync.queues.find import find_queues, sqs_client
 from s3sync.report.console import plan_view, summary_view
-from s3sync.report.write import report_store, write_migration_report
+from s3sync.report.write import begin_report, report_store, write_migration_report
 from s3sync.runs.finish import finish_run
 from s3sync.runs.folder import RunFolder, find_or_create, find_or_refuse
 from s3sync.runs.interrupts import interruptible
@@ -49,10 +50,12 @@ def migrate(config: Config, console: Console) -> int:
     work = _Work(prepared, open_store(config.run.work_uri, config.access.work), console)
     if (told := work.finished_before()) is not None:
         return told
+    begin_report(prepared.config, prepared.source_place, prepared.target_place, began)
     with work.begun() as (run, lock, is_known):
         if not is_known:
             _look_first(run)
         plan = _planned(run, lock)
+        _tell_age(run, plan)
         acts, skips = plan.counts.planned_total.objects - plan.counts.skips.objects, plan.counts.skips.objects
         run.say(f"The plan: objects to copy: {acts:,}, to skip: {skips:,}; batches: {len(plan.batches):,}")
         reason = copy(run, plan, console, lock)
@@ -97,13 +100,17 @@ def _look_first(run: RunContext) -> None:
 
 
 def plan_only(config: Config, console: Console) -> int:
-    """Make the plan and show it; `migrate` with the same options carries it out."""
-    work = _Work(prepare(config), open_store(config.run.work_uri, config.access.work), console)
+    """Make a fresh plan and show it; `migrate` with the same options carries it out. A run that was begun keeps its
+    plan, and so does one that `--run-id` names; its age is said."""
+    work = _Work(prepare(config), open_store(config.run.work_uri, config.access.work), console, is_planning=True)
     if (code := work.finished_before()) is not None:
         return code
     with work.begun() as (run, lock, _):
         plan = _planned(run, lock)
         console.print(plan_view(figures(run, plan)))
+        _tell_age(run, plan)
+        if is_begun(run.folder):
+            run.say(f"Run {run.folder.run_id} was begun and goes by this plan; --run-id NAME plans another run")
         run.say(f"The plan lies in {run.folder.uri}/plan/; `s3sync migrate` with the same options carries it out.")
         return EXIT_DONE
 
@@ -118,6 +125,7 @@ def enqueue(config: Config, console: Console) -> int:
         return code
     with work.begun() as (run, lock, _):
         plan = _planned(run, lock)
+        _tell_age(run, plan)
         written_recipe(run, plan)
         enqueue_run(run.folder, config, run.say, lock, again=False)
         return EXIT_DONE
@@ -132,13 +140,19 @@ def _planned(run: RunContext, lock: TargetLock) -> Plan:
         return planned(run, lock)
 
 
+def _tell_age(run: RunContext, plan: Plan) -> None:
+    for line in plan_lines(plan, run.prepared.target.server_time, run.prepared.manifests):
+        run.say(line)
+
+
 @dataclass(frozen=True, slots=True)
 class _Work:
-    """What a run is begun from; nothing is locked or started yet."""
+    """What a run is begun from; nothing is locked or started yet. `is_planning`: nothing is to be carried out."""
 
     prepared: Preparation
     store: Store
     console: Console
+    is_planning: bool = False
 
     def say(self, text: str) -> None:
         self.console.print(text, highlight=False, markup=False, soft_wrap=True)
@@ -169,8 +183,10 @@ class _Work:
             with self._usable():
                 stack.enter_context(lock)
                 folder, is_known = find_or_create(
-                    self.store, lock, describe(config), config.run.run_id, datetime.now(UTC)
+                    self.store, lock, describe(config), config.run.run_id, datetime.now(UTC), self._goes_on
                 )
+                if not self.is_planning:
+                    refuse_if_too_old(folder, self.prepared.target.server_time, config.plan.max_age_seconds)
                 lock.tell(folder.run_id)
                 announce_run(self.store, config.run.submission_id, folder.run_id)
                 epoch = folder.begin_epoch({"at": datetime.now(UTC).isoformat()})
@@ -181,6 +197,10 @@ class _Work:
                 self._tell_of_earlier_run(folder)
             spark = open_session(f"s3sync {config.source.bucket} to {config.target.bucket}")
             yield RunContext(self.prepared, folder, epoch, spark, self.say), lock, is_known
+
+    def _goes_on(self, folder: RunFolder) -> bool:
+        max_age_seconds = self.prepared.config.plan.max_age_seconds
+        return not self.is_planning or plan_goes_on(folder, self.prepared.target.server_time, max_age_seconds)
 
     @contextmanager
     def _usable(self) -> Iterator[None]:

@@ -9,6 +9,7 @@ The plan of a run: the one it has, or a new one from the sources that the config
 """
 
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -33,7 +34,7 @@ from s3sync.planning.write_stage import PartitionReport, WriteJob, writer
 from s3sync.report.console import PlanFigures
 from s3sync.runs.folder import RunFolder
 from s3sync.runs.lock import TargetLock
-from s3sync.runs.plan import Plan, first_looked_at, forget_listings
+from s3sync.runs.plan import FINDINGS, LISTING, REPORT, Origin, Plan, first_looked_at, forget_listings
 from s3sync.selection.mapping import MappingFaults
 from s3sync.spark.shuffle import ReadCounts, brought_together, read_tasks
 from s3sync.spark.task import workers_errors
@@ -50,6 +51,7 @@ class PlanJob:
     limit: int | None
     planned_at: datetime
     listing_pages: int
+    made_from: tuple[Origin, ...]
 
 
 def make_plan(spark: SparkSession, folder: RunFolder, lock: TargetLock, job: PlanJob) -> Plan:
@@ -115,6 +117,7 @@ def _account(reports: list[PartitionReport], job: PlanJob) -> Plan:
         estimate=sum((report.estimate for report in reports), Estimate()),
         batches=tuple(batch for report in reports for batch in (*report.giants, *report.batches)),
         skip_files=tuple(batch.file for report in reports for batch in report.skips),
+        made_from=job.made_from,
     )
     verify_plan(plan.counts)
     return plan
@@ -174,7 +177,21 @@ def _plan_job(run: RunContext, sources: Sources, planned_at: datetime) -> PlanJo
         limit=config.plan.limit,
         planned_at=planned_at,
         listing_pages=sources.pages,
+        made_from=tuple(_origins(run, planned_at)),
     )
+
+
+def _origins(run: RunContext, planned_at: datetime) -> Iterator[Origin]:
+    prepared, from_findings = run.prepared, run.config.plan.from_findings
+    if from_findings is not None:
+        ended = (RunFolder(run.folder.store, from_findings).get_json("summary.json") or {}).get("ended_at")
+        yield Origin(FINDINGS, from_findings, datetime.fromisoformat(ended) if ended else planned_at)
+    elif prepared.manifests:
+        yield from (Origin(REPORT, manifest.uri, manifest.created_at) for manifest in prepared.manifests)
+    else:
+        yield Origin(LISTING, prepared.source_place, planned_at)
+    if run.config.plan.verify:
+        yield Origin(LISTING, prepared.target_place, planned_at)
 
 
 def _target_hides_md5(prepared: Preparation) -> bool:

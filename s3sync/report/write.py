@@ -4,6 +4,7 @@
 {report_uri}/summary.json                    for programs
 {report_uri}/findings/part-00000.parquet     a check's findings, every key as it is
 {report_uri}/findings/part-00000.csv         the same for spreadsheets
+{report_uri}/begun.json                      which command will write a report here, or has
 
 Findings as CSV that a spreadsheet opens: UTF-8 with its mark, every text quoted, no cell that is a formula.
 
@@ -13,15 +14,17 @@ countries do, begins a cell behind one: there too. Control characters become U+F
 CSV hold every key as it is.
 """
 
+import json
 import re
 from collections.abc import Sequence
+from datetime import datetime
 
 import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import csv
 
 from s3sync.config.model import Config
-from s3sync.errors import ConfigError
+from s3sync.errors import ConfigError, StoreError
 from s3sync.report.check_summary import KIND, CheckSummary
 from s3sync.report.history import pieces_of, troubles_of
 from s3sync.report.html import check_html, migration_html
@@ -70,6 +73,18 @@ def report_store(config: Config, folder: RunFolder) -> Store:
     """Where the report of a run goes: `report.uri`, or the folder `report/` of the run."""
     uri = config.report.uri or f"{folder.uri}/report"
     return open_store(uri, config.access.work)
+
+
+def begin_report(config: Config, source_place: str, target_place: str, now: datetime) -> None:
+    """Say in the place that `report.uri` names that its report is under way; to be called before the work is begun, so
+    that nobody finds out at its end that nothing can be written there. Raises ConfigError where nothing can."""
+    if config.report.uri is None:
+        return
+    told = {"begun_at": now.isoformat(), "source": source_place, "target": target_place}
+    try:
+        open_store(config.report.uri, config.access.work).put("begun.json", json.dumps(told).encode())
+    except StoreError as error:
+        raise ConfigError("--report-uri", f"the report can't be written there: {error}") from error
 
 
 def write_findings_part(folder: RunFolder, report: Store, place: int, file: str) -> None:

@@ -16,6 +16,7 @@ from s3sync.model.task import Action, Method, Task
 from s3sync.runs.folder import RunFolder
 
 _LOOKED = "looked_at.json"
+REPORT, LISTING, FINDINGS = "the inventory report", "a listing of", "the findings of check"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +43,12 @@ def first_looked_at(folder: RunFolder, target_time: datetime) -> datetime:
     return datetime.fromisoformat((folder.get_json(_LOOKED) or {})["target_time"])
 
 
+def looked_at(folder: RunFolder) -> datetime | None:
+    """What `first_looked_at` wrote down; None where nothing was looked at yet."""
+    known = folder.get_json(_LOOKED)
+    return None if known is None else datetime.fromisoformat(known["target_time"])
+
+
 def forget_listings(folder: RunFolder) -> None:
     """Let the run list anew: of these listings no plan can be made, and the mistake may be mended at the source."""
     for stage in ("listing-source", "listing-target"):
@@ -50,11 +57,24 @@ def forget_listings(folder: RunFolder) -> None:
 
 
 @dataclass(frozen=True, slots=True)
+class Origin:
+    """One thing that a plan was made from, and when that saw its bucket."""
+
+    what: str
+    place: str
+    at: datetime
+
+    def __str__(self) -> str:
+        return f"{self.what} {self.place} of {self.at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """What was listed and what became of it (C1), why, what it will ask of S3, and the files that hold it.
 
     `planned_at` is the target server's time before anything was listed: an object on the target that is newer
-    was not there when the plan was made. `reasons` counts the planned rows by their reason.
+    was not there when the plan was made. `reasons` counts the planned rows by their reason. `made_from` is empty where
+    the version that planned did not write it down.
     """
 
     source_bucket: str
@@ -67,6 +87,7 @@ class Plan:
     estimate: Estimate = field(default_factory=Estimate)
     batches: tuple[Batch, ...] = ()
     skip_files: tuple[str, ...] = ()
+    made_from: tuple[Origin, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -80,6 +101,7 @@ class Plan:
             "estimate": self.estimate.to_json(),
             "batches": [[b.batch_id, b.file, b.tasks, b.size_bytes, b.is_giant] for b in self.batches],
             "skip_files": list(self.skip_files),
+            "made_from": [[origin.what, origin.place, origin.at.isoformat()] for origin in self.made_from],
         }
 
     @classmethod
@@ -95,6 +117,9 @@ class Plan:
             estimate=Estimate.from_json(value["estimate"]),
             batches=tuple(Batch(*batch) for batch in value["batches"]),
             skip_files=tuple(value["skip_files"]),
+            made_from=tuple(
+                Origin(what, place, datetime.fromisoformat(at)) for what, place, at in value.get("made_from", ())
+            ),
         )
 
 

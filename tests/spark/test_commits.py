@@ -280,7 +280,7 @@ def test_options_that_shape_the_run_make_another_one(
 ) -> None:
     """Pace and display do not: the unfinished run is gone on with."""
     first = workplace.plan(*filled, "--run-id", "one")
-    other = workplace.plan(*filled, *options)
+    other = workplace.run(*filled, *options)
     assert (other.folder == first.folder) is is_same
     named = workplace.plan(*filled, *options, "--run-id", "one")
     assert named.code == (0 if is_same else 2)
@@ -365,11 +365,39 @@ def test_runs_over_an_inventory_are_gone_on_with_too(
     assert objects(pair[1]) == BODIES
 
 
-def test_a_report_that_cannot_be_written_is_told_beside_how_the_run_ended(
-    workplace: Workplace, filled: tuple[str, ...], pair: tuple[str, str], objects: Objects, tmp_path: Path
+@pytest.mark.parametrize("command", ["migrate", "check"])
+def test_a_place_where_no_report_can_be_written_is_refused_before_anything_is_begun(
+    workplace: Workplace,
+    filled: tuple[str, ...],
+    pair: tuple[str, str],
+    objects: Objects,
+    tmp_path: Path,
+    command: str,
+) -> None:
+    """It was found out when all was copied, or compared."""
+    (tmp_path / "taken").write_bytes(b"no folder")
+    ended = workplace.run(*filled, "--report-uri", str(tmp_path / "taken"), command=command)
+    assert (ended.code, objects(pair[1]), ended.folder) == (2, {}, None)
+    assert (ended.error or "").startswith("--report-uri: the report can't be written there: ")
+
+
+def test_a_report_that_cannot_be_written_at_the_end_is_told_beside_how_the_run_ended(
+    workplace: Workplace,
+    filled: tuple[str, ...],
+    pair: tuple[str, str],
+    objects: Objects,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The same command would copy everything again, so another way out is named."""
-    (tmp_path / "taken").write_bytes(b"no folder")
+    copy = migrate_job.copy
+
+    def meanwhile(*given: Any) -> Any:
+        shutil.rmtree(tmp_path / "taken")
+        (tmp_path / "taken").write_bytes(b"no folder")
+        return copy(*given)
+
+    monkeypatch.setattr(migrate_job, "copy", meanwhile)
     ended = workplace.run(*filled, "--report-uri", str(tmp_path / "taken"))
     assert ended.folder is not None
     assert (ended.code, ended.summary["state"], objects(pair[1])) == (1, "complete", BODIES)
