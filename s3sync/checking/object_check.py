@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from s3sync.copying.look_source import PRECONDITION_STATUS, Head
+from s3sync.copying.look_source import PRECONDITION_STATUS, Head, is_nameless
 from s3sync.copying.second_witness import NO_SUCH_OBJECT, NOT_FOUND_STATUS, listed_object
 from s3sync.copying.settings import CopySettings
 from s3sync.model.finding import Evidence, Finding, Verdict
@@ -14,7 +14,6 @@ from s3sync.model.outcome import ErrorClass
 from s3sync.s3.engine.error_class import classify
 from s3sync.s3.request import Reply, Request, Side
 
-_NAMELESS = "400"  # of a HEAD, whose answer has no body
 _CUSTOMERS_KEY = "form of Server Side Encryption"
 
 Asking = Generator[Sequence[Request], Sequence[Reply], Sequence[Reply]]
@@ -77,7 +76,7 @@ class PairLook:
         doubt: Reply | None = reply
         if reply.status == NOT_FOUND_STATUS:
             doubt = yield from listed_object(self.ask, side, shared, reply.request.params["Key"])
-        elif reply.code == _NAMELESS:
+        elif is_nameless(reply):
             (told,) = yield from self.ask(self.on(side, "GetObject", Range="bytes=0-0"))
             doubt = reply if told.ok else told
         if doubt is not None:

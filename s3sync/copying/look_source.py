@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from http import HTTPStatus
 from typing import Any
 
 from s3sync.copying.object_copy import CopyJob
@@ -81,6 +82,7 @@ def what_differs(task: Task, seen: Head) -> str | None:
 # | 412                                                   | look                                        |
 # | larger than CopyObject takes, though planned smaller  | look                                        |
 # | InvalidObjectState, ObjectNotInActiveTierError        | archived                                    |
+# | 400 to a HEAD, which can't say why                    | as a GET of one byte says                   |
 # | any other                                             | failed                                      |
 #
 # | the listing of the source's key | the reply before | then                                              |
@@ -104,7 +106,15 @@ def after_refusal(job: CopyJob, reply: Reply) -> Operation[Outcome]:
         return (yield from _as_listed(job, reply))
     if reply.status == PRECONDITION_STATUS or is_too_large(reply):
         return (yield from _after_look(job, reply))
+    if is_nameless(reply):
+        told = yield from job.ask_one(job.on_source("GetObject", Range="bytes=0-0"))
+        return job.failed(reply) if told.ok else (yield from after_refusal(job, told))
     return job.failed(reply)
+
+
+def is_nameless(reply: Reply) -> bool:
+    """True for a HEAD that is refused: its answer has no body to say why (expired credentials, SSE-C)."""
+    return reply.code == str(HTTPStatus.BAD_REQUEST.value) and reply.request.operation == "HeadObject"
 
 
 def _says_absent(reply: Reply) -> bool:
