@@ -84,17 +84,38 @@ def _with_overwrite(plan: PlanConfig, overwrite_is_given: bool) -> PlanConfig:
     return plan
 
 
+# What every run.json has had from the first. Nothing is added here, and nothing taken away: the fingerprint of a run is
+# made of it.
+_OF_THE_FIRST_FORMAT = frozenset(
+    f"{section}.{name}"
+    for section, names in {
+        "source": "bucket prefixes",
+        "target": "bucket prefix strip_prefix storage_class encryption kms_key_id bucket_key acl",
+        "inventory": "manifests target_manifests",
+        "filters": "include exclude min_size max_size modified_since not_modified_since storage_classes owner",
+        "plan": "verify overwrite limit batch_objects batch_size from_findings",
+        "copy": "mode preserve_etags tags multipart_threshold part_size giant_threshold",
+        "check": "metadata deep deep_sample max_deep_bytes listings_only all_findings",
+        "access": "inventory.endpoint_url source.endpoint_url target.endpoint_url",
+    }.items()
+    for name in names.split()
+)
+
+
 def describe(config: Config) -> dict[str, Any]:
     """What makes a run this run, by the settings' names: for its fingerprint, and to be shown.
 
     JSON values only, no secrets (C12). Credentials, pace (requests in flight, attempts), display, the work location
-    and the run's id are left out: the same run may go on with others.
+    and the run's id are left out: the same run may go on with others. So is a setting that came later and has its
+    default: a run that a version without it began has the same description, and is gone on with.
     """
-    return {
-        setting.name: _plain(attrgetter(setting.field)(config))
-        for setting in SETTINGS
-        if setting.shapes_run and setting.field is not None
-    }
+    described = {}
+    for setting in SETTINGS:
+        if setting.shapes_run and setting.field is not None:
+            value = attrgetter(setting.field)(config)
+            if setting.name in _OF_THE_FIRST_FORMAT or value != setting.default:
+                described[setting.name] = _plain(value)
+    return described
 
 
 def _plain(value: Any) -> Any:
@@ -118,7 +139,7 @@ def followed(config: Config, described: Mapping[str, Any], names: Iterable[str],
     """
     for name in names:
         setting = BY_NAME[name]
-        value = _value(setting, described.get(name))
+        value = _value(setting, described[name]) if name in described else setting.default
         given = attrgetter(setting.field or name)(config)
         if value is None or given == value:
             continue
