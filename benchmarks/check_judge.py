@@ -34,7 +34,7 @@ def main(work: str, run_id: str, rows: int) -> None:
     arguments = ["check", "-s", "from", "-t", "into", "--listings-only", "--work-uri", work]
     config = parse(arguments, {}, Path(work)).config
     now = datetime.now(UTC)
-    facts = BucketFacts(now, hides_md5=False)
+    facts = BucketFacts(now, encryption=None)
     moments = Moments(now + timedelta(seconds=1), now, now)
     prepared = CheckPreparation(config, None, (), (), facts, facts, (), moments, OwnPlaces())
     folder = RunFolder(open_store(work, config.access.work), run_id)

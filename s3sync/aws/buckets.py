@@ -38,10 +38,15 @@ _KEYS_REFUSED = frozenset({"InvalidAccessKeyId", "SignatureDoesNotMatch", "Inval
 
 @dataclass(frozen=True, slots=True)
 class BucketFacts:
-    """`server_time` is the server's own clock; `hides_md5` says that its default encryption makes ETags no MD5s."""
+    """`server_time` is the server's own clock, `encryption` the bucket's default, None where that is not known."""
 
     server_time: datetime
-    hides_md5: bool
+    encryption: str | None = None
+
+    @property
+    def hides_md5(self) -> bool:
+        """True where that makes ETags no MD5s."""
+        return etag.hides_md5(self.encryption)
 
 
 def look_at_bucket(access: Access, bucket: str, option: str, expected_owner: str | None = None) -> BucketFacts:
@@ -69,19 +74,20 @@ def look_at_bucket(access: Access, bucket: str, option: str, expected_owner: str
         headers = error.response["ResponseMetadata"]["HTTPHeaders"]
     except BotoCoreError as error:
         raise ConfigError(option, f"bucket {bucket!r} cannot be reached: {error_text(error)[1]}") from error
-    return BucketFacts(server_date(headers) or datetime.now(UTC), _default_hides_md5(s3, bucket, option))
+    return BucketFacts(server_date(headers) or datetime.now(UTC), _default_encryption(s3, bucket, option))
 
 
-def _default_hides_md5(s3: "S3Client", bucket: str, option: str) -> bool:
+def _default_encryption(s3: "S3Client", bucket: str, option: str) -> str | None:
     try:
         rules = s3.get_bucket_encryption(Bucket=bucket)["ServerSideEncryptionConfiguration"].get("Rules", [])
     except (ClientError, BotoCoreError) as error:
         code, message = error_text(error)
         if code in _KEYS_REFUSED:
             raise ConfigError(option, f"bucket {bucket!r}: the credentials are refused: {code}: {message}") from error
-        return False  # may not be looked at, or the server has no such call; the copies' own answers decide then
+        return None  # may not be looked at, or the server has no such call; the copies' own answers decide then
     # radosgw answers an empty configuration where a bucket has none, AWS an error.
-    return any(etag.hides_md5(rule.get("ApplyServerSideEncryptionByDefault", {}).get("SSEAlgorithm")) for rule in rules)
+    kinds = [rule.get("ApplyServerSideEncryptionByDefault", {}).get("SSEAlgorithm") for rule in rules]
+    return next(filter(None, kinds), None)
 
 
 def own_owner_id(access: Access) -> str:

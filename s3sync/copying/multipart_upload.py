@@ -7,7 +7,7 @@ from hashlib import md5
 from typing import Any
 
 from s3sync.copying.look_source import PRECONDITION_STATUS, Head, after_refusal, look_at_target, look_at_written
-from s3sync.copying.look_target import judge_kept
+from s3sync.copying.look_target import is_stored_as_asked, judge_kept
 from s3sync.copying.object_copy import PART_LAYOUT_UNKNOWN, CopyJob, Settled
 from s3sync.copying.source_parts import portions
 from s3sync.model import etag as etags
@@ -97,7 +97,8 @@ class PartedUpload:
             raise WrongGuess
         return Verified.NOT_COMPARABLE
 
-    # | reply                                  | target: newer, its size and ETag as computed | then             |
+    # | reply                                  | target: newer, its size and ETag as computed,| then             |
+    # |                                        | stored as asked                              |                  |
     # |----------------------------------------|----------------------------------------------|------------------|
     # | done                                   | not looked at                                | see `_finished`  |
     # | 412, NoSuchUpload, transient to the end| yes                                          | see `_finished`  |
@@ -130,8 +131,12 @@ class PartedUpload:
         return (yield from self._finished(target.etag, part_etags, self.compare(part_etags)))
 
     def _is_ours(self, target: Head, part_etags: Sequence[str]) -> bool:
-        is_newer = self.job.settings.is_since_plan(target.last_modified)
-        return is_newer and target.size_bytes == self.source.size_bytes and target.etag == _computed(part_etags)
+        """Another run's upload of the same parts has the same ETag, and may be stored otherwise (C19)."""
+        job, source = self.job, self.source
+        is_newer = job.settings.is_since_plan(target.last_modified)
+        is_whole = target.size_bytes == source.size_bytes and target.etag == _computed(part_etags)
+        source_class = source.values.get("StorageClass") if source.values else job.task.storage_class
+        return is_newer and is_whole and is_stored_as_asked(job, source_class, target)
 
     # | answered ETag | MD5s   | computed from the parts | then                                   |
     # |---------------|--------|-------------------------|----------------------------------------|

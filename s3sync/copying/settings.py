@@ -20,10 +20,11 @@ _DEFAULT_CLASS = "STANDARD"
 class CopySettings:
     """`planned_at` is the target server's time when the plan was begun, in whole seconds, as S3 tells times.
     `preconditions` is False where the server ignores conditions on copies. `storage_class` None keeps each object's
-    own; `encryption` None leaves it to the bucket. With `keeps_redirects` a CopyObject looks for a website redirect
-    first. `without_annotations` grows by the sides whose server turns out to know none. Of bodies a worker that relays
-    holds `relay_memory_bytes` at most; with `tmp_dir` parts that are larger go through files there. `is_relayed`: see
-    `planning.resolve`. The last three are made of the others: the parameters that all requests of a kind share.
+    own; `encryption` None leaves it to the bucket, whose `default_encryption` is None where it is not known. With
+    `keeps_redirects` a CopyObject looks for a website redirect first. `without_annotations` grows by the sides whose
+    server turns out to know none. Of bodies a worker that relays holds `relay_memory_bytes` at most; with `tmp_dir`
+    parts that are larger go through files there. `is_relayed`: see `planning.resolve`. The last three are made of the
+    others: the parameters that all requests of a kind share.
     """
 
     source_bucket: str
@@ -49,6 +50,7 @@ class CopySettings:
     tmp_dir: str | None = None
     multipart_threshold_bytes: int = COPY_OBJECT_MAX_BYTES
     is_relayed: bool = False
+    default_encryption: str | None = None
     on_source: Mapping[str, Any] = field(init=False, repr=False, compare=False)
     on_target: Mapping[str, Any] = field(init=False, repr=False, compare=False)
     on_new_target: Mapping[str, Any] = field(init=False, repr=False, compare=False)

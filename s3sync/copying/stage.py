@@ -2,6 +2,7 @@
 
 import threading
 from contextlib import ExitStack
+from dataclasses import replace
 from datetime import timedelta
 
 from rich.console import Console
@@ -83,6 +84,7 @@ def written_recipe(run: RunContext, plan: Plan) -> CopySettings:
     """How this run copies, written down for whoever tries its tasks again."""
     preconditions = _preconditions(run, plan)
     settings = CopySettings.of(run.config, plan.planned_at, preconditions, is_relayed=run.is_relayed)
+    settings = replace(settings, default_encryption=run.prepared.target.encryption)
     put_recipe(run.folder, settings)
     return settings
 

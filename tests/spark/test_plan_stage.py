@@ -26,5 +26,5 @@ def test_what_a_run_asks_for_decides_whether_its_copies_hide_md5s(
 ) -> None:
     now = datetime.now(UTC)
     config = Config(target=TargetConfig(encryption=asked))
-    prepared = Preparation(config, (), BucketFacts(now, False), BucketFacts(now, default))
+    prepared = Preparation(config, (), BucketFacts(now), BucketFacts(now, "aws:kms" if default else None))
     assert _target_hides_md5(prepared) is hidden

@@ -107,7 +107,7 @@ def carry_part(job: CopyJob, opened: OpenUpload, part: Part) -> Operation[str | 
 # | target                          | parts     | then                                                        |
 # |---------------------------------|-----------|-------------------------------------------------------------|
 # | newer, with the parts' ETag     | all there | copied: an earlier attempt completed the upload             |
-# | newer, otherwise                | any       | copied, failed or skipped, see `judge_since`                |
+# | newer, otherwise                | any       | copied, failed, skipped or as below, see `judge_since`      |
 # | can't be looked at              | any       | failed                                                      |
 # | there, not newer, kept by never | any       | skipped: exists                                             |
 # | any other                       | all there | complete, see `PartedUpload.complete`                       |
@@ -145,7 +145,10 @@ def _settled(upload: PartedUpload, etags: list[str] | None, failure: Outcome | N
     job.is_absent = target is None and job.settings.preconditions
     if target is not None and job.settings.is_since_plan(target.last_modified):
         found = yield from upload.completed_before(target, etags or [])
-        return found if found is not None else (yield from judge_since(job, target))
+        if found is None:
+            found = yield from judge_since(job, target)
+        if found is not None:
+            return found
     if target is not None and job.settings.overwrite is Overwrite.NEVER:
         return job.skipped(EXISTS, target.etag)
     if etags is None:

@@ -23,6 +23,7 @@ from tests.unit.scripted import (
     error,
     head,
     heads,
+    ok,
     page,
 )
 from tests.unit.scripted import some_settings as settings
@@ -31,8 +32,17 @@ A_SECOND = timedelta(seconds=1)
 NEVER = {"overwrite": Overwrite.NEVER}
 CHANGED = {"overwrite": Overwrite.CHANGED}
 KMS = {"ServerSideEncryption": "aws:kms"}
+AS_KMS = {"default_encryption": "aws:kms"}
+ONEZONE = {"StorageClass": "ONEZONE_IA"}
 PARTS = f"{PLAIN}-3"
 COPY = ("CopyObject", copied())
+
+
+def tags(**values: str) -> tuple[str, Answer]:
+    return "GetObjectTagging", ok(TagSet=[{"Key": key, "Value": value} for key, value in values.items()])
+
+
+TAGS = [tags(), tags()]  # the target's, the source's
 
 
 def newer(etag: str | None = PLAIN, size: int = 100, **values: Any) -> Answer:
@@ -50,12 +60,12 @@ ROWS: list[tuple[dict[str, Any], dict[str, Any], list[Answer], bool, tuple[Any, 
     ({}, {}, [error(403, "403")], False, ("failed", "missing", "403", None)),
     # newer than the plan, or of its second: S3's times are cut
     ({}, {}, [head(OTHER, 100, PLANNED_AT), head()], False, ("failed", "missing", "TargetIsNewer", None)),
-    ({}, {}, [head(PLAIN, 100, PLANNED_AT)], False, ("copied", "found_on_target", None, Verified.ETAG_EQUAL)),
-    ({}, {}, [newer()], False, ("copied", "found_on_target", None, Verified.ETAG_EQUAL)),
-    ({}, NEVER, [newer()], False, ("copied", "found_on_target", None, Verified.ETAG_EQUAL)),
+    ({}, {}, [head(PLAIN, 100, PLANNED_AT), head()], False, ("copied", "found_on_target", None, Verified.ETAG_EQUAL)),
+    ({}, {}, [newer(), head()], False, ("copied", "found_on_target", None, Verified.ETAG_EQUAL)),
+    ({}, NEVER, [newer(), head()], False, ("copied", "found_on_target", None, Verified.ETAG_EQUAL)),
     ({}, NEVER, [newer(OTHER), head()], False, ("skipped", "exists", None, None)),
     ({}, NEVER, [newer(OTHER), GONE, UNLISTED], False, ("skipped", "exists", None, None)),
-    ({"etag": PARTS}, {}, [newer(PARTS)], False, ("copied", "found_on_target", None, Verified.ETAG_EQUAL)),
+    ({"etag": PARTS}, {}, [newer(PARTS), head(PARTS)], False, ("copied", "found_on_target", None, Verified.ETAG_EQUAL)),
     ({}, {}, [newer(PLAIN, 101), head()], False, ("failed", "missing", "TargetIsNewer", None)),
     (
         {},
@@ -65,6 +75,13 @@ ROWS: list[tuple[dict[str, Any], dict[str, Any], list[Answer], bool, tuple[Any, 
         ("changed", "missing", None, None),
     ),  # a copy of what it is now
     ({}, {}, [newer(OTHER), GONE, UNLISTED], False, ("vanished", "missing", None, None)),
+    # the planned object, which the source is no longer
+    ({}, {}, [newer(), GONE, UNLISTED], False, ("copied", "gone_since", None, Verified.ETAG_EQUAL)),
+    ({}, {}, [newer(), head(OTHER)], False, ("copied", "gone_since", None, Verified.ETAG_EQUAL)),
+    ({}, {}, [newer(**ONEZONE), GONE, UNLISTED], False, ("vanished", "missing", None, None)),
+    ({}, {}, [newer(**ONEZONE), head(OTHER)], False, ("changed", "missing", None, None)),
+    ({}, {}, [newer(**KMS), GONE, UNLISTED], False, ("vanished", "missing", None, None)),
+    ({"size": None}, {}, [newer(), GONE, UNLISTED], False, ("vanished", "missing", None, None)),
     ({}, {}, [newer(OTHER), head(OTHER)], False, ("changed", "missing", None, None)),
     ({}, {}, [newer(OTHER), error(403, "403")], False, ("failed", "missing", "403", None)),
     ({}, {}, [newer(OTHER), head()], False, ("failed", "missing", "TargetIsNewer", None)),
@@ -73,9 +90,9 @@ ROWS: list[tuple[dict[str, Any], dict[str, Any], list[Answer], bool, tuple[Any, 
     ({"etag": None}, {}, [newer(), head()], False, ("copied", "found_on_target", None, Verified.ETAG_EQUAL)),
     ({"etag": None}, {}, [newer(), head(OTHER)], False, ("failed", "missing", "TargetIsNewer", None)),
     # not comparable: the metadata decide
-    ({}, {}, [newer(OTHER, **KMS), head()], False, ("copied", "found_on_target", None, Verified.NOT_COMPARABLE)),
+    ({}, AS_KMS, [newer(OTHER, **KMS), head()], False, ("copied", "found_on_target", None, Verified.NOT_COMPARABLE)),
     ({}, {}, [newer(OTHER), head(**KMS)], False, ("copied", "found_on_target", None, Verified.NOT_COMPARABLE)),
-    ({}, {}, [newer(PLAIN, **KMS), head()], False, ("copied", "found_on_target", None, Verified.NOT_COMPARABLE)),
+    ({}, AS_KMS, [newer(PLAIN, **KMS), head()], False, ("copied", "found_on_target", None, Verified.NOT_COMPARABLE)),
     (
         {"etag": PARTS},
         {},
@@ -113,9 +130,11 @@ def test_each_row(
 ) -> None:
     """C2: doing a task twice never leaves the target worse."""
     operation = copy_task(a_task(**task), settings(**changes), 2, look_first=True)
-    script = heads(looks) + ([COPY] if is_copied else [])
-    outcome, sent = drive(operation, *script)
     status, reason, code, verified = expected
+    is_found = reason == "found_on_target"
+    script = heads(looks) + ([COPY] if is_copied else TAGS if is_found else [])
+    reason = "found_on_target" if reason == "gone_since" else reason
+    outcome, sent = drive(operation, *script)
     assert (outcome.status, outcome.reason, outcome.error_code) == (Status(status), reason, code)
     assert outcome.verified == (verified or Verified.NOT_COPIED)
     assert outcome.error_class is (ErrorClass.PRECONDITION if code == "TargetIsNewer" else outcome.error_class)
@@ -141,7 +160,7 @@ NAMELESS = error(404, "404")
     ("looks", "wanted"),
     [
         ([NAMELESS, UNLISTED, COPY], ("copied", None)),
-        ([NAMELESS, page("to/a/key"), newer()], ("copied", None)),  # another answer by then
+        ([NAMELESS, page("to/a/key"), newer(), head(), *TAGS], ("copied", None)),  # another answer by then
         ([NAMELESS, page("to/a/key")] * 3, ("failed", "NotFoundThoughListed")),
         ([NAMELESS, ("ListObjectsV2", error(404, "ForeignAnswer"))], ("failed", "ForeignAnswer")),
     ],
@@ -155,7 +174,8 @@ def test_c17_a_404_that_may_be_anybodys_is_no_empty_target(looks: list[Look], wa
 @pytest.mark.parametrize(
     ("found", "wanted"),
     [
-        ([newer()], ("copied", "found_on_target", None)),  # another attempt's
+        ([newer(), head(), *TAGS], ("copied", "found_on_target", None)),  # another attempt's
+        ([newer(**ONEZONE), head()], ("failed", "missing", "TargetIsNewer")),  # another run's: the next attempt's
         ([newer(PLAIN, 101), head()], ("failed", "missing", "TargetIsNewer")),
         ([newer(OTHER), head()], ("failed", "missing", "TargetIsNewer")),
         ([GONE, head(OTHER)], ("changed", "missing", None)),  # the source's condition
@@ -170,6 +190,85 @@ def test_c2_what_came_since_the_look_is_not_overwritten(found: list[Look], wante
     assert sent[1].params["IfNoneMatch"] == "*"
     assert (outcome.status, outcome.reason, outcome.error_code) == wanted
     assert outcome.requests == len(sent)
+
+
+# What another run may have made otherwise: settings, the target's and the source's HEAD, the tags, is it copied again
+AS_ASKED = [
+    ({}, newer(**ONEZONE), head(), [], True),  # a class that nobody asked for
+    ({"storage_class": "GLACIER_IR"}, newer(**ONEZONE), head(), [], True),
+    ({"storage_class": "GLACIER_IR"}, newer(), head(), [], True),
+    ({"storage_class": "STANDARD"}, newer(), head(), TAGS, False),
+    ({"storage_class": "ONEZONE_IA"}, newer(**ONEZONE), head(), TAGS, False),
+    ({}, newer(**KMS), head(), [], True),  # encrypted otherwise than the bucket does it
+    (AS_KMS, newer(), head(), [], True),
+    ({"encryption": "aws:kms"}, newer(), head(), [], True),
+    (
+        {"encryption": "aws:kms", "kms_key_id": "k1"},
+        newer(**KMS, SSEKMSKeyId="arn:aws:kms:r:1:key/k1"),
+        head(),
+        TAGS,
+        False,
+    ),
+    (
+        {"encryption": "aws:kms", "kms_key_id": "k1"},
+        newer(**KMS, SSEKMSKeyId="arn:aws:kms:r:1:key/k2"),
+        head(),
+        [],
+        True,
+    ),
+    ({"encryption": "aws:kms", "kms_key_id": "alias/k"}, newer(**KMS, SSEKMSKeyId="arn:k"), head(), TAGS, True),
+    ({"encryption": "aws:kms", "bucket_key": True}, newer(**KMS), head(), [], True),
+    ({"acl": "private"}, newer(), head(), TAGS, True),  # no HEAD shows it
+    ({}, newer(), head(), [tags(), tags(a="1")], True),
+    ({}, newer(), head(), [tags(a="1"), tags()], True),
+    ({}, newer(), head(), [tags(a="1"), tags(a="1")], False),
+    ({}, newer(), head(), [("GetObjectTagging", error(403, "AccessDenied")), tags()], True),
+    ({}, newer(), head(), [tags(), ("GetObjectTagging", error(403, "AccessDenied"))], True),
+    ({}, newer(), head(), [("GetObjectTagging", error(501, "NotImplemented")), tags()], False),
+    ({"tags": False}, newer(), head(TagCount=1), [], False),
+    ({"tags": False}, newer(TagCount=1), head(), [], True),
+    ({}, newer(), head(MissingMeta=1), TAGS, True),
+]
+
+
+@pytest.mark.parametrize(("changes", "target", "source", "tagging", "is_copied"), AS_ASKED)
+def test_c19_what_was_made_otherwise_than_asked_is_copied_again(
+    changes: dict[str, Any], target: Answer, source: Answer, tagging: list[tuple[str, Answer]], is_copied: bool
+) -> None:
+    """Another run's copy has the same bytes and metadata, and what other options made of it."""
+    answer = copied(**({"ServerSideEncryption": "aws:kms"} if "encryption" in changes else {}))
+    script = [
+        ("HeadObject", target),
+        ("HeadObject", source),
+        *tagging,
+        *([("CopyObject", answer)] if is_copied else []),
+    ]
+    outcome, sent = drive(copy_task(a_task(), settings(**changes), 2, look_first=True), *script)
+    assert outcome.status is Status.COPIED
+    assert outcome.reason == ("missing" if is_copied else "found_on_target")
+    assert outcome.requests == len(sent)
+    never = {**changes, "overwrite": Overwrite.NEVER}
+    outcome, _ = drive(copy_task(a_task(), settings(**never), 2, look_first=True), *script[: len(script) - is_copied])
+    assert outcome.status is (Status.SKIPPED if is_copied else Status.COPIED)
+
+
+def test_c19_with_other_metadata_it_is_somebody_elses() -> None:
+    script = [("HeadObject", newer(Metadata={"a": "1"}, **ONEZONE)), ("HeadObject", head())]
+    outcome, _ = drive(copy_task(a_task(), settings(), 2, look_first=True), *script)
+    assert (outcome.status, outcome.error_code) == (Status.FAILED, "TargetIsNewer")
+
+
+@pytest.mark.parametrize(
+    ("source", "target", "is_copied"),
+    [(PARTS, PARTS, False), (PARTS, f"{OTHER}-3", True), (PARTS, OTHER, True), (PLAIN, PLAIN, False)],
+)
+def test_c19_where_boundaries_are_kept_the_etag_is_part_of_what_was_asked_for(
+    source: str, target: str, is_copied: bool
+) -> None:
+    rest = [COPY] if is_copied else TAGS
+    operation = copy_task(a_task(etag=source), settings(preserve_etags=True), 2, look_first=True)
+    outcome, _ = drive(operation, ("HeadObject", newer(target)), ("HeadObject", head(source)), *rest)
+    assert outcome.reason == ("missing" if is_copied else "found_on_target")
 
 
 def test_what_was_there_at_the_look_is_overwritten_without_a_condition() -> None:
@@ -194,6 +293,6 @@ def test_a_server_that_does_not_know_the_condition_is_asked_without_it() -> None
 
 def test_the_names_of_metadata_have_no_case() -> None:
     target = newer(OTHER, Metadata={"colour": "b"})
-    script = [("HeadObject", target), ("HeadObject", head(PARTS, Metadata={"Colour": "b"}))]
+    script = [("HeadObject", target), ("HeadObject", head(PARTS, Metadata={"Colour": "b"})), *TAGS]
     outcome, _ = drive(copy_task(a_task(etag=PARTS), settings(), 1, look_first=True), *script)
     assert (outcome.status, outcome.reason) == (Status.COPIED, "found_on_target")
