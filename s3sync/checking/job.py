@@ -182,7 +182,7 @@ def _finished(run: CheckRun, found: Judged, began: datetime) -> CheckSummary:
         accept_unprovable=prepared.config.check.accept_unprovable,
         work_uri=run.folder.store.uri,
     )
-    run.folder.commit(FINDINGS, {"files": files})
+    run.folder.commit(FINDINGS, {"files": files, "target_looked_at": prepared.target_began_at.isoformat()})
     return summary
 
 

@@ -234,6 +234,12 @@ def _check_from_findings(given: Answers, config: Config) -> None:
         )
 
 
+def _check_verdicts(given: Answers, config: Config) -> None:
+    if config.plan.verdicts and config.plan.from_findings is None:
+        place = _place(given, "plan.verdicts")
+        raise ConfigError(place, "chooses among the findings of a check; name it with --from-findings")
+
+
 def _check_findings_unverified(given: Answers, config: Config) -> None:
     """A listing can't see what a check has found by looking deeper: it would skip the copies that mend it."""
     if config.plan.from_findings is not None and config.plan.verify:
@@ -291,5 +297,6 @@ _RULES: tuple[Callable[[Answers, Config], None], ...] = (
     _check_mapping,
     _check_deep,
     _check_from_findings,
+    _check_verdicts,
     _check_findings_unverified,
 )

@@ -148,9 +148,23 @@ def followed(config: Config, described: Mapping[str, Any], names: Iterable[str],
                 option_title(setting),
                 f"{shown(str(given))} is not what run {run_id} had, {shown(str(value))}; leave it away",
             )
-        section, _, field = (setting.field or name).partition(".")
-        config = replace(config, **{section: replace(getattr(config, section), **{field: value})})
+        config = _with(config, setting, value)
     return config
+
+
+def taken_over(config: Config, described: Mapping[str, Any], names: Iterable[str]) -> Config:
+    """The configuration with these settings as in the run that `described` is of, but for those that are given here."""
+    for name in names:
+        setting = BY_NAME[name]
+        value = _value(setting, described.get(name))
+        if value is not None and attrgetter(setting.field or name)(config) == setting.default:
+            config = _with(config, setting, value)
+    return config
+
+
+def _with(config: Config, setting: Setting, value: Any) -> Config:
+    section, _, field = (setting.field or setting.name).partition(".")
+    return replace(config, **{section: replace(getattr(config, section), **{field: value})})
 
 
 def _value(setting: Setting, described: Any) -> Any:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+from s3sync.model.finding import Verdict
 from s3sync.model.limits import COPY_OBJECT_MAX_BYTES, GIB, MIB
 from s3sync.model.task import Overwrite
 
@@ -148,6 +149,7 @@ class PlanConfig:
     batch_size_bytes: int = 256 * 1024 * MIB
     from_findings: str | None = None
     max_age_seconds: float = 86_400.0
+    verdicts: tuple[Verdict, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

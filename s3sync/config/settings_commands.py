@@ -12,7 +12,8 @@ from s3sync.config import values
 from s3sync.config import values as kinds
 from s3sync.config.model import ListFormat
 from s3sync.config.setting import COPYING, RETRYING, Command, Option, off, on, one, run
-from s3sync.config.values import Kind, duration, integer, member, parse_duration, shown, size, write_duration
+from s3sync.config.values import Kind, choice, duration, integer, member, parse_duration, shown, size, write_duration
+from s3sync.model.finding import Verdict
 
 _CHECKING = frozenset({Command.CHECK, Command.MIGRATE, Command.SUBMIT, Command.SCHEDULE})
 _PERCENT = re.compile(r"([0-9]{1,3}(?:\.[0-9]{1,6})?)%")
@@ -54,6 +55,15 @@ FROM_FINDINGS = run(
     kinds.RUN_ID,
     "copy what this check found missing, different or changed, and nothing else",
     "--from-findings",
+    commands=COPYING,
+)
+_COPIED_AGAIN = choice(*(verdict.value for verdict in Verdict if verdict.is_copied_again))
+VERDICTS = run(
+    "plan.verdicts",
+    Kind("VERDICT", lambda text: Verdict(_COPIED_AGAIN.parse(text))),
+    "with --from-findings: only what was found so",
+    "--verdict",
+    is_list=True,
     commands=COPYING,
 )
 CHECK = (

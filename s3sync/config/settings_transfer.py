@@ -20,6 +20,7 @@ from s3sync.config.settings_commands import (
     REPORT,
     RETRY,
     TARGET_MANIFESTS,
+    VERDICTS,
     also_checked_by,
     also_listed_by,
     also_read_by,
@@ -162,6 +163,7 @@ _PLAN = (
         "--plan-max-age",
         field="plan.max_age_seconds",
     ),
+    VERDICTS,
 )
 RELAY_MEMORY_MIN_BYTES = 32 * MIB  # two parts of 16 MiB: one comes while the other goes
 _COPY = (

@@ -31,8 +31,8 @@ READ_ROWS = 2_000
 class CopyContext:
     """What a worker needs to carry out any batch of a run. It travels in the task's closure (C12).
 
-    `is_late`: the plan is of an earlier driver and more than a few minutes old, so somebody may have written to the
-    target since; each object is looked at before it is copied (design: "Overwriting").
+    `is_late`: the plan is so old that somebody may have written to the target since; each object is looked at before it
+    is copied (design: "Overwriting").
     """
 
     settings: CopySettings

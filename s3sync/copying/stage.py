@@ -75,9 +75,19 @@ def _copy_context(run: RunContext, plan: Plan, hub: Hub, options: EngineOptions)
         engine=options,
         circuit_after=config.copy.circuit_after,
         hub=hub.address,
-        is_late=run.epoch > 1 and run.prepared.target.server_time - plan.planned_at > LATE_AFTER,
+        is_late=_is_late(run, plan),
         failures=failures,
     )
+
+
+# | plan                                                         | somebody may have written to the target since |
+# |--------------------------------------------------------------|-----------------------------------------------|
+# | of findings: as old as the check                             | yes                                           |
+# | of an earlier driver of this run, over LATE_AFTER old        | yes                                           |
+# | any other                                                    | no                                            |
+def _is_late(run: RunContext, plan: Plan) -> bool:
+    is_old = run.epoch > 1 and run.prepared.target.server_time - plan.planned_at > LATE_AFTER
+    return is_old or run.config.plan.from_findings is not None
 
 
 def written_recipe(run: RunContext, plan: Plan) -> CopySettings:

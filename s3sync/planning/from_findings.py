@@ -1,5 +1,7 @@
 """The findings of a check that a copy settles, and as a listing of what is to be copied again."""
 
+from collections.abc import Collection
+
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -16,8 +18,9 @@ _COLUMNS = {
 }
 
 
-def copied_again(findings: pa.Table) -> pa.Table:
-    """The rows of findings (schema FINDINGS) that a copy of the source settles.
+def copied_again(findings: pa.Table, verdicts: Collection[Verdict] = ()) -> pa.Table:
+    """The rows of findings (schema FINDINGS) that a copy of the source settles; of some `verdicts` only, where they are
+    named.
 
     | verdict                                            | the source was there | then     |
     |----------------------------------------------------|----------------------|----------|
@@ -34,11 +37,13 @@ def copied_again(findings: pa.Table) -> pa.Table:
         pc.fill_null(pc.equal(findings["detail"], Ruling.GONE_FROM_BOTH.detail), False),
     )
     was_there = pc.or_(pc.or_(size, pc.or_(etag, modified)), pc.invert(is_gone))
-    return findings.filter(pc.and_(pc.is_in(findings["verdict"], _COPIED_AGAIN), was_there))
+    wanted = pa.array([verdict.value for verdict in verdicts]) if verdicts else _COPIED_AGAIN
+    is_wanted = pc.and_(pc.is_in(findings["verdict"], wanted), pc.is_in(findings["verdict"], _COPIED_AGAIN))
+    return findings.filter(pc.and_(is_wanted, was_there))
 
 
-def as_listing(findings: pa.Table) -> pa.Table:
-    """The source objects (schema LISTING) of the findings that a copy settles."""
-    rows = copied_again(findings)
+def as_listing(findings: pa.Table, verdicts: Collection[Verdict] = ()) -> pa.Table:
+    """The source objects (schema LISTING) of the findings that `copied_again` keeps."""
+    rows = copied_again(findings, verdicts)
     columns = [rows[_COLUMNS[f.name]] if f.name in _COLUMNS else pa.nulls(rows.num_rows, f.type) for f in LISTING]
     return pa.table(columns, schema=LISTING)

@@ -18,6 +18,7 @@ from s3sync.config.model import AccessConfig, Config, Owner
 from s3sync.inventory.data_file import read_data_file
 from s3sync.inventory.locate import fetch_data_file
 from s3sync.inventory.manifest import DataFile, FileFormat, Manifest
+from s3sync.model.finding import Verdict
 from s3sync.model.keys import key_hashes
 from s3sync.model.tables import CANDIDATES, LISTING, SIDE_SOURCE
 from s3sync.planning.from_findings import as_listing
@@ -51,10 +52,11 @@ class SegmentFile:
 
 @dataclass(frozen=True, slots=True)
 class FindingsFile:
-    """A file of a check's findings: what of the source is to be copied again."""
+    """A file of a check's findings: what of the source is to be copied again; see `copied_again`."""
 
     run_id: str
     path: str
+    verdicts: tuple[Verdict, ...] = ()
     side: int = SIDE_SOURCE
 
 
@@ -159,7 +161,7 @@ def listing(job: ReadJob, source: Source, columns: list[str] | None = None) -> I
         return
     if isinstance(source, FindingsFile):
         folder = RunFolder(open_store(job.store_uri, job.access.work), source.run_id)
-        yield from as_listing(read_parquet(folder.get(source.path))).to_batches()
+        yield from as_listing(read_parquet(folder.get(source.path)), source.verdicts).to_batches()
         return
     directory = Path(job.tmp_dir or tempfile.gettempdir())
     s3 = client("s3", job.access.inventory if source.side == SIDE_SOURCE else job.access.target)

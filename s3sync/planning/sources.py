@@ -81,12 +81,14 @@ def inventory_sources(manifests: tuple[Manifest, ...], side: int = SIDE_SOURCE) 
     return Sources(files, rows)
 
 
-def findings_sources(store: Store, check_run: str) -> Sources:
-    """What a check found missing, different or changed."""
+def findings_sources(store: Store, check_run: str, chosen: tuple[Verdict, ...]) -> Sources:
+    """What a check found missing, different or changed; of the chosen verdicts only, where some are."""
     summary = RunFolder(store, check_run).get_json("summary.json") or {"verdicts": {}}
     verdicts = {Verdict(name): amount for name, amount in summary["verdicts"].items()}
-    wanted = [amount for verdict, amount in verdicts.items() if verdict.is_copied_again]
-    files = tuple(FindingsFile(check_run, path) for path in findings_of_check(store, check_run))
+    wanted = [
+        amount for verdict, amount in verdicts.items() if verdict in (chosen or Verdict) and verdict.is_copied_again
+    ]
+    files = tuple(FindingsFile(check_run, path, chosen) for path in findings_of_check(store, check_run))
     return Sources(files, sum(a["objects"] for a in wanted), sum(a["bytes"] for a in wanted))
 
 

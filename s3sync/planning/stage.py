@@ -33,6 +33,7 @@ from s3sync.planning.sources import Sources, findings_sources, inventory_sources
 from s3sync.planning.write_stage import PartitionReport, WriteJob, writer
 from s3sync.report.console import PlanFigures
 from s3sync.runs.folder import RunFolder
+from s3sync.runs.follow_up import check_looked_at
 from s3sync.runs.lock import TargetLock
 from s3sync.runs.plan import FINDINGS, LISTING, REPORT, Origin, Plan, first_looked_at, forget_listings
 from s3sync.selection.mapping import MappingFaults
@@ -129,11 +130,13 @@ def planned(run: RunContext, lock: TargetLock) -> Plan:
     if committed is not None:
         return Plan.from_json(committed)
     config, planned_at = run.config, run.prepared.target.server_time
-    is_static = config.plan.from_findings is not None or bool(run.prepared.manifests)
-    if config.plan.verify or not is_static:
+    check_run = config.plan.from_findings
+    if check_run is not None:
+        planned_at = check_looked_at(run.folder.store, check_run)
+    elif config.plan.verify or not run.prepared.manifests:
         planned_at = first_looked_at(run.folder, planned_at)
-    if config.plan.from_findings is not None:
-        sources = findings_sources(run.folder.store, config.plan.from_findings)
+    if check_run is not None:
+        sources = findings_sources(run.folder.store, check_run, config.plan.verdicts)
     elif run.prepared.manifests:
         sources = inventory_sources(run.prepared.manifests)
     else:

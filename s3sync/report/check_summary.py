@@ -188,16 +188,14 @@ def exit_code(tally: CheckTally, *, accept_unprovable: bool) -> int:
 
 
 _ADVICE = {
-    Verdict.MISSING_ON_TARGET: "Copy them: `s3sync migrate --from-findings {run}`",
+    Verdict.MISSING_ON_TARGET: "Copy them: `{command}`",
     Verdict.MISSING_ON_SOURCE: "Only the target has them. Nothing deletes them: see whether somebody else put them "
     "there, or whether they were deleted on the source since.",
-    Verdict.SIZE_DIFFERS: "Copy them again: `s3sync migrate --from-findings {run}`",
-    Verdict.CONTENT_DIFFERS: "Find out which side is right, then copy them again: `s3sync migrate --from-findings "
-    "{run}`",
-    Verdict.METADATA_DIFFERS: "The content is equal. To bring headers, metadata, tags and storage class over: `s3sync "
-    "migrate --from-findings {run}`",
-    Verdict.CHANGED_SINCE: "The source changed after the run: `s3sync migrate --from-findings {run}` copies what is "
-    "there now; then check again.",
+    Verdict.SIZE_DIFFERS: "Find out which side is right. `{command}` overwrites the target's with the source's.",
+    Verdict.CONTENT_DIFFERS: "Find out which side is right. `{command}` overwrites the target's with the source's.",
+    Verdict.METADATA_DIFFERS: "The content is equal. `{command}` overwrites the target's headers, metadata, tags and "
+    "storage class with the source's.",
+    Verdict.CHANGED_SINCE: "The source changed after the run. `{command}` copies what is there now; then check again.",
     Verdict.UNPROVABLE: "Nothing that was looked at proves them equal or different. `s3sync check ... --deep` reads "
     "the bodies; `--deep-sample 1%` a share of them.",
     Verdict.ERROR: "Mend the cause that the findings name, then check again.",
@@ -205,9 +203,10 @@ _ADVICE = {
 
 
 def advice(summary: CheckSummary) -> list[tuple[Verdict, str]]:
-    """What to do next, for each kind of finding there is."""
+    """What to do next, for each kind of finding there is. A command that copies copies findings of this kind alone."""
     found, run = summary.tally.objects, named(summary.run_id, summary.work_uri)
-    return [(v, _ADVICE[v].format(run=run)) for v in Verdict if v in _ADVICE and found[v]]
+    command = f"s3sync migrate --from-findings {run} --verdict"
+    return [(v, _ADVICE[v].format(command=f"{command} {v}")) for v in Verdict if v in _ADVICE and found[v]]
 
 
 def check_view(summary: CheckSummary) -> Group:

@@ -4,9 +4,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from s3sync.config.load import followed
+from s3sync.config.load import followed, taken_over
 from s3sync.config.model import Config
 from s3sync.errors import ConfigError
+from s3sync.model.limits import TIME_STEP
 from s3sync.runs.folder import RunFolder
 from s3sync.runs.plan import Plan
 from s3sync.runs.store import Store, open_store
@@ -15,14 +16,20 @@ CHECK = "check"  # in the options of a check's run: a check and a migration with
 FINDINGS = "findings"  # the stage whose manifest names a check's findings
 
 _BUCKETS = ("source.bucket", "target.bucket", "target.prefix", "target.strip_prefix")
-_OF_A_MIGRATION = (
-    *_BUCKETS,
-    "source.prefixes",
-    "target.storage_class",
-    "target.encryption",
-    "copy.tags",
-    "copy.annotations",
+# How copies are made and stored: those of findings as the copies that the check was of.
+_STORED = ("target.storage_class", "target.encryption", "copy.tags", "copy.annotations")
+_COPIED = (
+    *_STORED,
+    "target.kms_key_id",
+    "target.bucket_key",
+    "target.acl",
+    "copy.mode",
+    "copy.preserve_etags",
+    "copy.website_redirects",
+    "copy.multipart_threshold",
+    "copy.part_size",
 )
+_OF_A_MIGRATION = (*_BUCKETS, "source.prefixes", *_STORED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +57,9 @@ def followed_migration(config: Config, store: Store, run_id: str) -> tuple[Confi
 
 
 def followed_check(config: Config) -> Config:
-    """The configuration with the buckets of the check whose findings are copied, if one is named. Raises ConfigError
-    where there is no such check, or it is not finished."""
+    """The configuration with the buckets of the check whose findings are copied, if one is named, and with the storing
+    of its copies, as far as that is not given: as the run that was checked stores them, or as the check was told.
+    Raises ConfigError where there is no such check, or it is not finished."""
     run_id = config.plan.from_findings
     if run_id is None:
         return config
@@ -59,7 +67,18 @@ def followed_check(config: Config) -> Config:
     folder, options = _options_of(store, run_id, "--from-findings", is_check=True)
     if folder.manifest(FINDINGS) is None:
         raise ConfigError("--from-findings", f"check {run_id} is not finished; go on with it first")
-    return followed(config, options, _BUCKETS, run_id)
+    config = followed(config, options, _BUCKETS, run_id)
+    of_run = options.get("of_run")
+    checked = (RunFolder(store, of_run).get_json("run.json") or {}).get("options", {}) if of_run else {}
+    return taken_over(taken_over(config, checked, _COPIED), options, _STORED)
+
+
+def check_looked_at(store: Store, run_id: str) -> datetime:
+    """Until when the target's objects were there for that check, by the target server's clock; what is newer came
+    since. A check of an older version tells its own machine's time only."""
+    folder = RunFolder(store, run_id)
+    told = (folder.manifest(FINDINGS) or {}).get("target_looked_at")
+    return datetime.fromisoformat(told or (folder.get_json("run.json") or {})["created_at"]) + TIME_STEP
 
 
 def findings_of_check(store: Store, run_id: str) -> list[str]:

@@ -98,12 +98,22 @@ class Checks:
         """`s3sync retry ...`: its output, once each run that it touched is complete."""
         return self._all_done("retry", retry, arguments)
 
+    def migrated(self, *arguments: str) -> tuple[int, str]:
+        """`s3sync migrate ...`: its exit code and its output."""
+        return self._ended("migrate", migrate, arguments)
+
     def _all_done(self, command: str, job: Callable[[Config, Console], int], arguments: tuple[str, ...]) -> str:
+        code, output = self._ended(command, job, arguments)
+        assert code == 0, output
+        return output
+
+    def _ended(
+        self, command: str, job: Callable[[Config, Console], int], arguments: tuple[str, ...]
+    ) -> tuple[int, str]:
         given = [command, *arguments, "--work-uri", str(self.folder / "work")]
         out = io.StringIO()
         code = job(parse(given, self.environ, self.folder).config, Console(file=out, width=100))
-        assert code == 0, out.getvalue()
-        return out.getvalue()
+        return code, out.getvalue()
 
 
 def wait_a_second() -> None:

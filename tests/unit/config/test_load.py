@@ -353,6 +353,7 @@ def test_a_description_changes_with_what_shapes_the_run_and_with_nothing_else(se
         "QUEUE_ARN": "arn:aws:sqs:eu-west-1:123456789012:dead",
         "KEY": "alias/x",
         "SHARE": "5%",
+        "VERDICT": "size_differs",
     }
     text = other.get(setting.kind.name, "other")
     if "|" in setting.kind.name:

@@ -26,6 +26,15 @@ def test_which_verdicts(verdict):
     assert copied_again(findings(gone)).num_rows == 0
 
 
+def test_of_some_verdicts_only():
+    table = findings(*({"verdict": verdict.value, "source_size": 5} for verdict in Verdict))
+    assert set(copied_again(table)["verdict"].to_pylist()) == AGAIN
+    some = (Verdict.MISSING_ON_TARGET, Verdict.CHANGED_SINCE)
+    assert copied_again(table, some)["verdict"].to_pylist() == [verdict.value for verdict in some]
+    assert as_listing(table, some[:1]).num_rows == 1
+    assert copied_again(table, (Verdict.MATCH, Verdict.ERROR)).num_rows == 0  # nothing that a copy settles
+
+
 @pytest.mark.parametrize(
     ("verdict", "is_copied"), [("missing_on_target", True), ("content_differs", True), ("changed_since", False)]
 )

@@ -100,8 +100,10 @@ def test_every_kind_but_a_match_has_an_advice():
     known = summary_of(with_verdicts(*Verdict), work_uri="s3://work/x y")
     told = dict(advice(CheckSummary.from_json(known.to_json())))
     commands = [told[v] for v in Verdict if "migrate" in told.get(v, "")]
-    assert all("--from-findings r1 --work-uri 's3://work/x y'`" in each for each in commands), commands
+    assert all("--from-findings r1 --work-uri 's3://work/x y' --verdict" in each for each in commands), commands
     assert len(commands) == 5
+    copying = {verdict: told[verdict] for verdict in Verdict if verdict.is_copied_again}
+    assert all(f"--verdict {verdict}`" in text for verdict, text in copying.items())  # never one that overwrites all
     assert "--deep" in told[Verdict.UNPROVABLE]  # C14: the report says how to settle it
 
 

@@ -8,11 +8,19 @@ import pytest
 
 from s3sync.checking.batch import LookBatch, budgeted
 from s3sync.config.load import describe
-from s3sync.config.model import CheckConfig, Config, PlanConfig, RunConfig, SourceConfig, TargetConfig
+from s3sync.config.model import CheckConfig, Config, CopyConfig, Mode, PlanConfig, RunConfig, SourceConfig, TargetConfig
 from s3sync.errors import ConfigError
 from s3sync.model.accounting import Counts
+from s3sync.model.limits import TIME_STEP
 from s3sync.runs.folder import RunFolder, find_or_create
-from s3sync.runs.follow_up import CHECK, FINDINGS, findings_of_check, followed_check, followed_migration
+from s3sync.runs.follow_up import (
+    CHECK,
+    FINDINGS,
+    check_looked_at,
+    findings_of_check,
+    followed_check,
+    followed_migration,
+)
 from s3sync.runs.lock import TargetLock
 from s3sync.runs.lock_place import folder_place
 from s3sync.runs.plan import Batch, Plan
@@ -76,6 +84,33 @@ def test_a_check_whose_findings_are_copied(store: LocalStore, tmp_path: Path) ->
     a_migration(store)
     with pytest.raises(ConfigError, match="is a migration"):
         followed_check(replace(config, plan=PlanConfig(from_findings="m1")))
+
+
+def test_c19_findings_are_copied_as_the_run_that_was_checked_copies(store: LocalStore, tmp_path: Path) -> None:
+    stored = TargetConfig("into", storage_class="STANDARD_IA", acl="private", encryption="aws:kms", kms_key_id="k")
+    made = Config(SourceConfig("from-here"), stored, copy=CopyConfig(Mode.DOWNUP, preserve_etags=True, tags=False))
+    find_or_create(store, describe(made), "m1", NOW)
+    check = Config(SourceConfig("from-here"), TargetConfig("into", storage_class="STANDARD_IA"))
+    options = describe(check) | {"command": CHECK}
+    for run_id, of_run in (("c1", "m1"), ("c2", None)):
+        folder = find_or_create(store, options | {"of_run": of_run}, run_id, NOW)[0]
+        folder.commit(FINDINGS, {"files": []})
+
+    def of(run_id: str, **target: str) -> Config:
+        run = RunConfig(work_uri=str(tmp_path))
+        return followed_check(Config(target=TargetConfig(**target), plan=PlanConfig(from_findings=run_id), run=run))
+
+    assert (of("c1").target, of("c1").copy) == (stored, made.copy)
+    assert of("c1", storage_class="ONEZONE_IA").target.storage_class == "ONEZONE_IA"  # what is given counts
+    assert (of("c2").target, of("c2").copy) == (check.target, CopyConfig())
+
+
+def test_when_a_check_looked_at_the_target(store: LocalStore) -> None:
+    folder = a_run(store, "c1", is_check=True)
+    folder.commit(FINDINGS, {"files": []})  # as an older version left it
+    assert check_looked_at(store, "c1") == NOW + TIME_STEP
+    folder.commit(FINDINGS, {"files": [], "target_looked_at": ENDED.isoformat()})
+    assert check_looked_at(store, "c1") == ENDED + TIME_STEP
 
 
 def a_batch(size_bytes: int) -> Batch:
