@@ -362,6 +362,7 @@ def test_a_description_changes_with_what_shapes_the_run_and_with_nothing_else(se
         "target.kms_key_id": {"target.encryption": "aws:kms"},
         "target.bucket_key": {"target.encryption": "aws:kms"},
         "check.max_deep_bytes": {"check.deep": True},
+        "plan.verdicts": {"plan.from_findings": "some"},
     }
     options = needed.get(setting.name, {})
     before, after = (
