@@ -73,7 +73,7 @@ PURE = {
     "planning.resolve",
     *("copying.object_copy", "copying.copy_object", "copying.multipart_copy", "copying.multipart_upload"),
     *("copying.look_source", "copying.look_target", "copying.second_witness", "copying.orphan_uploads"),
-    *("copying.annotations", "copying.settings", "copying.source_parts"),
+    *("copying.annotations", "copying.settings", "copying.as_asked", "copying.source_parts"),
     *("checking.rules", "checking.compare", "checking.object_check"),
 }
 OF_THE_MACHINE = {
