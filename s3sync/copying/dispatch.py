@@ -47,8 +47,5 @@ def _after_look(job: CopyJob) -> Operation[Outcome]:
     settled = yield from before_repeat(job)
     if settled is None:
         return (yield from _METHODS[job.task.method](job))
-    # A CopyObject brings the annotations; what was written otherwise may be there without them. One of unknown size may
-    # have been too large for a CopyObject.
-    if job.task.method is Method.COPY_OBJECT and job.task.size is not None:
-        return settled
+    # What was written by parts or by a worker may be there without its annotations, and so may another run's copy.
     return (yield from carry_annotations(job, settled))

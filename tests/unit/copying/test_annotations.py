@@ -134,13 +134,13 @@ def test_without_annotations_none_is_asked_for_and_a_copy_excludes_them():
     [
         ({}, [ONE, NONE, got(), DONE, SAME]),
         ({"method": Method.MULTIPART_COPY}, [ONE, NONE, got(), DONE, SAME]),
-        ({"method": Method.COPY_OBJECT}, []),
-        # it may have been too large for a CopyObject
-        ({"method": Method.COPY_OBJECT, "size": None}, [(HEAD, head(MD5, 4)), NONE]),
+        # C19: another run may have made it, without annotations
+        ({"method": Method.COPY_OBJECT}, [ONE, NONE, got(), DONE, SAME]),
+        ({"method": Method.COPY_OBJECT, "size": None}, [NONE]),
     ],
 )
 def test_a_repeat_that_finds_its_own_copy_brings_what_is_missing(task, script):
-    outcome, _, _ = run((HEAD, head(MD5, 4, AFTER)), *script, look_first=True, **task)
+    outcome, _, _ = run((HEAD, head(MD5, 4, AFTER)), (HEAD, head(MD5, 4)), *script, look_first=True, **task)
     assert (outcome.status, outcome.reason) == ("copied", "found_on_target")
 
 

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -36,7 +37,10 @@ def store(tmp_path: Path) -> LocalStore:
 
 
 def a_run(store: LocalStore, run_id: str, *, is_check: bool = False) -> RunFolder:
-    options = describe(OF_RUN) | ({"command": CHECK} if is_check else {})
+    return a_run_of(store, run_id, describe(OF_RUN) | ({"command": CHECK} if is_check else {}))
+
+
+def a_run_of(store: LocalStore, run_id: str, options: dict[str, Any]) -> RunFolder:
     return find_or_create(store, TargetLock(store, folder_place(run_id), None, 60, print), options, run_id, NOW)[0]
 
 
@@ -89,11 +93,11 @@ def test_a_check_whose_findings_are_copied(store: LocalStore, tmp_path: Path) ->
 def test_c19_findings_are_copied_as_the_run_that_was_checked_copies(store: LocalStore, tmp_path: Path) -> None:
     stored = TargetConfig("into", storage_class="STANDARD_IA", acl="private", encryption="aws:kms", kms_key_id="k")
     made = Config(SourceConfig("from-here"), stored, copy=CopyConfig(Mode.DOWNUP, preserve_etags=True, tags=False))
-    find_or_create(store, describe(made), "m1", NOW)
+    a_run_of(store, "m1", describe(made))
     check = Config(SourceConfig("from-here"), TargetConfig("into", storage_class="STANDARD_IA"))
     options = describe(check) | {"command": CHECK}
     for run_id, of_run in (("c1", "m1"), ("c2", None)):
-        folder = find_or_create(store, options | {"of_run": of_run}, run_id, NOW)[0]
+        folder = a_run_of(store, run_id, options | {"of_run": of_run})
         folder.commit(FINDINGS, {"files": []})
 
     def of(run_id: str, **target: str) -> Config:
