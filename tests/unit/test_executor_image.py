@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from s3sync.emr.policies import USE_QUEUES
+from s3sync.config.load import load
+from s3sync.emr.policies import USE_QUEUES, PolicyFacts, policies
 
 ROOT = Path(__file__).parents[2]
 TEMPLATE = ROOT / "conf/cloudformation/executor.yml"
@@ -61,3 +62,27 @@ def test_the_roles_allow_no_more_than_is_asked_for() -> None:
     assert not any("*" in action for action in actions)
     assert {action for action in actions if action.startswith("sqs:")} == {*USE_QUEUES, "sqs:ListQueues"}
     assert not actions & {"s3:DeleteObject", "sqs:PurgeQueue", "sqs:DeleteQueue", "sqs:CreateQueue"}
+
+
+OF_CHECKS = {"s3:GetObjectAttributes"}  # which an executor makes none of
+
+
+@pytest.mark.parametrize(
+    ("sid", "bucket", "spared"),
+    [
+        ("ReadSource", "SourceBucket", set()),
+        ("WriteTarget", "TargetBucket", {"s3:GetObjectTagging"}),
+    ],
+)
+def test_the_role_may_read_and_write_objects_as_a_jobs_role_may(sid: str, bucket: str, spared: set[str]) -> None:
+    given = {"source.bucket": "source-bucket", "target.bucket": "target-bucket"}
+    found = policies(load(given, {}, None, None), PolicyFacts())
+    wanted = next(each for document in found.values() for each in document["Statement"] if each["Sid"] == sid)
+    role = yaml.load(TEMPLATE.read_text(), _Loader)["Resources"]["TaskRole"]["Properties"]["Policies"]
+    (allowed,) = [
+        each["Action"]
+        for policy in role
+        for each in policy["PolicyDocument"]["Statement"]
+        if str(each["Resource"]).endswith(f"${{{bucket}}}/*")
+    ]
+    assert set(allowed) == set(wanted["Action"]) - OF_CHECKS - spared

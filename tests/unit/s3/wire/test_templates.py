@@ -29,6 +29,7 @@ OPTIONAL = st.fixed_dictionaries(
         "StorageClass": TEXTS,
         "WebsiteRedirectLocation": TEXTS,
         "TaggingDirective": st.just("REPLACE"),
+        "AnnotationDirective": st.just("EXCLUDE"),
     },
 )
 

@@ -25,6 +25,7 @@ OPTIONAL = {
     "ServerSideEncryption": st.sampled_from(["AES256", "aws:kms"]),
     "StorageClass": st.sampled_from(["STANDARD_IA", "GLACIER"]),
     "TaggingDirective": st.just("REPLACE"),
+    "AnnotationDirective": st.just("EXCLUDE"),
 }
 
 
