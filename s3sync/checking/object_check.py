@@ -14,7 +14,9 @@ from s3sync.model.outcome import ErrorClass
 from s3sync.s3.engine.error_class import classify
 from s3sync.s3.request import Reply, Request, Side
 
-_CUSTOMERS_KEY = "form of Server Side Encryption"
+# A read never names an encryption: one that is refused for that needs a customer's key. S3 and radosgw say so thus.
+_REFUSED_CODES = frozenset({"InvalidRequest", "InvalidArgument"})
+_OF_ENCRYPTION = "server side encryption"
 
 Asking = Generator[Sequence[Request], Sequence[Reply], Sequence[Reply]]
 
@@ -137,7 +139,7 @@ class PairLook:
             return self.found(Verdict.CHANGED_SINCE, Evidence.PRESENCE, f"{where} changed while it was looked at")
         if classify(reply.status, reply.code or "") is ErrorClass.ARCHIVED:
             return self.found(Verdict.UNPROVABLE, Evidence.NONE, f"{where} is archived; restore it to read its body")
-        if reply.code == "InvalidRequest" and _CUSTOMERS_KEY in reply.message:
+        if reply.code in _REFUSED_CODES and _OF_ENCRYPTION in reply.message.lower():
             detail = f"{where} is encrypted with a key of its customer (SSE-C), without which it can't be read"
             return self.found(Verdict.UNPROVABLE, Evidence.NONE, detail)
         message = f"{reply.request.operation} on {where}: {reply.code}"

@@ -95,7 +95,6 @@ RADOSGW = replace(  # 16.2 of Debian 12
     archived_source_refused=False,
     website_redirects=False,
     annotations=False,
-    customer_keys=False,
     sse_kms_copy=False,
     sse_kms_etag_not_md5=False,
     checksums=False,

@@ -485,6 +485,14 @@ SEALED = error(400, "InvalidRequest", "The object was stored using a form of Ser
     [
         ((error(400, "400"), head()), SEALED, Verdict.UNPROVABLE, "the source is encrypted with a key of its customer"),
         ((head(), error(400, "400")), SEALED, Verdict.UNPROVABLE, "the target is encrypted with a key of its customer"),
+        (
+            (error(400, "400"), head()),
+            error(
+                400, "InvalidArgument", "Requests specifying Server Side Encryption with Customer provided keys must"
+            ),
+            Verdict.UNPROVABLE,
+            "(SSE-C)",
+        ),
         ((error(400, "400"), head()), error(400, "ExpiredToken", "expired"), Verdict.ERROR, "ExpiredToken: expired"),
         ((error(400, "400"), head()), error(400, "InvalidRequest", "what?"), Verdict.ERROR, "InvalidRequest: what?"),
         ((error(400, "400"), head()), ok(Body=b"x"), Verdict.ERROR, "HeadObject on the source: 400"),
