@@ -9,6 +9,7 @@ S3SyncError                      anything below; carries the exit code
 ├── Interrupted          exit 1  stopped by the user (Ctrl-C); the same command goes on
 ├── CircuitOpen          exit 1  nearly everything failed for one reason; the rest stays planned
 ├── WorkerLost           exit 1  Spark lost a worker too often, or cut one off; the same command goes on
+├── JavaLost             exit 1  Spark's Java is gone: killed, or ended by SIGTERM; the same command goes on
 ├── StoreError           exit 1  the work location could not be read or written
 ├── ServiceError         exit 1  AWS refused a control-plane call
 │   └── ServiceAway              ... or could not take it now: throttled, broken, not reached; it may work later
@@ -88,6 +89,10 @@ class CircuitOpen(S3SyncError):
 
 
 class WorkerLost(S3SyncError):
+    pass
+
+
+class JavaLost(S3SyncError):
     pass
 
 

@@ -38,6 +38,7 @@ from s3sync.runs.lock import TargetLock
 from s3sync.runs.lock_place import bucket_place, folder_place
 from s3sync.runs.store import open_store
 from s3sync.spark.session import open_session
+from s3sync.spark.task import cancel_jobs
 
 STOPPED = "stopped; the same command goes on from here"
 STALE_AFTER = timedelta(hours=12)  # listings of an unfinished check that is older say too little about now
@@ -74,7 +75,7 @@ def check(config: Config, console: Console, *, is_mode: bool = False) -> int:
         say(f"{'Going on with' if is_known else 'Beginning'} check {folder.run_id} in {folder.uri}")
         for line in prepared.left_out:
             say(line)
-        spark = open_session(f"s3sync check {prepared.source_place} {prepared.target_place}")
+        spark = open_session(f"s3sync check {prepared.source_place} {prepared.target_place}", say)
         run = CheckRun(prepared, folder, lock, epoch, spark)
         return _carried_out(run, console, say, began, is_requeued=config.check.requeue or is_mode)
 
@@ -129,7 +130,7 @@ def _is_fresh(folder: RunFolder, now: datetime) -> bool:
 
 def _judged(run: CheckRun, say: Callable[[str], None]) -> Judged:
     def cancel() -> bool:
-        run.spark.sparkContext.cancelAllJobs()
+        cancel_jobs(run.spark)
         return False
 
     with interruptible(cancel, say, run.lock):

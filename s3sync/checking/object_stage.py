@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
+from functools import partial
 
 from rich.console import Console
 
@@ -20,7 +21,7 @@ from s3sync.runs.store import open_store
 from s3sync.s3.engine.circuit_breaker import Circuit
 from s3sync.s3.engine.per_process import EngineOptions, shares_of
 from s3sync.spark.session import advertised_host, listening_host, workers
-from s3sync.spark.task import this_attempt
+from s3sync.spark.task import cancel_jobs, this_attempt
 from s3sync.spark.watch import CopyWatch, carry_out
 
 _DOING = {Stage.LOOKED: "Looking", Stage.READ: "Reading"}
@@ -51,7 +52,7 @@ def _carried_out(
         view = stack.enter_context(ProgressView(console, _DOING[stage], run.prepared.config.run.progress_seconds))
         circuit = Circuit(run.prepared.config.copy.circuit_after)  # each batch has its own; nothing is told to this one
         total = sum(each.batch.tasks for each in work)
-        watch = CopyWatch(hub, circuit, view, total, run.spark.sparkContext.cancelAllJobs)
+        watch = CopyWatch(hub, circuit, view, total, partial(cancel_jobs, run.spark))
 
         def stop_cleanly() -> bool:
             interrupted.set()

@@ -11,6 +11,7 @@ from s3sync.emr.clusters import JobState
 from s3sync.emr.follow import Ended, TableProgress, announced_run, ended
 from s3sync.emr.sent_jobs import SentJob
 from s3sync.errors import EXIT_DONE, EXIT_OTHER, ServiceAway, ServiceError, StoreError
+from s3sync.model.worker_python import python_trouble
 from s3sync.report.progress import ProgressView
 from s3sync.runs.folder import RunFolder
 from s3sync.runs.store import Store, open_store
@@ -136,3 +137,6 @@ def _show_log(sent: SentJob, say: Say, sleep: Sleep) -> None:
     say("The end of the driver's log:" if lines else "The driver's log is not there; see the log's location in EMR")
     for line in lines:
         say(f"    {line}")
+    trouble = python_trouble("\n".join(lines))
+    if trouble is not None:
+        say(f"The cause: {trouble}")

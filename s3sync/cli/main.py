@@ -1,8 +1,10 @@
 """The command `s3sync`: from arguments to an exit code. `jobs/*.py` call the same function."""
 
 import os
+import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 
 from rich.console import Console
 
@@ -23,6 +25,8 @@ _WITHOUT_SPARK = {Command.DOCTOR: doctor, Command.REPORT: report}
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command. Returns the exit code that docs/running.md lists; a mistake of the user is one line."""
     console = console_for(sys.stderr)
+    with suppress(ValueError):  # not the main thread: then signals are somebody else's
+        signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends what has no better way to end, as Ctrl-C does
     try:
         return _run(list(sys.argv[1:] if argv is None else argv), console)
     except S3SyncError as error:
@@ -30,7 +34,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         console.print(f"s3sync: {said}", style="red", highlight=False, markup=False, soft_wrap=True)
         return error.exit_code
     except KeyboardInterrupt:
-        console.print("s3sync: stopped", markup=False)
+        console.print("s3sync: stopped; the same command goes on from here", markup=False, soft_wrap=True)
         return EXIT_OTHER
 
 
@@ -48,7 +52,7 @@ def _run(argv: list[str], console: Console) -> int:
 def _job(invocation: Invocation, console: Console) -> int:
     """What a driver does: on a cluster it tells who submitted it how it ended."""
     try:
-        return _work(invocation, console)
+        return _with_losses_told(lambda: _work(invocation, console))
     except LockHeld as error:
         if invocation.config.run.if_locked is IfLocked.FAIL:
             raise
@@ -77,6 +81,21 @@ def _work(invocation: Invocation, console: Console) -> int:
         return check(invocation.config, console, is_mode=invocation.command is Command.MIGRATE)
     job = plan_only if invocation.command is Command.PLAN else migrate
     return job(invocation.config, console)
+
+
+def _with_losses_told(work: Callable[[], int]) -> int:
+    """Where Spark was begun, the loss of Java is one line, wherever it was met."""
+    try:
+        return work()
+    except S3SyncError:
+        raise
+    except Exception:
+        if "pyspark" not in sys.modules:
+            raise
+        from s3sync.spark.task import workers_errors  # noqa: PLC0415  (pyspark is slow to import)
+
+        with workers_errors():
+            raise
 
 
 if __name__ == "__main__":

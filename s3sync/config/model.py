@@ -256,6 +256,9 @@ class SubmitConfig:
     cluster_id: str | None = None
     application_id: str | None = None
     execution_role_arn: str | None = None
+    step_role_arn: str | None = None
+    tags: tuple[str, ...] = ()
+    log_group: str | None = None
     cluster_file: str | None = None
     stack: str | None = None
     release: str | None = None

@@ -269,7 +269,22 @@ _SUBMIT = (
         "EMR Serverless application that runs the job",
         "--application-id",
     ),
-    _sent("submit.execution_role_arn", kinds.ROLE_ARN, "role of the job on EMR Serverless", "--execution-role-arn"),
+    _sent(
+        "submit.execution_role_arn", kinds.SERVICE_ROLE_ARN, "role of the job on EMR Serverless", "--execution-role-arn"
+    ),
+    _sent(
+        "submit.step_role_arn",
+        kinds.SERVICE_ROLE_ARN,
+        "role of the job on EMR, where the cluster allows roles of steps; else the instances' own",
+        "--step-role-arn",
+    ),
+    _sent("submit.tags", kinds.TAG, "tag of a cluster of its own, or of a job run", "--tag", is_list=True),
+    _sent(
+        "submit.log_group",
+        kinds.LOG_GROUP,
+        "log group that gets the logs of a cluster of its own, or of a job run",
+        "--log-group",
+    ),
     _sent(
         "submit.cluster_file",
         values.FILE,
@@ -303,7 +318,12 @@ _SUBMIT = (
 )
 _SCHEDULE = (
     _sent("schedule.group", kinds.GROUP, "group that holds the schedules", "--schedule-group"),
-    _sent("schedule.role_arn", kinds.ROLE_ARN, "role by which EventBridge Scheduler calls EMR", "--scheduler-role-arn"),
+    _sent(
+        "schedule.role_arn",
+        kinds.SERVICE_ROLE_ARN,
+        "role by which EventBridge Scheduler calls EMR",
+        "--scheduler-role-arn",
+    ),
     _sent("schedule.dead_letter_arn", kinds.SQS_ARN, "queue for calls that failed", "--scheduler-dead-letter-arn"),
 )
 

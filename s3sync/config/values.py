@@ -286,6 +286,18 @@ REGION = matching("REGION", r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}", "the name of a r
 ROLE_ARN = matching(
     "ARN", r"arn:aws[a-z-]*:iam::[0-9]{12}:role/\S+", "the ARN of a role, such as arn:aws:iam::123456789012:role/copier"
 )
+# What EMR, EMR Serverless and EventBridge Scheduler all take, which is less than IAM does.
+SERVICE_ROLE_ARN = matching(
+    "ARN",
+    r"arn:aws[a-z-]*:iam::[0-9]{12}:role/[A-Za-z0-9_+=,.@/-]{1,576}",
+    "the ARN of a role, such as arn:aws:iam::123456789012:role/copier",
+)
+TAG = matching(
+    "NAME=VALUE",
+    r"(?![aA][wW][sS]:)[A-Za-z0-9 /_.:+@-]{1,128}=[A-Za-z0-9 /_.:=+@-]{0,256}",
+    "a tag: letters, digits, spaces and / _ . : + @ -, such as cost-center=migration",
+)
+LOG_GROUP = matching("GROUP", r"[.\-_/#A-Za-z0-9]{1,512}", "the name of a log group, such as /s3sync/steps")
 ACCESS_KEY_ID = matching("ID", r"[!-~]{1,128}", "an access key id, such as AKIAIOSFODNN7EXAMPLE")
 EXTERNAL_ID = matching("TEXT", r"[\w+=,.@:/-]{2,1224}", "an external id, such as customer-4711")
 CREDENTIALS_URI = matching(

@@ -20,7 +20,7 @@ from s3sync.copying.stage import copy, written_recipe
 from s3sync.doctor.examine import examine
 from s3sync.doctor.symptom import Health
 from s3sync.emr.follow import announce_run
-from s3sync.errors import EXIT_DONE, CircuitOpen, ConfigError, Interrupted, StoreError
+from s3sync.errors import EXIT_DONE, CircuitOpen, ConfigError, Interrupted, JavaLost, StoreError
 from s3sync.model.task import Overwrite
 from s3sync.planning.context import Preparation, RunContext, prepare
 from s3sync.planning.plan_age import is_begun, plan_goes_on, plan_lines, refuse_if_too_old
@@ -39,7 +39,7 @@ from s3sync.runs.store import Store, open_store
 from s3sync.runs.summary import State, Summary
 from s3sync.spark.session import open_session
 
-_STATES = {Interrupted: State.INTERRUPTED, CircuitOpen: State.CIRCUIT_OPEN}
+_STATES = {Interrupted: State.INTERRUPTED, JavaLost: State.INTERRUPTED, CircuitOpen: State.CIRCUIT_OPEN}
 
 
 def migrate(config: Config, console: Console) -> int:
@@ -195,7 +195,7 @@ class _Work:
                 self.say(line)
             if not is_known:
                 self._tell_of_earlier_run(folder)
-            spark = open_session(f"s3sync {config.source.bucket} to {config.target.bucket}")
+            spark = open_session(f"s3sync {config.source.bucket} to {config.target.bucket}", self.say)
             yield RunContext(self.prepared, folder, epoch, spark, self.say), lock, is_known
 
     def _goes_on(self, folder: RunFolder) -> bool:

@@ -12,7 +12,7 @@ from s3sync.copying.condition_probe import honours_conditional_writes, honours_p
 from s3sync.copying.large_object.stage import copy_batches, tasks_of
 from s3sync.copying.settings import CopySettings
 from s3sync.copying.settings_file import put_recipe
-from s3sync.errors import CircuitOpen, Interrupted, S3SyncError
+from s3sync.errors import CircuitOpen, Interrupted, JavaLost, S3SyncError
 from s3sync.model.task import Overwrite
 from s3sync.planning.context import RunContext
 from s3sync.queues.send_failures import NOT_CONFIGURED, failure_queues
@@ -54,7 +54,10 @@ def copy(run: RunContext, plan: Plan, console: Console, lock: TargetLock) -> S3S
             return True
 
         stack.enter_context(interruptible(stop_cleanly, run.say, lock))
-        stopped = copy_batches(run.spark, _copy_context(run, plan, hub, options), batches, watch)
+        try:
+            stopped = copy_batches(run.spark, _copy_context(run, plan, hub, options), batches, watch)
+        except JavaLost as error:
+            return error
     # A worker that the driver does not hear, or that fails alone, stops by its own circuit.
     codes = (circuit.open_code, *(batch.circuit_code for batch in stopped))
     circuit_code = next((code for code in codes if code is not None), None)

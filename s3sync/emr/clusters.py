@@ -14,8 +14,9 @@ from typing import Any, Final
 
 from s3sync.aws.clients import client
 from s3sync.aws.service_errors import asking
-from s3sync.config.model import Access, Processor
+from s3sync.config.model import Access, Processor, SubmitConfig
 from s3sync.emr.spark_conf import processor_of
+from s3sync.emr.steps import tags_of
 from s3sync.errors import ConfigError
 from s3sync.model.keys import one_line
 
@@ -263,14 +264,23 @@ def run_job_flow(
     steps: Sequence[Mapping[str, Any]],
     *,
     name: str,
-    release: str | None,
-    log_uri: str | None,
+    submit: SubmitConfig,
 ) -> dict[str, Any]:
-    """The parameters of RunJobFlow: the cluster with these steps, which ends behind the last one."""
+    """The parameters of RunJobFlow: the cluster with these steps, which ends behind the last one. What `submit` says
+    goes over what the cluster's file says."""
     instances = {**cluster["Instances"], "KeepJobFlowAliveWhenNoSteps": False}
     request = {**cluster, "Name": name, "Instances": instances, "Steps": list(steps)}
-    if release is not None:
-        request["ReleaseLabel"] = release
-    if log_uri is not None:
-        request["LogUri"] = log_uri
+    if submit.release is not None:
+        request["ReleaseLabel"] = submit.release
+    if submit.log_uri is not None:
+        request["LogUri"] = submit.log_uri
+    if submit.step_role_arn is not None:
+        request["StepExecutionRoleArn"] = submit.step_role_arn
+    if submit.log_group is not None:
+        kinds = {kind: ["STDOUT", "STDERR"] for kind in ("STEP_LOGS", "SPARK_DRIVER")}
+        group = {"Enabled": True, "LogGroupName": submit.log_group, "LogTypes": kinds}
+        request["MonitoringConfiguration"] = {"CloudWatchLogConfiguration": group}
+    if submit.tags:
+        tags = {tag["Key"]: tag.get("Value", "") for tag in cluster.get("Tags", ())} | tags_of(submit.tags)
+        request["Tags"] = [{"Key": key, "Value": value} for key, value in tags.items()]
     return request

@@ -106,7 +106,7 @@ class RunningCluster:
         refuse_side_by_side(self.facts.step_concurrency, commands_of(jobs), self.submit.on_failure, place)
         refuse_too_many(len(jobs), STEPS_MAX)
         steps = _steps(jobs, shipment, defaults, self.platform, self.submit, self.user_conf)
-        return (ApiCall("emr", "AddJobFlowSteps", add_steps(self.facts.cluster_id, steps)),)
+        return (ApiCall("emr", "AddJobFlowSteps", add_steps(self.facts.cluster_id, steps, self.submit.step_role_arn)),)
 
     def send(self, calls: Sequence[ApiCall]) -> tuple[SentJob, ...]:
         return tuple(self._sent(step_id) for call in calls for step_id in emr.add_steps(self.access, call.parameters))
@@ -148,7 +148,7 @@ class NewCluster:
         refuse_too_many(len(jobs), STEPS_MAX)
         steps = _steps(jobs, shipment, defaults, self.platform, self.submit, self.user_conf)
         name = jobs[0].name if len(jobs) == 1 else f"{self.cluster['Name']}: {len(jobs)} jobs"
-        request = run_job_flow(self.cluster, steps, name=name, release=self.submit.release, log_uri=self.submit.log_uri)
+        request = run_job_flow(self.cluster, steps, name=name, submit=self.submit)
         return (ApiCall("emr", "RunJobFlow", request),)
 
     def send(self, calls: Sequence[ApiCall]) -> tuple[SentJob, ...]:
@@ -188,11 +188,8 @@ class Serverless:
         if {"migrate", "check"} <= commands_of(jobs):
             raise ConfigError("--check-after", "EMR Serverless runs jobs side by side; submit the check afterwards")
         conf = serverless_conf(defaults, self.platform, self.user_conf, shipment.archives)
-        role = self.submit.execution_role_arn or ""
-        to, log_uri, release = self.application_id, self.submit.log_uri, release_of(self.label)
-        requests = [
-            serverless_run(job, shipment, conf, to, role, log_uri, str(uuid4()), release=release) for job in jobs
-        ]
+        to, release = self.application_id, release_of(self.label)
+        requests = [serverless_run(job, shipment, conf, to, self.submit, str(uuid4()), release) for job in jobs]
         return tuple(ApiCall("emr-serverless", "StartJobRun", request) for request in requests)
 
     def send(self, calls: Sequence[ApiCall]) -> tuple[SentJob, ...]:

@@ -18,7 +18,7 @@ from typing import Any
 
 import yaml
 
-from s3sync.config.model import Access, Config, OnFailure
+from s3sync.config.model import Access, Config, OnFailure, SubmitConfig
 from s3sync.config.settings_transfer import SETTINGS, Setting
 from s3sync.emr.spark_conf import APP, DEPS, RUN_MINUTES_MAX, Release
 from s3sync.errors import ConfigError
@@ -122,8 +122,15 @@ def refuse_too_many(steps: int, room: int) -> None:
         )
 
 
-def add_steps(cluster_id: str, steps: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    return {"JobFlowId": cluster_id, "Steps": list(steps)}
+def add_steps(cluster_id: str, steps: Sequence[Mapping[str, Any]], role_arn: str | None = None) -> dict[str, Any]:
+    """With `role_arn` the steps have that role's rights and not the instances' own."""
+    role = {"ExecutionRoleArn": role_arn} if role_arn is not None else {}
+    return {"JobFlowId": cluster_id, "Steps": list(steps), **role}
+
+
+def tags_of(tags: Iterable[str]) -> dict[str, str]:
+    """Of `NAME=VALUE`."""
+    return {name: value for name, _, value in (tag.partition("=") for tag in tags)}
 
 
 def serverless_run(
@@ -131,10 +138,8 @@ def serverless_run(
     shipment: Shipment,
     conf: Mapping[str, str],
     application_id: str,
-    execution_role_arn: str,
-    log_uri: str | None,
+    submit: SubmitConfig,
     token: str,
-    *,
     release: Release,
 ) -> dict[str, Any]:
     """The parameters of StartJobRun. `token` makes a repeated call the same run. Without a time the run would end after
@@ -143,7 +148,7 @@ def serverless_run(
     request: dict[str, Any] = {
         "applicationId": application_id,
         "clientToken": token,
-        "executionRoleArn": execution_role_arn,
+        "executionRoleArn": submit.execution_role_arn or "",
         "name": job.name,
         "executionTimeoutMinutes": RUN_MINUTES_MAX if release.limits_runs else 0,
         "jobDriver": {
@@ -154,10 +159,15 @@ def serverless_run(
             }
         },
     }
-    if log_uri is not None:
-        request["configurationOverrides"] = {
-            "monitoringConfiguration": {"s3MonitoringConfiguration": {"logUri": log_uri}}
-        }
+    if found := tags_of(submit.tags):
+        request["tags"] = found
+    logs: dict[str, Any] = {}
+    if submit.log_uri is not None:
+        logs["s3MonitoringConfiguration"] = {"logUri": submit.log_uri}
+    if submit.log_group is not None:
+        logs["cloudWatchLoggingConfiguration"] = {"enabled": True, "logGroupName": submit.log_group}
+    if logs:
+        request["configurationOverrides"] = {"monitoringConfiguration": logs}
     return request
 
 

@@ -67,7 +67,7 @@ def _list(config: Config, console: Console, place: ListingPlace, lock: TargetLoc
     work = open_store(config.run.work_uri, config.access.work)
     endpoint_url = config.access.source.endpoint_url
     hints = given_hints(config) if config.listing.hint else remembered(work, bucket, endpoint_url)
-    spark = open_session(f"s3sync list {bucket}")
+    spark = open_session(f"s3sync list {bucket}", say)
     prefixes = outermost(config.source.prefixes)
     stopping = threading.Event()
 

@@ -17,6 +17,7 @@ from s3sync.runs.folder import RunFolder
 from s3sync.runs.follow_up import followed_check
 from s3sync.selection.mapping import KeyMapping, check_mapping
 from s3sync.selection.own_prefixes import OwnPlaces, left_out_lines
+from s3sync.spark.task import cancel_jobs
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +66,7 @@ class RunContext:
         return is_relayed(self.config.copy.mode, with_region(access.source), with_region(access.target))
 
     def cancel(self) -> None:
-        self.spark.sparkContext.cancelAllJobs()
+        cancel_jobs(self.spark)
 
 
 def prepare(config: Config) -> Preparation:

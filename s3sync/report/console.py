@@ -4,9 +4,10 @@ Keys and messages come from outside: they are shown as plain text, control chara
 """
 
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from io import TextIOWrapper
-from typing import TextIO
+from typing import Any, TextIO, cast
 
 from rich import box
 from rich.console import Console, Group
@@ -44,6 +45,25 @@ class PlanFigures:
     only_on_target: int = 0
 
 
+class _Unheard:
+    """A stream whose reader may be gone: under spark-submit that is Java. What nobody reads must not end a job."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        with suppress(BrokenPipeError):
+            return self._stream.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        with suppress(BrokenPipeError):
+            self._stream.flush()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+
 def console_for(stream: TextIO) -> Console:
     """A console on a stream: as wide as the terminal, or `LOG_WIDTH` characters without colour where there is none.
 
@@ -51,7 +71,7 @@ def console_for(stream: TextIO) -> Console:
     """
     if isinstance(stream, TextIOWrapper):
         stream.reconfigure(errors="backslashreplace")
-    return Console(file=stream, width=None if stream.isatty() else LOG_WIDTH, highlight=False)
+    return Console(file=cast("TextIO", _Unheard(stream)), width=None if stream.isatty() else LOG_WIDTH, highlight=False)
 
 
 def plan_view(figures: PlanFigures) -> Group:

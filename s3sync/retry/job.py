@@ -151,7 +151,7 @@ def _crew(
     app_name: str, config: Config, console: Console, lock: TargetLock | None
 ) -> Iterator[tuple[_Crew, threading.Event]]:
     """Spark, the hub, and Ctrl-C, or a lost lock, that ends the workers cleanly; the event tells that it came."""
-    spark = open_session(app_name)
+    spark = open_session(app_name, lambda text: console.print(text, markup=False, soft_wrap=True))
     stopped = threading.Event()
     with ExitStack() as stack:
         engine = EngineOptions.of(config.copy, spark.sparkContext.defaultParallelism)

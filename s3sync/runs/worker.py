@@ -8,10 +8,12 @@ Whatever a worker does, it does within a `WorkerSession`.
 """
 
 import os
+import signal
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from typing import Self, TypeVar
+from typing import Any, Self, TypeVar
 
 from s3sync.config.model import AccessConfig
 from s3sync.model.tally import Tally
@@ -28,6 +30,15 @@ Tag = TypeVar("Tag")
 Result = TypeVar("Result")
 
 FLUSH_SECONDS = 15.0
+
+
+def _outliving() -> dict[signal.Signals, Any]:
+    """Ignore what would end this process before it has written what is settled: SIGTERM, which YARN sends to a whole
+    container, and SIGHUP, which Spark sends to its workers when Java is gone. Both end the process that began this one,
+    which is seen within a second. Returns the handlers from before."""
+    if threading.current_thread() is not threading.main_thread():
+        return {}
+    return {number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGHUP, signal.SIGTERM)}
 
 
 class WorkerSession:
@@ -65,16 +76,21 @@ class WorkerSession:
         self._unseen: Counter[str] = Counter()
         self._unseen_settled = 0
         self._flush: Callable[[], None] | None = None
+        self._before: dict[signal.Signals, Any] = {}
         self._clock = clock
         self._began = self._told = self._written = self.engine.counts.copy()
         self._written_at = clock()
 
     def __enter__(self) -> Self:
+        if self._hub is not None:
+            self._before = _outliving()
         self.tick()
         return self
 
     def __exit__(self, *_: object) -> None:
         self.end()
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
 
     @property
     def circuit_code(self) -> str | None:

@@ -3,11 +3,12 @@
 Where Java comes from. Imports no pyspark, so that whoever starts spark-submit can use it too.
 """
 
+import logging
 import os
 import re
 import shutil
 import sys
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Callable, Mapping, MutableMapping
 from importlib.util import find_spec
 from typing import Any
 
@@ -15,6 +16,7 @@ from pyspark import SparkConf, SparkContext
 from pyspark.sql import SparkSession
 
 from s3sync.errors import UserError
+from s3sync.runs.interrupts import interruptible
 
 # Rows stay in Python, so Java has little to do: compiling and collecting for long runs costs it more than it gains.
 # This halves Java's CPU on one machine.
@@ -63,8 +65,17 @@ def local_master(master: str | None) -> str | None:
     return f"local[{found[1] or 1},{LOCAL_TASK_ATTEMPTS}]" if found else None
 
 
-def open_session(app_name: str) -> SparkSession:
+def open_session(app_name: str, say: Callable[[str], None] = lambda _: None) -> SparkSession:
+    """The session of this process. Raises UserError where there is no Java, Interrupted where a signal came."""
     provide_java()
+    # What py4j has to say of a lost Java is told by who lost it.
+    logging.getLogger("py4j").setLevel(logging.CRITICAL)
+    # PySpark's own handler of Ctrl-C, which would call Java on the thread that waits for it, goes with the block.
+    with interruptible(lambda: False, say):
+        return _opened(app_name)
+
+
+def _opened(app_name: str) -> SparkSession:
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
     conf = _submitted().setAppName(app_name).setAll(list(REQUIRED.items()))
     master = conf.get("spark.master", None) or os.environ.get("MASTER")
@@ -78,6 +89,7 @@ def open_session(app_name: str) -> SparkSession:
     session = SparkSession(SparkContext.getOrCreate(conf))
     session.sparkContext.setLogLevel("ERROR")
     _let_java_ignore_interrupts(session)
+    _let_a_lost_java_be_quiet(session)
     return session
 
 
@@ -95,6 +107,13 @@ def _let_java_ignore_interrupts(session: SparkSession) -> None:
     Ignored signals are inherited, so the Python daemon that the JVM starts later ignores it too."""
     jvm: Any = session.sparkContext._jvm
     jvm.sun.misc.Signal.handle(jvm.sun.misc.Signal("INT"), jvm.sun.misc.SignalHandler.SIG_IGN)
+
+
+def _let_a_lost_java_be_quiet(session: SparkSession) -> None:
+    """Spark's server of accumulators, which nothing here uses, prints a traceback when Java's end of it is gone."""
+    server: Any = getattr(session.sparkContext, "_accumulatorServer", None)
+    if server is not None:
+        server.handle_error = lambda *_: None
 
 
 def is_local(session: SparkSession) -> bool:

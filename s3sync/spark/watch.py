@@ -10,7 +10,7 @@ from typing import TypeVar
 from py4j.protocol import Py4JJavaError
 from pyspark.sql import SparkSession
 
-from s3sync.errors import WorkerLost
+from s3sync.errors import JavaLost, WorkerLost
 from s3sync.report.progress import ProgressView, Standing
 from s3sync.runs.heartbeat import Hub, Progress, Report
 from s3sync.runs.outcomes import BatchDone
@@ -23,6 +23,7 @@ Result = TypeVar("Result")
 JOB_GROUP = "s3sync-copy"
 GRACE_SECONDS = 20.0
 QUIET_SECONDS = 3.0
+LAST_WORDS_SECONDS = 8.0  # YARN gives 10 where it is told to: yarn.nodemanager.sleep-delay-before-sigkill.ms
 WATCH_SECONDS = 0.5
 
 
@@ -60,6 +61,17 @@ class CopyWatch:
                     break
         self._show()
 
+    def let_end(self) -> None:
+        """Without Java the workers end by themselves: they are told so, and what they settle until then is heard."""
+        self.hub.stop_workers()
+        began = moved_at = time.monotonic()
+        seen = self._show()
+        while time.monotonic() - moved_at < QUIET_SECONDS and time.monotonic() - began < LAST_WORDS_SECONDS:
+            time.sleep(WATCH_SECONDS)
+            now = self._show()
+            if (now.settled, now.size_bytes) != (seen.settled, seen.size_bytes):
+                moved_at, seen = time.monotonic(), now
+
     def _show(self) -> Progress:
         progress = self.hub.progress()
         self.view.show(
@@ -95,6 +107,12 @@ def carry_out(
         with workers_errors():
             found: list[Result] = sc.parallelize(batches, len(batches)).mapPartitions(task).collect()
             return found
+    except JavaLost:
+        is_told = watch.hub.is_stopping
+        watch.let_end()
+        if not is_told:
+            raise
+        return []
     except (Py4JJavaError, WorkerLost):
         if not watch.hub.is_stopping:
             raise

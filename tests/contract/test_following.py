@@ -177,6 +177,20 @@ def test_a_cluster_that_never_starts_is_told_at_once_with_its_reason(
     assert watched.pauses == [10.0], "no log is waited for"
 
 
+def test_a_node_without_the_python_is_told_in_the_last_line(laptop: Laptop) -> None:
+    def then(cluster_id: str, step_id: str) -> None:
+        said = (
+            b'Exception: java.io.IOException: Cannot run program "/usr/bin/python3.11": error=2, No such file\n\tat x\n'
+        )
+        laptop.put(f"logs/{cluster_id}/steps/{step_id}/stderr.gz", gzip.compress(said))
+        laptop.end_step(cluster_id, step_id, "FAILED")
+
+    watched = Watched(laptop, then)
+    code, text = watched.follow()
+    last = [line for line in text.splitlines() if line.strip()][-1]
+    assert (code, last.startswith("The cause: a worker cannot start /usr/bin/python3.11")) == (1, True), text
+
+
 def test_a_cluster_that_ended_behind_its_last_step_is_no_reason(laptop: Laptop) -> None:
     """The negative control: the step's own end is what is told."""
 

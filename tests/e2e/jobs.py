@@ -53,7 +53,7 @@ class Job:
         """A job that runs while the block does; it and all its children are ended with the block."""
         self.starts += 1
         log = self.folder / f"output-{self.starts}.txt"
-        environ = {**os.environ, **self.environ, "PYTHONPATH": str(CHECKOUT), "PYSPARK_PYTHON": sys.executable}
+        environ = {**os.environ, "PYSPARK_PYTHON": sys.executable, **self.environ, "PYTHONPATH": str(CHECKOUT)}
         environ["PYSPARK_DRIVER_PYTHON"] = sys.executable
         provide_java(environ)
         with log.open("wb") as out:

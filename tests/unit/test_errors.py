@@ -16,6 +16,7 @@ EXIT_CODES = {
     errors.Interrupted: 1,
     errors.CircuitOpen: 1,
     errors.WorkerLost: 1,
+    errors.JavaLost: 1,
     errors.StoreError: 1,
     errors.ServiceError: 1,
     errors.ServiceAway: 1,

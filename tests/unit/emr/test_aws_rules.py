@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from s3sync.config.jobs_file import Job
 from s3sync.config.load import load
-from s3sync.config.model import OnFailure, Processor, ScheduleConfig
+from s3sync.config.model import OnFailure, Processor, ScheduleConfig, SubmitConfig
 from s3sync.emr.clusters import filled, read_cluster, run_job_flow
 from s3sync.emr.schedules import pascal_case, schedule_of
 from s3sync.emr.spark_conf import RELEASES, Platform, read_spark_defaults, release_of, serverless_conf, yarn_conf
@@ -40,6 +40,7 @@ OUTPUTS = {
     "SubnetIds": "subnet-1,subnet-2",
 }
 ROLE = "arn:aws-cn:iam::123456789012:role/path/scheduler"
+SUBMIT = SubmitConfig(execution_role_arn=ROLE, log_uri="s3://w/logs/")
 LABELS = [f"{row.line}{row.first[0]}.{row.first[1]}.0" for row in RELEASES] + ["emr-7.99.0", "emr-spark-9.0.0"]
 DEFAULTS = read_spark_defaults(CONF / "spark-defaults.conf")
 
@@ -79,17 +80,17 @@ def stepped(job: JobRun, conf: dict[str, str], on_failure: OnFailure = OnFailure
     return step(job, shipped("w"), yarn_conf(DEFAULTS, platform, conf, preinstalled=False), on_failure)
 
 
-def run_of(job: JobRun, conf: dict[str, str], label: str) -> dict[str, Any]:
+def run_of(job: JobRun, conf: dict[str, str], label: str, submit: SubmitConfig | None = None) -> dict[str, Any]:
     platform = Platform(Processor.AARCH64, "/usr/bin/python3.11", "3.5")
     shipment = shipped("w")
     made = serverless_conf(DEFAULTS, platform, conf, shipment.archives)
     release = release_of(label)
-    return serverless_run(job, shipment, made, "00f1", ROLE, "s3://w/logs/", "t-1", release=release)
+    return serverless_run(job, shipment, made, "00f1", submit or SUBMIT, "t-1", release)
 
 
-def flow_of(steps: list[dict[str, Any]], name: str = "n") -> dict[str, Any]:
+def flow_of(steps: list[dict[str, Any]], name: str = "n", submit: SubmitConfig | None = None) -> dict[str, Any]:
     cluster = filled(read_cluster(CLUSTER), OUTPUTS, CLUSTER)
-    return run_job_flow(cluster, steps, name=name, release=None, log_uri=None)
+    return run_job_flow(cluster, steps, name=name, submit=submit or SubmitConfig())
 
 
 def scheduled(call: tuple[str, str], request: dict[str, Any], name: str = "photos") -> dict[str, Any]:
@@ -141,6 +142,54 @@ def test_aws_own_description_is_heeded(operation: tuple[str, str], spoil: dict[s
     found = troubles(*operation, {**RIGHT[operation], **spoil})
     assert found
     assert says in found[0]
+
+
+@st.composite
+def submits(draw: st.DrawFn) -> SubmitConfig:
+    """What the options take: a value that they refuse is none."""
+    given_options = {
+        "submit.tags": draw(st.lists(st.text(min_size=1, max_size=150).map(lambda text: f"{text}=x"), max_size=3)),
+        "submit.log_group": draw(st.text(min_size=1, max_size=40)),
+        "submit.step_role_arn": f"arn:aws:iam::123456789012:role/{draw(st.text(min_size=1, max_size=20))}",
+        "submit.execution_role_arn": f"arn:aws:iam::123456789012:role/{draw(st.text(min_size=1, max_size=20))}",
+    }
+    taken: dict[str, Any] = {}
+    for name, value in given_options.items():
+        try:
+            load({name: value}, {}, None, None)
+        except ConfigError:
+            continue
+        taken[name] = value
+    submit = load(taken, {}, None, None).submit
+    return replace(submit, execution_role_arn=submit.execution_role_arn or ROLE)
+
+
+@settings(max_examples=100, deadline=None)
+@given(submits())
+def test_roles_tags_and_log_groups_that_are_taken_here_are_taken_there(submit: SubmitConfig) -> None:
+    steps = RIGHT[STEPS]["Steps"]
+    assert troubles(*JOB, run_of(A_JOB, {}, "emr-7.13.0", submit)) == []
+    assert troubles(*RUN, flow_of(steps, submit=submit)) == []
+    assert troubles(*STEPS, add_steps("j-1ABC", steps, submit.step_role_arn)) == []
+
+
+def test_tags_and_roles_and_logs_go_where_they_belong() -> None:
+    submit = SubmitConfig(tags=("cost-center=42", "application=mine"), log_group="/s3sync/steps", step_role_arn=ROLE)
+    request = flow_of(RIGHT[STEPS]["Steps"], submit=submit)
+    assert request["Tags"] == [
+        {"Key": "for-use-with-amazon-emr-managed-policies", "Value": "true"},
+        {"Key": "application", "Value": "mine"},
+        {"Key": "cost-center", "Value": "42"},
+    ]
+    assert request["StepExecutionRoleArn"] == ROLE
+    logs = request["MonitoringConfiguration"]["CloudWatchLogConfiguration"]
+    assert (logs["Enabled"], logs["LogGroupName"]) == (True, "/s3sync/steps")
+    assert add_steps("j-1", [], ROLE)["ExecutionRoleArn"] == ROLE
+    assert "ExecutionRoleArn" not in add_steps("j-1", [])
+    run = run_of(A_JOB, {}, "emr-7.13.0", replace(submit, execution_role_arn=ROLE))
+    assert run["tags"] == {"cost-center": "42", "application": "mine"}
+    where = run["configurationOverrides"]["monitoringConfiguration"]["cloudWatchLoggingConfiguration"]
+    assert where == {"enabled": True, "logGroupName": "/s3sync/steps"}
 
 
 @settings(max_examples=150, deadline=None)

@@ -9,7 +9,7 @@ from botocore.validate import ParamValidator
 
 from s3sync.config.jobs_file import Job
 from s3sync.config.load import load
-from s3sync.config.model import OnFailure, Processor, ScheduleConfig
+from s3sync.config.model import OnFailure, Processor, ScheduleConfig, SubmitConfig
 from s3sync.emr.clusters import cluster_processor, filled, gaps, read_cluster, run_job_flow
 from s3sync.emr.schedules import EXECUTION_ID, schedule_of, template
 from s3sync.emr.spark_conf import release_of
@@ -80,20 +80,19 @@ def test_arguments_that_emr_would_refuse_are_refused_here():
 
 
 def test_a_serverless_run_has_its_logs():
-    release = release_of("emr-7.13.0")
-    request = serverless_run(JOB, SHIPMENT, {"spark.a": "x y"}, "00f1", ROLE, "s3://w/logs/", "token", release=release)
+    release, submit = release_of("emr-7.13.0"), SubmitConfig(execution_role_arn=ROLE, log_uri="s3://w/logs/")
+    request = serverless_run(JOB, SHIPMENT, {"spark.a": "x y"}, "00f1", submit, "token", release)
     assert request["jobDriver"]["sparkSubmit"]["sparkSubmitParameters"] == '--conf spark.a="x y"'
     assert trouble("emr-serverless", "StartJobRun", request) == ""
-    assert "configurationOverrides" not in serverless_run(
-        JOB, SHIPMENT, {}, "00f1", ROLE, None, "token", release=release
-    )
+    without = serverless_run(JOB, SHIPMENT, {}, "00f1", SubmitConfig(execution_role_arn=ROLE), "token", release)
+    assert "configurationOverrides" not in without
 
 
 def test_the_clusters_file_is_what_the_issue_of_a_cluster_takes():
     cluster = filled(read_cluster(CLUSTER), OUTPUTS, CLUSTER)
     assert gaps(cluster) == set()
     assert cluster["Instances"]["Ec2SubnetIds"] == ["subnet-1", "subnet-2"]
-    request = run_job_flow(cluster, [step(JOB, SHIPMENT, {}, OnFailure.CONTINUE)], name="n", release=None, log_uri=None)
+    request = run_job_flow(cluster, [step(JOB, SHIPMENT, {}, OnFailure.CONTINUE)], name="n", submit=SubmitConfig())
     assert trouble("emr", "RunJobFlow", request) == ""
     assert request["Instances"]["KeepJobFlowAliveWhenNoSteps"] is False
     assert request["AutoTerminationPolicy"]
