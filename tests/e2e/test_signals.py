@@ -21,9 +21,8 @@ WITHOUT_SPARK_SUBMIT = None
 
 
 def is_free(job: Job) -> bool:
-    """Whether the target's lock, as its last holder left it, is nobody's."""
-    newest = max((job.work / "locks").rglob("*.json"))
-    return bool(json.loads(newest.read_text())["state"] == "released")
+    """Whether nobody's claim is on the target: its last holder has taken its own away."""
+    return not [path for path in (job.work / "locks").rglob("*") if path.is_file()]
 
 
 def last_line(output: str) -> str:
