@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from s3sync.aws.clients import with_region
+from s3sync.aws.clients import with_endpoint
 from s3sync.checking.batch import findings_of
 from s3sync.config.model import Config
 from s3sync.copying.settings import CopySettings
@@ -85,7 +85,7 @@ def copy_settings_of(folder: RunFolder, config: Config, of_run: str | None, seen
     since that writes: its copies are unpinned (C4)."""
     planned_at = seen_at + TIME_STEP  # what was written in the second in which the check began was found by it
     access = config.access
-    relayed = is_relayed(config.copy.mode, with_region(access.source), with_region(access.target))
+    relayed = is_relayed(config.copy.mode, with_endpoint(access.source), with_endpoint(access.target))
     earlier = recipe_of(RunFolder(folder.store, of_run)) if of_run is not None else None
     if earlier is not None:
         relayed = relayed or earlier.is_relayed

@@ -30,7 +30,7 @@ _THROUGH_VPC = "VPC endpoints do not support cross-region requests"
 def permissions(config: Config) -> Iterator[Symptom]:
     source, target = sides(config)
     sample = yield from _source(source, config)
-    probe = f"{config.target.prefix}{PROBE}{secrets.token_hex(8)}"
+    probe = f"{config.target.prefix}{PROBE}{secrets.token_hex(16)}"
     yield from _target(target, config, probe)
     if sample is not None:
         yield from _copy(source, target, config, sample, probe)

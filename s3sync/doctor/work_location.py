@@ -41,7 +41,7 @@ def work(config: Config) -> Iterator[Symptom]:
 
 def _tried(store: Store) -> bool:
     """Write, read, list and delete one object; whether a conditional write is heeded."""
-    path = f"doctor/{secrets.token_hex(8)}"
+    path = f"doctor/{secrets.token_hex(16)}"
     is_conditional = store.put_new(path, b"1") and not store.put_new(path, b"2")
     store.put(path, b"3")
     is_right = store.get(path) == b"3" and list(store.names(path)) == [path]

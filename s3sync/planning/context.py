@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from pyspark.sql import SparkSession
 
 from s3sync.aws.buckets import BucketFacts, look_at_bucket
-from s3sync.aws.clients import with_region
+from s3sync.aws.clients import with_endpoint
 from s3sync.config.model import Config
 from s3sync.config.partitions import share_names
 from s3sync.inventory.manifest import Manifest
@@ -63,7 +63,7 @@ class RunContext:
     def is_relayed(self) -> bool:
         """Whether the bytes go through the workers."""
         access = self.config.access
-        return is_relayed(self.config.copy.mode, with_region(access.source), with_region(access.target))
+        return is_relayed(self.config.copy.mode, with_endpoint(access.source), with_endpoint(access.target))
 
     def cancel(self) -> None:
         cancel_jobs(self.spark)
@@ -82,7 +82,7 @@ def prepare(config: Config) -> Preparation:
         config.source.prefixes,
         target,
         KeyMapping.of(config.target),
-        same_names=share_names(with_region(access.source), with_region(access.target)),
+        same_names=share_names(with_endpoint(access.source), with_endpoint(access.target)),
     )
     own = own_places(config)
     return Preparation(

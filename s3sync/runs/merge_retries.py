@@ -11,10 +11,11 @@ from datetime import UTC, datetime
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from s3sync.errors import StoreError
 from s3sync.model.outcome import Status
 from s3sync.model.tables import OUTCOMES
 from s3sync.model.tally import Tally, tally, without
-from s3sync.runs.folder import RunFolder
+from s3sync.runs.folder import RunFolder, new_run_id
 from s3sync.runs.outcomes import BatchDone, outcome_parts, parquet_bytes, read_parquet
 from s3sync.runs.plan import Batch, Plan
 from s3sync.runs.retry_outcomes import SETTLED, best, part_names, rows_of, shards, weights
@@ -45,12 +46,13 @@ def fold_retries(folder: RunFolder, plan: Plan, done: Mapping[str, BatchDone], c
         table = read_parquet(folder.get(name))
         rows += table.num_rows
         whole.add(tally(table.slice(0, 0)))  # what the engine counted; the rows come below
-    fold = f"{datetime.now(UTC):%Y%m%dT%H%M%S%f}"
+    fold = new_run_id(datetime.now(UTC))
     settled = []
     for shard in shards(rows):
         found = _supersede(folder, plan, done, rows_of(folder, parts, shard))
         name = f"{SETTLED}{fold}-{shard or 'all'}.parquet"
-        folder.put(name, parquet_bytes(found.added))
+        if not folder.put_new(name, parquet_bytes(found.added)):
+            raise StoreError(f"{folder.uri}/{name}: is there already, written by somebody else")
         settled.append([shard, name])
         whole = without(whole, tally(found.removed))
         whole.add(tally(found.added))

@@ -20,6 +20,7 @@ from s3sync.cli.options import parse
 from s3sync.config.model import Config
 from s3sync.copying.job import migrate, plan_only
 from s3sync.errors import S3SyncError
+from s3sync.listing.job import list_bucket
 from s3sync.model.tables import OUTCOMES, PLAN
 from s3sync.retry.job import retry
 
@@ -28,6 +29,7 @@ JOBS: dict[str, Callable[[Config, Console], int]] = {
     "plan": plan_only,
     "check": check,
     "retry": retry,
+    "list": list_bucket,
 }
 
 

@@ -30,6 +30,13 @@ CONFIG = Config(
 )
 
 
+@pytest.fixture(autouse=True)
+def _somebody(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Botocore is asked which endpoints both sides have, and answers nobody without credentials."""
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIAUNIT")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "unit")
+
+
 def a_finding(size: int | None = 5, etag: str | None = PARTS) -> Finding:
     where = {"source_last_modified": NOW, "source_storage_class": "STANDARD", "requests": 0, "read_bytes": 0}
     target: dict[str, Any] = dict.fromkeys(f"target_{n}" for n in ("size", "etag", "last_modified", "storage_class"))
