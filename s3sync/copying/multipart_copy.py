@@ -16,7 +16,7 @@ from s3sync.copying.annotations import carry_annotations
 from s3sync.copying.look_source import Head, after_refusal, what_differs
 from s3sync.copying.multipart_upload import PartedUpload, WrongGuess
 from s3sync.copying.object_copy import CopyJob, Settled
-from s3sync.copying.orphan_uploads import abort_lost
+from s3sync.copying.orphan_uploads import abort_lost, after_failed_create
 from s3sync.copying.second_witness import proves_absence
 from s3sync.copying.source_parts import choose_cut, measured_cut, own_cut
 from s3sync.model.outcome import Outcome, Verified
@@ -132,7 +132,7 @@ def _upload(job: CopyJob, source: Head, tagging: str, cut: Cut, way: Way) -> Ope
     """Raises Settled, or WrongGuess; either way no upload is left behind."""
     created = yield from job.ask_one(job.on_new_target("CreateMultipartUpload", **description(job, source, tagging)))
     if not created.ok:
-        raise Settled(job.failed(created))
+        raise Settled((yield from after_failed_create(job, created)))
     upload = PartedUpload.of(job, source, cut, created)
     try:
         if job.note_upload is not None:

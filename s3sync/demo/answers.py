@@ -9,6 +9,7 @@
 | Content-MD5 that is not the body's | 400 BadDigest | not looked at |
 | denied, or the source of UploadPartCopy missing | an error in XML | no body |
 | a listing with `encoding-type=url` | keys, prefixes, markers, the delimiter encoded | some of them raw |
+| a character in a key that no XML 1.0 may hold | as `&#x1;` | as it stands |
 | the id of a request | `x-amz-request-id` | `x-amzn-requestid` |
 | a defect of the server | 500 InternalError | the connection breaks |
 """
@@ -38,6 +39,9 @@ _ERRORS = {
     "403": ("AccessDenied", "Access Denied"),
     "404": ("NoSuchKey", "The specified key does not exist."),
 }
+
+
+_NO_XML = re.compile(rb"[\x01-\x08\x0b\x0c\x0e-\x1f]|\xef\xbf[\xbe\xbf]")
 
 
 class Uploads(Protocol):
@@ -112,6 +116,9 @@ class Answers:
         if call.operation in _RAW_KEYS and status[:3] == "200" and "encoding-type=url" in environ["QUERY_STRING"]:
             body = _encoded(body, _RAW_KEYS[call.operation])
             headers = [pair for pair in headers if pair[0].lower() != "content-length"]
+        if call.operation != "GetObject" and _NO_XML.search(body):
+            body = _NO_XML.sub(_reference, body)
+            headers = [pair for pair in headers if pair[0].lower() != "content-length"]
         start_response(status, [_of_s3(*pair) for pair in headers])
         return [body]
 
@@ -124,6 +131,10 @@ class Answers:
 
         pattern = r"(<UploadId>([^<]+)</UploadId>(?:(?!</Upload>).)*?)<Initiated>[^<]*</Initiated>"
         return re.sub(pattern, mend, body.decode(), flags=re.DOTALL).encode()
+
+
+def _reference(found: "re.Match[bytes]") -> bytes:
+    return f"&#x{ord(found[0].decode()):x};".encode()
 
 
 def _of_s3(name: str, value: str) -> tuple[str, str]:

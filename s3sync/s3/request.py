@@ -9,7 +9,10 @@ interface, which a thread pool can serve just as well. One transport belongs to 
 """
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from datetime import UTC
+from email.utils import parsedate_to_datetime
 from enum import StrEnum
 from http import HTTPStatus
 from typing import Any, Protocol
@@ -55,8 +58,9 @@ class Reply:
     not be S3's: see `nameless_code`), `InvalidParameters` (not sent: a parameter is malformed), `NoCredentials`,
     `CredentialRetrievalError`. `values` has boto3's names, without `ResponseMetadata`; a `Body` is bytes. Of a failure
     it has the error's further elements (`BucketName`, `Key`, `Condition`) where the server names them, and `RequestId`
-    where the answer has S3's `x-amz-request-id`. `seconds` is the time from sending to the end. `retry_after_seconds`
-    is what a failure's `Retry-After` asks for, 0 where it says nothing.
+    where the answer has S3's `x-amz-request-id`. The values of ListMultipartUploads have `Date` too, the server's time.
+    `seconds` is the time from sending to the end. `retry_after_seconds` is what a failure's `Retry-After` asks for, 0
+    where it says nothing.
 
     `defect` is an exception that only a mistake of ours can have raised while the answer was read: the engine raises
     it, and takes the other replies all the same.
@@ -112,11 +116,22 @@ FOREIGN_MESSAGE = "404 without an error of S3: is it a load balancer or a proxy 
 # beginning).
 LONGEST_ANSWERS = {"ListObjectAnnotations": 8 * MIB}  # 1,000 names of 512 bytes, each character escaped
 
+
+def note_date(request: Request, values: dict[str, Any], date: str | None) -> None:
+    """Keep the server's clock where it is needed: what it lists by the time is judged by its own time."""
+    if request.operation != "ListMultipartUploads" or not date:
+        return
+    with suppress(ValueError):
+        found = parsedate_to_datetime(date)
+        values["Date"] = found if found.tzinfo else found.replace(tzinfo=UTC)
+
+
 # What every answer of an operation has. A body's length is its own where no header tells it.
 _NEEDED = {
     "HeadObject": ("ContentLength", "LastModified"),
     "GetObject": ("LastModified",),
     "CreateMultipartUpload": ("UploadId",),
+    "ListMultipartUploads": ("IsTruncated",),
 }
 
 

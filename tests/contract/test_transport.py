@@ -115,8 +115,8 @@ def test_an_answer_that_can_not_be_read_loses_no_other(transport, bucket, monkey
     def broken(*_args, **_more):
         raise KeyError("mistake")
 
-    for place in ("boto_transport.checked", "curl_transport.reply_of"):
-        monkeypatch.setattr(f"s3sync.aws.{place}", broken)
+    for place in ("boto.checked", "curl.reply_of"):
+        monkeypatch.setattr(f"s3sync.s3.transport.{place}", broken)
     for _ in range(5):
         transport.submit(Request("HeadObject", Side.TARGET, {"Bucket": bucket, "Key": "source"}))
     replies = []

@@ -41,9 +41,12 @@ class Answer:
     code: str | None = None
     message: str = ""
     seconds: float = 0.05
+    attempts: int = 1
+    earlier_seconds: float = 0.0
 
     def to(self, request: Request) -> Reply:
-        return Reply(request, self.status, self.code, self.message, dict(self.values), self.seconds)
+        again = self.attempts, self.earlier_seconds
+        return Reply(request, self.status, self.code, self.message, dict(self.values), self.seconds, *again)
 
 
 def ok(**values: Any) -> Answer:

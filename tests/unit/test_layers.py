@@ -66,7 +66,7 @@ PURE = {
     *("errors", "model.", "selection.", "config.model", "config.partitions", "config.setting", "config.values"),
     *("inventory.columns", "inventory.manifest"),
     *("s3.request", "s3.engine.congestion", "s3.engine.rate_limit", "s3.engine.circuit_breaker"),
-    *("s3.engine.error_class", "s3.engine.operation"),
+    *("s3.engine.error_class", "s3.engine.operation", "s3.wire.xml_text"),
     *("listing.key_space", "listing.page", "listing.page_xml", "listing.rounds", "listing.split"),
     "listing.split_scheduler",
     *("planning.batches", "planning.decision", "planning.from_findings", "planning.large_objects", "planning.method"),

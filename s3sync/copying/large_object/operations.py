@@ -15,7 +15,7 @@ from s3sync.copying.look_target import before_repeat, judge_since
 from s3sync.copying.multipart_copy import BY_S3, Way, description, read_source
 from s3sync.copying.multipart_upload import PartedUpload
 from s3sync.copying.object_copy import EXISTS, FOUND_ON_TARGET, CopyJob, Settled
-from s3sync.copying.orphan_uploads import abort_lost, abort_strays, is_gone
+from s3sync.copying.orphan_uploads import abort_lost, abort_strays, after_failed_create, is_gone
 from s3sync.copying.relay_parts import BY_WORKER
 from s3sync.copying.source_parts import choose_cut, measured_cut
 from s3sync.model.outcome import Outcome, Status
@@ -59,7 +59,7 @@ def open_giant(job: CopyJob, opened: OpenUpload | None, *, look_first: bool) -> 
             job.on_new_target("CreateMultipartUpload", **description(job, source, tagging))
         )
         if not created.ok:
-            return job.failed(created)
+            return (yield from after_failed_create(job, created))
         upload = PartedUpload.of(job, source, cut, created)
         try:
             yield from abort_lost(job, created)

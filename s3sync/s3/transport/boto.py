@@ -40,8 +40,10 @@ from s3sync.s3.request import (
     Side,
     checked,
     nameless_code,
+    note_date,
 )
 from s3sync.s3.wire.http import retry_after_seconds
+from s3sync.s3.wire.xml_text import legible
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -70,13 +72,14 @@ class BotoTransport:
     def __init__(self, source_client: "S3Client", target_client: "S3Client", threads: int) -> None:
         self._clients = {Side.SOURCE: source_client, Side.TARGET: target_client}
         for each in (source_client, target_client):
-            each.meta.events.register("before-parse.s3", _refuse_short_body, unique_id="s3sync-short-body")
             for operation in LONGEST_ANSWERS:
                 event = f"before-call.s3.{operation}"
                 each.meta.events.register(event, _ask_for_no_more, unique_id=f"s3sync-{event}")
+            # By `*` in place of `s3` they come before botocore's own look at every answer, which takes what it can't
+            # parse for an error of the server.
+            each.meta.events.register("before-parse.*.*", _check_body, unique_id="s3sync-body")
             for listing in ("ListObjectsV2", "ListObjectVersions", *LONGEST_ANSWERS):
-                # Before botocore's own look at every answer, which takes what is no XML for an error of the server.
-                each.meta.events.register(f"before-parse.s3.{listing}", _take_body, unique_id=f"s3sync-{listing}")
+                each.meta.events.register(f"before-parse.*.{listing}", _take_body, unique_id=f"s3sync-{listing}")
         self._threads: list[threading.Thread] = []
         self._most_threads = threads
         self._waiting = 0
@@ -137,7 +140,9 @@ class BotoTransport:
         except (BotoCoreError, ResponseParserError) as error:
             message = error_text(error)[1] if isinstance(error, BotoCoreError) else one_line(str(error))
             return Reply(request, 0, _own_code(error), message, seconds=time.monotonic() - began)
-        status = values.pop("ResponseMetadata")["HTTPStatusCode"]
+        told = values.pop("ResponseMetadata")
+        status = told["HTTPStatusCode"]
+        note_date(request, values, told.get("HTTPHeaders", {}).get("date"))
         reply = Reply(request, status, values=values, seconds=time.monotonic() - began)
         return reply if request.is_raw else checked(reply)
 
@@ -195,7 +200,14 @@ def _take_body(operation_model: Any, response_dict: dict[str, Any], **_: Any) ->
         _RAW.body, response_dict["body"] = body, b""
 
 
-def _refuse_short_body(operation_model: Any, response_dict: dict[str, Any], **_: Any) -> None:
+def _check_body(operation_model: Any, response_dict: dict[str, Any], **_: Any) -> None:
+    """Nothing is parsed that came in part; what no parser reads, since a key stands in it, is made legible."""
+    _refuse_short_body(operation_model, response_dict)
+    if isinstance(response_dict["body"], bytes) and getattr(_RAW, "body", None) is None:
+        response_dict["body"] = legible(response_dict["body"])
+
+
+def _refuse_short_body(operation_model: Any, response_dict: dict[str, Any]) -> None:
     """Botocore takes a body shorter than its Content-Length for a whole one; an empty 200 would be a success."""
     body, length = response_dict["body"], response_dict["headers"].get("Content-Length")
     is_taken = bool(getattr(_RAW, "body", None))

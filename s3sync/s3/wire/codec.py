@@ -28,7 +28,7 @@ from botocore.utils import parse_timestamp
 
 from s3sync.model import keys
 from s3sync.model.keys import one_line
-from s3sync.s3.request import FOREIGN_ANSWER, FOREIGN_MESSAGE, REQUEST_ID_HEADER, Reply, Request, checked, nameless_code
+from s3sync.s3.request import Reply, Request, checked, note_date
 from s3sync.s3.wire import templates as quick_form
 from s3sync.s3.wire.http import (
     HEADERS,
@@ -40,16 +40,14 @@ from s3sync.s3.wire.http import (
     header_map,
     header_value,
     headers_of,
-    retry_after_seconds,
 )
+from s3sync.s3.wire.refusals import is_error, refused
 from s3sync.s3.wire.templates import copy_source
+from s3sync.s3.wire.xml_text import legible
 
 _ETAG = re.compile(rb"<ETag>([^<]*)</ETag>")
 _ETAG_HEADER = re.compile(rb"(?im)^etag: *([^\r\n]*?) *\r?$")
-_ERROR = re.compile(rb"^\s*(?:<\?xml[^>]*\?>)?\s*<Error[\s>]")
 _ENCRYPTION = b"\nx-amz-server-side-encryption:"
-_REQUEST_ID = f"\n{REQUEST_ID_HEADER}:".encode()
-_MEMBER = re.compile(rb"<(\w+)>([^<]*)</\1>")
 _STREAMED = {"GetObject": "Body", "GetObjectAnnotation": "AnnotationPayload"}
 NO_BODY_STATUSES = frozenset({204, 304})
 
@@ -163,7 +161,7 @@ def _query(fixed: str, given: Mapping[str, Any]) -> str:
 def reply_of(request: Request, status: int, headers: bytes, body: bytes, seconds: float) -> Reply:
     """The answer under boto3's names. A 200 with an error in it is the error (AWS: "CopyObject")."""
     operation, headers = request.operation, final_headers(headers)
-    if status < 300 and not (body and operation not in _STREAMED and _ERROR.match(body)):  # noqa: PLR2004
+    if status < 300 and not (body and operation not in _STREAMED and is_error(body)):  # noqa: PLR2004
         if operation == "CopyObject":
             return _copied(request, status, headers, body, seconds)
         if request.is_raw:
@@ -173,7 +171,7 @@ def reply_of(request: Request, status: int, headers: bytes, body: bytes, seconds
             if reply is not None:
                 return checked(reply)
         return _parsed(request, status, headers, body, seconds)
-    return _refused(request, status, headers, body, seconds)
+    return refused(request, status, headers, body, seconds)
 
 
 def _etag_of(headers: bytes) -> dict[str, Any]:
@@ -204,15 +202,29 @@ def _parsed(request: Request, status: int, headers: bytes, body: bytes, seconds:
     is_streamed = request.operation in _STREAMED  # botocore takes bytes for text there, so it gets none
     answer = {"status_code": status, "headers": found, "body": b"" if is_streamed else body}
     try:
-        values = _parser().parse(answer, _model(request.operation).output_shape)
+        values = _parse(answer, request.operation)
     except (ResponseParserError, ValueError, OverflowError) as error:
         return Reply(request, 0, "Truncated", one_line(str(error)), seconds=seconds)
     values.pop("ResponseMetadata", None)
+    note_date(request, values, found.get("Date"))
     if is_streamed:
         values[_STREAMED[request.operation]] = body
     if expires is not None:
         values["ExpiresString"] = expires
     return checked(Reply(request, status, values=values, seconds=seconds))
+
+
+def _parse(answer: dict[str, Any], operation: str) -> dict[str, Any]:
+    """Raises as botocore's parser does. A body is made legible only where it must be."""
+    shape = _model(operation).output_shape
+    try:
+        parsed: dict[str, Any] = _parser().parse(answer, shape)
+    except ResponseParserError:
+        clean = legible(answer["body"])
+        if clean == answer["body"]:
+            raise
+        parsed = _parser().parse({**answer, "body": clean}, shape)
+    return parsed
 
 
 def _take_wrong_expires(headers: HeadersDict) -> str | None:
@@ -226,21 +238,6 @@ def _take_wrong_expires(headers: HeadersDict) -> str | None:
         del headers["Expires"]
         return str(given) or "0"
     return None
-
-
-def _refused(request: Request, status: int, headers: bytes, body: bytes, seconds: float) -> Reply:
-    found = _MEMBER.findall(body) if _ERROR.match(body) else ()
-    members = {name.decode(): unescape(value.decode(errors="replace")) for name, value in found}
-    lower = headers.lower()
-    has_request_id = _REQUEST_ID in lower
-    code = members.pop("Code", "") or nameless_code(request, status, has_request_id=has_request_id)
-    message = members.pop("Message", "") or ("" if request.operation.startswith("Head") else one_line(code))
-    if code == FOREIGN_ANSWER:
-        message = FOREIGN_MESSAGE
-    if has_request_id:
-        members.setdefault("RequestId", header_map(headers)[REQUEST_ID_HEADER])
-    pause = retry_after_seconds(header_map(headers)) if b"\nretry-after:" in lower else 0.0
-    return Reply(request, status, code, one_line(message), members, seconds, retry_after_seconds=pause)
 
 
 METHODS = {"GetObject": "GET", "GetObjectTagging": "GET", "PutObject": "PUT", "UploadPart": "PUT"}

@@ -1,5 +1,6 @@
 """What a copy by parts asks for: descriptions, pins, ranges, conditions and aborts."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -8,7 +9,7 @@ import pytest
 from s3sync.copying.dispatch import copy_task
 from s3sync.model import etag as etags
 from s3sync.model.limits import MIB
-from s3sync.model.outcome import Pinned, Verified
+from s3sync.model.outcome import Pinned, Status, Verified
 from s3sync.model.task import Method
 from tests.unit.copying.uploads import (
     ABORT,
@@ -17,6 +18,7 @@ from tests.unit.copying.uploads import (
     COMPLETE,
     CREATE,
     CREATED,
+    FIRST,
     HEAD,
     KEEP,
     KEPT,
@@ -189,7 +191,8 @@ def test_an_upload_whose_opening_was_not_answered_is_aborted(
     created = CREATED[1].to(create)
     created.attempts, created.earlier_seconds = 2, 3.0
     (listing,) = operation.send([created])
-    assert (listing.operation, listing.params) == ("ListMultipartUploads", {"Bucket": "into", "Prefix": "to/a/key"})
+    assert listing.operation == "ListMultipartUploads"
+    assert listing.params == {"Bucket": "into", "Prefix": "to/a/key", "EncodingType": "url"}
     uploads = [
         {"Key": "to/a/key", "UploadId": "up", "Initiated": AFTER},
         {"Key": key, "UploadId": upload_id, "Initiated": AFTER + timedelta(seconds=seconds)},
@@ -198,3 +201,45 @@ def test_an_upload_whose_opening_was_not_answered_is_aborted(
     assert following.operation == (ABORT if is_lost else PART)
     if is_lost:
         assert following.params["UploadId"] == upload_id
+
+
+LISTED_AT = AFTER + timedelta(minutes=1)
+
+
+def opened(key: str = "to/a/key", upload_id: str = "lost", seconds: int = -1, initiator: str = "me") -> dict[str, Any]:
+    began = LISTED_AT + timedelta(seconds=seconds)
+    return {"Key": key, "UploadId": upload_id, "Initiated": began, "Initiator": {"ID": initiator}}
+
+
+@pytest.mark.parametrize(
+    ("attempts", "listed", "is_aborted", "said"),
+    [
+        (2, ok(Uploads=[opened()], Date=LISTED_AT), True, None),
+        (2, ok(Uploads=[opened(), opened(upload_id="too")], Date=LISTED_AT), True, None),
+        (2, ok(Uploads=[opened("to%2Fa%2Fkey")], EncodingType="url", Date=LISTED_AT), True, None),
+        (2, ok(Uploads=[opened("to/a/key2")], Date=LISTED_AT), False, None),
+        (2, ok(Uploads=[opened(seconds=-60)], Date=LISTED_AT), False, None),
+        (1, ok(Uploads=[opened(), opened(upload_id="too")], Date=LISTED_AT), False, "another client"),
+        (2, ok(Uploads=[opened(), opened(initiator="you")], Date=LISTED_AT), False, "another client"),
+        (2, ok(Uploads=[opened()]), False, "can't be listed"),
+        (2, error(403, "AccessDenied"), False, "can't be listed"),
+    ],
+)
+def test_c7_where_no_answer_said_that_an_upload_was_opened(
+    attempts: int, listed: Answer, is_aborted: bool, said: str | None
+) -> None:
+    operation = copy_task(a_task(method=Method.MULTIPART_COPY), some_settings(tags=False), 1, look_first=False)
+    lost = replace(error(0, "Timeout"), attempts=attempts, earlier_seconds=3.0)
+    ours = len(listed.values["Uploads"]) if is_aborted else 0
+    script = [source(PLAIN), (CREATE, lost), (UPLOADS, listed), *[ABORTED] * ours]
+    outcome, sent = drive(operation, *script)
+    aborts = [each for each in sent if each.operation == ABORT]
+    assert (outcome.status, outcome.error_code) == (Status.FAILED, "Timeout")
+    assert {each.params["Key"] for each in aborts} <= {"to/a/key"}
+    assert (said in outcome.message) if said else ("may be open" not in outcome.message)
+
+
+def test_what_refused_at_once_opened_nothing() -> None:
+    """The negative control: no request is spent on it."""
+    _, sent = run({}, {"tags": False}, source(), FIRST, (CREATE, error(403, "AccessDenied")))
+    assert sent[-1].operation == CREATE
