@@ -17,6 +17,7 @@ from botocore.exceptions import BotoCoreError, ClientError, ProfileNotFound
 from s3sync import __version__
 from s3sync.aws.credentials import hold_credentials, with_kept_keys
 from s3sync.config.model import Access
+from s3sync.config.partitions import service
 from s3sync.errors import ConfigError, ServiceError
 from s3sync.model.keys import one_line
 
@@ -89,6 +90,12 @@ def with_endpoint(access: Access) -> Access:
     """The access with the region and the endpoint that its requests for S3 really have, whoever names them: this
     configuration, the environment, a profile or AWS itself. Asks botocore, and no server."""
     return replace(with_region(access), endpoint_url=client("s3", access).meta.endpoint_url)
+
+
+def with_place(access: Access) -> Access:
+    """`with_endpoint`, but with no endpoint where it is AWS's own: there each bucket's region decides."""
+    found = with_endpoint(access)
+    return replace(found, endpoint_url=access.endpoint_url) if service(found) is None else found
 
 
 def error_text(error: ClientError | BotoCoreError) -> tuple[str, str]:

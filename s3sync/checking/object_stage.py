@@ -13,6 +13,7 @@ from s3sync.checking.compare_stage import CheckRun
 from s3sync.checking.comparison import Judged
 from s3sync.checking.object_check import LookSettings
 from s3sync.copying.settings import CopySettings
+from s3sync.model.conditions import AS_S3
 from s3sync.report.progress import ProgressView
 from s3sync.runs.heartbeat import Hub, HubAddress, Report
 from s3sync.runs.interrupts import interruptible
@@ -71,7 +72,7 @@ def _context(run: CheckRun, stage: Stage, engine: EngineOptions, hub: HubAddress
     config = run.prepared.config
     changed_after = run.prepared.moments.changed_after
     moment = changed_after or run.prepared.source.server_time
-    copying = CopySettings.of(config, planned_at=moment, preconditions=True)
+    copying = CopySettings.of(config, planned_at=moment, conditions=AS_S3)
     return CheckContext(
         stage=stage,
         settings=LookSettings(

@@ -11,10 +11,12 @@ from datetime import datetime
 from s3sync.aws.clients import with_endpoint
 from s3sync.checking.batch import findings_of
 from s3sync.config.model import Config
+from s3sync.config.partitions import service
 from s3sync.copying.settings import CopySettings
 from s3sync.copying.settings_file import put_recipe, recipe_of
 from s3sync.errors import ConfigError, ServiceError
-from s3sync.model.finding import Finding
+from s3sync.model.conditions import ABSENT, AS_S3, NONE_HEEDED
+from s3sync.model.finding import Finding, Verdict
 from s3sync.model.limits import TIME_STEP
 from s3sync.model.task import Action, Overwrite, Task, task_id
 from s3sync.planning.from_findings import copied_again
@@ -53,6 +55,7 @@ def task_of(finding: Finding, settings: CopySettings) -> Task:
         action=Action.COPY,
         reason=finding.verdict.value,
         method=method_of(finding.source_size, finding.source_etag, settings.method),
+        target_etag=ABSENT if finding.verdict is Verdict.MISSING_ON_TARGET else finding.target_etag,
     )
 
 
@@ -81,8 +84,8 @@ def requeue(folder: RunFolder, config: Config, of_run: str | None, seen_at: date
 
 def copy_settings_of(folder: RunFolder, config: Config, of_run: str | None, seen_at: datetime) -> CopySettings:
     """As the run that was checked copies, or as the options say; but what it left alone on the target (`never`) is what
-    the findings are about, so it is overwritten. Whether another server than AWS's heeds conditions is not tried here,
-    since that writes: its copies are unpinned (C4)."""
+    the findings are about, so it is overwritten. What another server than AWS's heeds is not tried here, since that
+    writes: none of its conditions counts as heeded, so that targets are looked at first (C4, C16)."""
     planned_at = seen_at + TIME_STEP  # what was written in the second in which the check began was found by it
     access = config.access
     relayed = is_relayed(config.copy.mode, with_endpoint(access.source), with_endpoint(access.target))
@@ -90,7 +93,8 @@ def copy_settings_of(folder: RunFolder, config: Config, of_run: str | None, seen
     if earlier is not None:
         relayed = relayed or earlier.is_relayed
         return replace(earlier, planned_at=planned_at, overwrite=Overwrite.ALWAYS, is_relayed=relayed)
-    return CopySettings.of(config, planned_at, preconditions=access.target.endpoint_url is None, is_relayed=relayed)
+    conditions = AS_S3 if service(with_endpoint(access.target)) is None else NONE_HEEDED
+    return CopySettings.of(config, planned_at, conditions, is_relayed=relayed)
 
 
 def _portions(folder: RunFolder, settings: CopySettings) -> Iterator[list[QueuedTask]]:

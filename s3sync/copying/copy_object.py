@@ -3,18 +3,16 @@
 from typing import Any
 
 from s3sync.copying.look_source import (
-    PRECONDITION_STATUS,
     Head,
     after_refusal,
     is_too_large,
     look_at_source,
-    look_at_target,
     look_at_written,
     what_differs,
 )
-from s3sync.copying.look_target import judge_kept
+from s3sync.copying.look_target import before_repeat, is_refused, look_again
 from s3sync.copying.multipart_copy import multipart_copy
-from s3sync.copying.object_copy import NOT_IMPLEMENTED_STATUS, CopyJob
+from s3sync.copying.object_copy import CopyJob
 from s3sync.copying.settings import whole_second
 from s3sync.model import etag as etags
 from s3sync.model.outcome import Outcome, Pinned, Status, Verified
@@ -59,8 +57,7 @@ def _request(job: CopyJob) -> Request:
         params["StorageClass"] = storage_class
     if settings.source_expected_owner is not None:
         params["ExpectedSourceBucketOwner"] = settings.source_expected_owner
-    if job.must_be_free:
-        params["IfNoneMatch"] = "*"
+    params.update(job.guard("CopyObject"))
     if not settings.tags:
         params["TaggingDirective"] = "REPLACE"  # by none
     if not settings.annotations:
@@ -124,27 +121,21 @@ def _unequal(job: CopyJob, target_etag: str | None) -> Operation[Outcome]:
     return job.failed_with("ETagMismatch", f"the copy's ETag is {target_etag}, the source's {planned}", target_etag)
 
 
+# The first line that fits decides.
+#
+# | answer                                    | then                                                         |
+# |-------------------------------------------|--------------------------------------------------------------|
+# | 501, and a condition on the target        | look, then once more without it: see `gives_up_conditions`   |
+# | too large, where no size is known         | copied by parts                                              |
+# | may be the target's condition             | see `look_again`                                             |
+# | any other                                 | see `after_refusal`                                          |
 def _refused(job: CopyJob, reply: Reply) -> Operation[Outcome]:
-    """A source of unknown size that is too large for one request is copied by parts; see `after_refusal` else."""
-    if reply.status == NOT_IMPLEMENTED_STATUS and job.gives_up_condition():
-        return (yield from copy_object(job))
     if is_too_large(reply) and job.task.size is None:
         return (yield from multipart_copy(job))
-    if reply.status == PRECONDITION_STATUS and job.must_be_free:
-        return (yield from _kept_or_changed(job, reply))
-    return (yield from after_refusal(job, reply))
-
-
-# | target                          | request sent  | then                                                  |
-# |---------------------------------|---------------|-------------------------------------------------------|
-# | absent                          | any           | it was the source's condition: see `after_refusal`    |
-# | there                           | any           | see `judge_kept`                                      |
-# | can't be looked at              | any           | failed                                                |
-def _kept_or_changed(job: CopyJob, reply: Reply) -> Operation[Outcome]:
-    """A 412 where two conditions were set: the source's pin, and that the target is free."""
-    target = yield from look_at_target(job)
-    if isinstance(target, Outcome):
-        return target
-    if target is None:
-        return (yield from after_refusal(job, reply))
-    return (yield from judge_kept(job, target, was_sent_again=reply.attempts > 1))
+    if job.gives_up_conditions(reply):
+        settled = yield from before_repeat(job)
+    elif is_refused(reply):
+        settled = yield from look_again(job, reply)
+    else:
+        settled = yield from after_refusal(job, reply)
+    return settled if settled is not None else (yield from copy_object(job))

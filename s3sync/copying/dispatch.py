@@ -10,19 +10,26 @@ from s3sync.copying.object_copy import CopyJob
 from s3sync.copying.relay import relay
 from s3sync.copying.settings import CopySettings
 from s3sync.model.outcome import Outcome
-from s3sync.model.task import Method, Overwrite, Task
+from s3sync.model.task import Method, Task
 from s3sync.s3.engine.operation import Operation
 
 __all__ = ["CopySettings", "copy_task"]
 
 _METHODS = {Method.COPY_OBJECT: copy_object, Method.MULTIPART_COPY: multipart_copy, Method.RELAY: relay}
+_WRITES = {
+    Method.COPY_OBJECT: "CopyObject",
+    Method.MULTIPART_COPY: "CompleteMultipartUpload",
+    Method.RELAY: "PutObject",
+}
 
 
-# | look_first | overwrite | preconditions | the target is looked at first                        |
-# |------------|-----------|---------------|------------------------------------------------------|
-# | yes        | any       | any           | yes: the copy may have been made already             |
-# | no         | never     | ignored       | yes: the server would not heed If-None-Match         |
-# | no         | any other | any           | no                                                   |
+# | look_first | a condition is wanted          | the server heeds it | the bucket demands one | looked at first |
+# |------------|--------------------------------|---------------------|------------------------|-----------------|
+# | yes        |                                |                     |                        | yes             |
+# | no         | yes: never, or the plan looked | no                  | any                    | yes             |
+# | no         | yes                            | yes                 | any                    | no              |
+# | no         | no                             |                     | yes                    | yes             |
+# | no         | no                             |                     | no                     | no              |
 def copy_task(
     task: Task,
     settings: CopySettings,
@@ -38,14 +45,19 @@ def copy_task(
     """
     is_repeat = look_first if is_repeat is None else is_repeat
     job = CopyJob(task, settings, attempt, is_repeat=is_repeat, note_upload=note_upload)
-    if look_first or (settings.overwrite is Overwrite.NEVER and not settings.preconditions):
-        return _after_look(job)
-    return _METHODS[task.method](job)
+    conditions = settings.conditions
+    if conditions.are_demanded and task.method is Method.COPY_OBJECT and not conditions.copy_if_none_match:
+        return _after_look(job, multipart_copy)  # no CopyObject passes there; what completes an upload does
+    act = _METHODS[task.method]
+    is_wanted = bool(job.guard(_WRITES[task.method]))
+    if look_first or job.is_unguarded or (conditions.are_demanded and not is_wanted):
+        return _after_look(job, act)
+    return act(job)
 
 
-def _after_look(job: CopyJob) -> Operation[Outcome]:
+def _after_look(job: CopyJob, act: Callable[[CopyJob], Operation[Outcome]]) -> Operation[Outcome]:
     settled = yield from before_repeat(job)
     if settled is None:
-        return (yield from _METHODS[job.task.method](job))
+        return (yield from act(job))
     # What was written by parts or by a worker may be there without its annotations, and so may another run's copy.
     return (yield from carry_annotations(job, settled))

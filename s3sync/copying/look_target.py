@@ -1,4 +1,5 @@
-"""Looking at the target before a copy that may have been made already (design: "Overwriting")."""
+"""Looking at the target: before a copy that may have been made already (design: "Overwriting"), and where the condition
+of a write did not hold, so that nothing is overwritten that nobody saw (C16)."""
 
 from dataclasses import dataclass
 from itertools import chain
@@ -12,14 +13,33 @@ from s3sync.copying.as_asked import (
     tagged_otherwise,
     unseen,
 )
-from s3sync.copying.look_source import Head, look_at_source, look_at_target, what_differs
-from s3sync.copying.object_copy import EXISTS, FOUND_ON_TARGET, NOT_IMPLEMENTED_STATUS, CopyJob
+from s3sync.copying.look_source import (
+    PRECONDITION_STATUS,
+    Head,
+    after_refusal,
+    look_at_source,
+    look_at_target,
+    what_differs,
+)
+from s3sync.copying.object_copy import (
+    EXISTS,
+    FOUND_ON_TARGET,
+    NOT_IMPLEMENTED_STATUS,
+    CopyJob,
+    Settled,
+    is_guarded,
+)
+from s3sync.copying.second_witness import NOT_FOUND_STATUS
 from s3sync.model import etag as etags
+from s3sync.model.conditions import ABSENT
 from s3sync.model.outcome import Outcome, Status, Verified
 from s3sync.model.task import Method, Overwrite
 from s3sync.s3.engine.operation import Operation
+from s3sync.s3.request import Reply, Request
 
 TARGET_IS_NEWER = "TargetIsNewer"
+CONFLICT = "ConditionalRequestConflict"  # another write at the same moment
+LOOKS_MAX = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +52,7 @@ class CopyAgain:
 # | target                     | overwrite       | then                                              |
 # |----------------------------|-----------------|---------------------------------------------------|
 # | absent                     | any             | copy, where it still is absent                    |
-# | not newer than the plan    | always, changed | copy                                              |
+# | not newer than the plan    | always, changed | copy, where it still is what was seen             |
 # | not newer than the plan    | never           | skipped: exists                                   |
 # | newer than the plan        | always, changed | copied, failed, or copy again, see `judge_newer`  |
 # | newer, the planned object  | never           | copied                                            |
@@ -41,12 +61,84 @@ class CopyAgain:
 def before_repeat(job: CopyJob) -> Operation[Outcome | None]:
     """What became of the task already; None where the copy is to be made."""
     target = yield from look_at_target(job)
-    if not isinstance(target, Head):
-        job.is_absent = target is None and job.settings.preconditions
+    if isinstance(target, Outcome):
         return target
+    job.seen = _etag_of(target)
+    if target is None:
+        return None
     if job.settings.is_since_plan(target.last_modified):
         return (yield from judge_since(job, target))
     return job.skipped(EXISTS, target.etag) if job.settings.overwrite is Overwrite.NEVER else None
+
+
+def _etag_of(target: Head | None) -> str | None:
+    return ABSENT if target is None else target.etag
+
+
+def is_refused(reply: Reply) -> bool:
+    """Whether the answer to a write may come from its condition on the target. Over If-Match S3 answers 404 where there
+    is no object, which a missing source is answered with as well."""
+    if not is_guarded(reply.request):
+        return False
+    is_absent = reply.status == NOT_FOUND_STATUS and reply.code in ("NoSuchKey", "404")
+    is_absent = is_absent and "IfMatch" in reply.request.params
+    return reply.status == PRECONDITION_STATUS or reply.code == CONFLICT or is_absent
+
+
+def look_again(job: CopyJob, reply: Reply) -> Operation[Outcome | None]:
+    """What became of a task whose write was refused for its condition; None where it is to be sent again, under the
+    condition that what this look sees still stands."""
+    target = yield from look_at_target(job)
+    if isinstance(target, Outcome):
+        return target
+    return (yield from judge_refused(job, reply, target))
+
+
+# The first line that fits decides. `CopyObject` alone has a condition on its source.
+#
+# | seen before   | target now            | answer   | then                                                     |
+# |---------------|-----------------------|----------|----------------------------------------------------------|
+# | nothing       | there                 | any      | see `judge_kept`                                         |
+# | an object     | another, since plan   | any      | see `judge_newer`; to be copied again: as below          |
+# | any           | the same, CopyObject  | 412, 404 | it was the source's condition: see `after_refusal`       |
+# | any           | any, after LOOKS_MAX  | any      | failed, as the answer says                               |
+# | any           | any                   | any      | to be sent again, for what is there now                  |
+def judge_refused(job: CopyJob, reply: Reply, target: Head | None) -> Operation[Outcome | None]:
+    """`look_again` where the target has been looked at."""
+    before, job.seen = job.seen, _etag_of(target)
+    if target is not None and "IfNoneMatch" in reply.request.params:
+        return (yield from judge_kept(job, target, was_sent_again=reply.attempts > 1))
+    is_same = job.seen == (ABSENT if "IfNoneMatch" in reply.request.params else before)
+    if target is not None and not is_same and job.settings.is_since_plan(target.last_modified):
+        found = yield from judge_newer(job, target, is_ours=reply.attempts > 1)
+        if isinstance(found, Outcome):
+            return found
+    if is_same and reply.request.operation == "CopyObject" and reply.code != CONFLICT:
+        return (yield from after_refusal(job, reply))
+    job.looks += 1
+    return job.failed(reply) if job.looks >= LOOKS_MAX else None
+
+
+def write(job: CopyJob, request: Request, *, looks_now: bool = False) -> Operation[Reply]:
+    """Send a PutObject under the condition that what was seen still stands; where it does not, look again. Gives back
+    the answer that no condition on the target explains; raises Settled where a look settles the task. `looks_now`: the
+    last look is long ago, so where the server heeds no condition the target is looked at once more."""
+    while True:
+        condition = job.guard(request.operation)
+        if job.is_unguarded and looks_now and (settled := (yield from before_repeat(job))) is not None:
+            raise Settled(settled)
+        for name in ("IfNoneMatch", "IfMatch"):
+            request.params.pop(name, None)
+        request.params.update(condition)
+        reply = yield from job.ask_one(request)
+        if job.gives_up_conditions(reply):
+            settled = yield from before_repeat(job)
+        elif is_refused(reply):
+            settled = yield from look_again(job, reply)
+        else:
+            return reply
+        if settled is not None:
+            raise Settled(settled)
 
 
 def judge_since(job: CopyJob, target: Head) -> Operation[Outcome | None]:

@@ -14,6 +14,7 @@ from urllib.parse import quote, urlencode
 
 from s3sync.copying.annotations import carry_annotations
 from s3sync.copying.look_source import Head, after_refusal, what_differs
+from s3sync.copying.look_target import CONFLICT, LOOKS_MAX
 from s3sync.copying.multipart_upload import PartedUpload, WrongGuess
 from s3sync.copying.object_copy import CopyJob, Settled
 from s3sync.copying.orphan_uploads import abort_lost, after_failed_create
@@ -47,7 +48,7 @@ class Way:
 
 
 def _prepare(job: CopyJob) -> None:
-    job.pinned = job.settings.pin(job.task)
+    job.pinned = job.settings.pin_of_parts(job.task)
 
 
 BY_S3 = Way(_prepare, lambda _job, _source, cut: cut, PartedUpload.copy_parts)
@@ -65,13 +66,17 @@ def multipart_copy(job: CopyJob) -> Operation[Outcome]:
 
 
 def carry_over(job: CopyJob, source: Head, tagging: str, way: Way) -> Operation[Outcome]:
-    """Cut, upload, complete. Raises Settled; no upload is left behind."""
+    """Cut, upload, complete; all anew where S3 takes no completion of an upload any more, because another write came at
+    the same moment. Raises Settled; no upload is left behind."""
     cut = way.fit(job, source, (yield from choose_cut(job, source)))
-    try:
-        return (yield from _upload(job, source, tagging, cut, way))
-    except WrongGuess:
-        cut = way.fit(job, source, (yield from _other_cut(job, source, cut)))
-        return (yield from _upload(job, source, tagging, cut, way))
+    while True:
+        try:
+            return (yield from _upload(job, source, tagging, cut, way))
+        except WrongGuess:
+            cut = way.fit(job, source, (yield from _other_cut(job, source, cut)))
+        except Settled as settled:
+            if settled.outcome.error_code != CONFLICT or job.looks >= LOOKS_MAX:
+                raise
 
 
 def _other_cut(job: CopyJob, source: Head, wrong: Cut) -> Operation[Cut]:

@@ -6,8 +6,15 @@ from dataclasses import dataclass
 from hashlib import md5
 from typing import Any
 
-from s3sync.copying.look_source import PRECONDITION_STATUS, Head, after_refusal, look_at_target, look_at_written
-from s3sync.copying.look_target import is_stored_as_asked, judge_kept
+from s3sync.copying.look_source import Head, after_refusal, look_at_target, look_at_written
+from s3sync.copying.look_target import (
+    CONFLICT,
+    before_repeat,
+    is_refused,
+    is_stored_as_asked,
+    judge_kept,
+    judge_refused,
+)
 from s3sync.copying.object_copy import PART_LAYOUT_UNKNOWN, CopyJob, Settled
 from s3sync.copying.source_parts import portions
 from s3sync.model import etag as etags
@@ -17,6 +24,7 @@ from s3sync.s3.engine.error_class import classify
 from s3sync.s3.engine.operation import Operation
 from s3sync.s3.request import Reply, Request
 
+_COMPLETE = "CompleteMultipartUpload"
 _NOTHING_MD5 = b64encode(md5(usedforsecurity=False).digest()).decode()
 _NO_SUCH_UPLOAD = "NoSuchUpload"
 
@@ -64,7 +72,7 @@ class PartedUpload:
             return self.job.on_target("UploadPart", **params, Body=b"", ContentMD5=_NOTHING_MD5)
         settings = self.job.settings
         params["CopySource"] = settings.copy_source(self.job.task)
-        if settings.preconditions and self.source.etag is not None:
+        if settings.conditions.part_copy_source_if_match and self.source.etag is not None:
             params["CopySourceIfMatch"] = f'"{self.source.etag}"'
         if len(self.cut.layout) > 1:
             params["CopySourceRange"] = part.range_header
@@ -97,32 +105,59 @@ class PartedUpload:
             raise WrongGuess
         return Verified.NOT_COMPARABLE
 
-    # | reply                                  | target: newer, its size and ETag as computed,| then             |
-    # |                                        | stored as asked                              |                  |
-    # |----------------------------------------|----------------------------------------------|------------------|
-    # | done                                   | not looked at                                | see `_finished`  |
-    # | 412, NoSuchUpload, transient to the end| yes                                          | see `_finished`  |
-    # | 412, NoSuchUpload; must be free        | no, but there is one                         | see `judge_kept` |
-    # | NoSuchUpload, transient to the end     | no                                           | failed           |
-    # | any other                              | not looked at                                | failed           |
+    # The first line that fits decides. "Ours": newer than the plan, with the size and the ETag
+    # that the parts make, and stored as asked.
+    #
+    # | reply                                    | target      | then                                                  |
+    # |------------------------------------------|-------------|-------------------------------------------------------|
+    # | done                                     | not looked  | see `_finished`                                       |
+    # | 501, and a condition on the target       | see `before_repeat` | once more, without the condition              |
+    # | refused for its condition, NoSuchUpload, | ours        | see `_finished`; an upload that may be open still is  |
+    # | or transient to the end                  |             | aborted                                               |
+    # | ConditionalRequestConflict               | any other   | see `judge_refused`; else failed: a new upload, for   |
+    # |                                          |             | S3 takes no further completion of this one            |
+    # | refused for its condition                | any other   | see `judge_refused`; else once more                   |
+    # | NoSuchUpload; must be free               | there       | see `judge_kept`                                      |
+    # | any other                                |             | failed                                                |
     def complete(self, part_etags: Sequence[str], verified: Verified) -> Operation[Outcome]:
-        """Make the parts an object. An answer that was lost may have been a success, so the target is looked at."""
+        """Make the parts an object, if what was seen at the target still stands (C16). An answer that was lost may have
+        been a success, so the target is looked at. Raises Settled."""
+        job = self.job
         parts = [{"PartNumber": number, "ETag": f'"{etag}"'} for number, etag in enumerate(part_etags, start=1)]
         params: dict[str, Any] = {"UploadId": self.upload_id, "MultipartUpload": {"Parts": parts}}
-        if self.job.must_be_free:
-            params["IfNoneMatch"] = "*"
-        reply = yield from self.job.write(self.job.on_target("CompleteMultipartUpload", **params))
-        if reply.ok:
-            return (yield from self._finished(etags.bare(reply.values.get("ETag")), part_etags, verified))
-        is_refused = reply.status == PRECONDITION_STATUS or reply.code == _NO_SUCH_UPLOAD
-        if is_refused or classify(reply.status, reply.code or "").is_retried:
-            target = yield from look_at_target(self.job)
-            if isinstance(target, Head):
-                if self._is_ours(target, part_etags):
-                    return (yield from self._finished(target.etag, part_etags, verified))
-                if is_refused and self.job.must_be_free:
-                    raise Settled((yield from judge_kept(self.job, target, was_sent_again=False)))
-        raise Settled(self.job.failed(reply))
+        while True:
+            condition = job.guard(_COMPLETE)
+            if job.is_unguarded and (settled := (yield from before_repeat(job))) is not None:
+                raise Settled(settled)
+            reply = yield from job.ask_one(job.on_target(_COMPLETE, **params, **condition))
+            if reply.ok:
+                return (yield from self._finished(etags.bare(reply.values.get("ETag")), part_etags, verified))
+            if job.gives_up_conditions(reply):
+                continue
+            settled = yield from self._not_completed(reply, part_etags, verified)
+            if settled is not None:
+                return settled
+
+    def _not_completed(self, reply: Reply, part_etags: Sequence[str], verified: Verified) -> Operation[Outcome | None]:
+        """None: once more. Raises Settled."""
+        job, is_for_condition, is_gone = self.job, is_refused(reply), reply.code == _NO_SUCH_UPLOAD
+        if not (is_for_condition or is_gone or classify(reply.status, reply.code or "").is_retried):
+            raise Settled(job.failed(reply))
+        target = yield from look_at_target(job)
+        if isinstance(target, Head) and self._is_ours(target, part_etags):
+            outcome = yield from self._finished(target.etag, part_etags, verified)
+            # Another attempt may have completed its own upload, and this one is still open.
+            return outcome if is_gone else job.tidied(outcome, (yield from self.abort()))
+        if isinstance(target, Outcome):
+            raise Settled(target if is_for_condition else job.failed(reply))
+        if is_for_condition:
+            settled = yield from judge_refused(job, reply, target)
+            if settled is None and reply.code != CONFLICT:
+                return None
+            raise Settled(settled or job.failed(reply))
+        if is_gone and target is not None and job.must_be_free:
+            raise Settled((yield from judge_kept(job, target, was_sent_again=False)))
+        raise Settled(job.failed(reply))
 
     def completed_before(self, target: Head, part_etags: Sequence[str]) -> Operation[Outcome | None]:
         """What this upload came to where it was completed already; None where the target is another object."""

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from s3sync.copying.settings import CopySettings
+from s3sync.model.conditions import ABSENT
 from s3sync.model.keys import one_line
 from s3sync.model.outcome import ErrorClass, Outcome, Pinned, Status, Verified
 from s3sync.model.task import Overwrite, Task
@@ -15,6 +16,7 @@ EXISTS = "exists"
 FOUND_ON_TARGET = "found_on_target"
 NOT_IMPLEMENTED_STATUS = 501
 PART_LAYOUT_UNKNOWN = "part_layout_unknown"
+UNGUARDED = "written after a look, without a condition on the target: its server heeds none for this write"
 
 Asking = Generator[Sequence[Request], Sequence[Reply], Sequence[Reply]]
 AskingOne = Generator[Sequence[Request], Sequence[Reply], Reply]
@@ -28,6 +30,11 @@ class Settled(Exception):
         self.outcome = outcome
 
 
+def is_guarded(request: Request) -> bool:
+    """Whether a write has a condition on its target."""
+    return "IfNoneMatch" in request.params or "IfMatch" in request.params
+
+
 @dataclass(slots=True)
 class CopyJob:
     """A task, the settings of its run, and the requests and seconds spent on it, retries included.
@@ -37,7 +44,9 @@ class CopyJob:
     FOUND_ON_TARGET, PART_LAYOUT_UNKNOWN. `is_repeat`: an earlier attempt may have begun the task, and died in the
     middle of it; nobody else works on it now.
     `part_size_bytes` is that of parts of our own; `memory_bytes` what of bodies is held at a time; `proved` what is
-    known of the copy beyond what its ETags tell. `is_absent`: the target was looked at, and nothing was there.
+    known of the copy beyond what its ETags tell. `seen` is the target's ETag at the last look, by the plan or by this
+    task: ABSENT where nothing was there, None where nobody looked. `is_unguarded`: the last write had to go without the
+    condition that it still stands. `looks` counts the looks that a refused condition led to.
     `note_upload`, where there is one, is told each upload that is opened, by task and upload id; by the next tick it is
     written down, and no part is copied before (C7).
     """
@@ -53,18 +62,46 @@ class CopyJob:
     part_size_bytes: int = 0
     memory_bytes: int = 0
     proved: Verified | None = None
-    is_absent: bool = False
     note_upload: Callable[[Task, str], None] | None = None
+    seen: str | None = None
+    is_unguarded: bool = False
+    looks: int = 0
+    _knows_no_conditions: bool = False
 
     def __post_init__(self) -> None:
         self.size = self.task.size
+        self.seen = self.task.target_etag
         self.part_size_bytes = self.settings.part_size_bytes
 
     @property
     def must_be_free(self) -> bool:
-        """True where the target is written only if nothing is there (If-None-Match): asked for, or because nothing was
-        there at the look, so that of two attempts at one moment only one writes."""
-        return self.is_absent or self.settings.overwrite is Overwrite.NEVER
+        """True where the target is written only if nothing is there: asked for, or because nothing was there at the
+        look, so that of two attempts at one moment only one writes."""
+        return self.seen == ABSENT or self.settings.overwrite is Overwrite.NEVER
+
+    # | overwrite | seen           | the server heeds it | condition of the write       |
+    # |-----------|----------------|---------------------|------------------------------|
+    # | never     | any            | yes                 | If-None-Match: *             |
+    # | any other | nothing        | yes                 | If-None-Match: *             |
+    # | any other | an object      | yes                 | If-Match: its ETag           |
+    # | any other | nobody looked  |                     | none                         |
+    # | any       | any but nobody | no                  | none, and the outcome says so |
+    def guard(self, operation: str) -> dict[str, str]:
+        """The parameters by which a write holds only where what was seen on the target still stands (C16)."""
+        if self.seen is None and self.settings.overwrite is not Overwrite.NEVER:
+            return {}
+        name, value = ("IfNoneMatch", "*") if self.must_be_free else ("IfMatch", f'"{self.seen}"')
+        self.is_unguarded = self._knows_no_conditions or not self.settings.conditions.heeds(operation, name)
+        return {} if self.is_unguarded else {name: value}
+
+    def gives_up_conditions(self, reply: Reply) -> bool:
+        """True where the server does not know the condition that was set (501): the target is to be looked at, and
+        written without one. Where the bucket demands conditions that is no way out."""
+        is_unknown = reply.status == NOT_IMPLEMENTED_STATUS and is_guarded(reply.request)
+        if not is_unknown or self.settings.conditions.are_demanded:
+            return False
+        self._knows_no_conditions = True
+        return True
 
     def spend(self, replies: Sequence[Reply]) -> None:
         self.requests += sum(reply.attempts for reply in replies)
@@ -79,20 +116,6 @@ class CopyJob:
         replies = yield (request,)
         self.spend(replies)
         return replies[0]
-
-    def write(self, request: Request) -> AskingOne:
-        """Send a write; again without its If-None-Match where a server does not know that (501), unless the user asked
-        for it."""
-        reply = yield from self.ask_one(request)
-        if reply.status == NOT_IMPLEMENTED_STATUS and "IfNoneMatch" in request.params and self.gives_up_condition():
-            del request.params["IfNoneMatch"]
-            reply = yield from self.ask_one(request)
-        return reply
-
-    def gives_up_condition(self) -> bool:
-        """True where a condition that only guards against another attempt was set; it is not set any more."""
-        was_set, self.is_absent = self.is_absent, False
-        return was_set and self.settings.overwrite is not Overwrite.NEVER
 
     def on_source(self, operation: str, **params: Any) -> Request:
         return Request(operation, Side.SOURCE, {**self.settings.source_object(self.task), **params})
@@ -118,7 +141,7 @@ class CopyJob:
             reason or task.reason,
             None,
             None,
-            None,
+            UNGUARDED if self.is_unguarded and reason != FOUND_ON_TARGET else None,
             self.size,
             target_etag,
             self.pinned,

@@ -14,8 +14,8 @@ from base64 import b64encode
 from hashlib import md5
 
 from s3sync.copying.annotations import carry_annotations
-from s3sync.copying.look_source import PRECONDITION_STATUS, Head, after_refusal, look_at_target, look_at_written
-from s3sync.copying.look_target import judge_kept
+from s3sync.copying.look_source import Head, after_refusal, look_at_written
+from s3sync.copying.look_target import write
 from s3sync.copying.multipart_copy import accepted, carry_over, description, read_source, tagging_of
 from s3sync.copying.object_copy import CopyJob, Settled
 from s3sync.copying.relay_parts import BY_WORKER, put_from_file
@@ -98,7 +98,7 @@ def _put_whole(job: CopyJob, etag: str | None, tagging: str | None) -> Operation
     put = _put(job, source, tagging_of(others) if tagging is None else tagging)
     put.params["Body"] = body
     put.params["ContentMD5"] = b64encode(digest.digest()).decode()
-    reply = yield from job.write(put)
+    reply = yield from write(job, put)
     return (yield from _finished(job, source, digest.hexdigest(), reply))
 
 
@@ -128,16 +128,12 @@ def _get(job: CopyJob, etag: str | None) -> Request:
 
 def _put(job: CopyJob, source: Head, tagging: str) -> Request:
     """All but the body."""
-    request = job.on_new_target("PutObject", **description(job, source, tagging))
-    if job.must_be_free:
-        request.params["IfNoneMatch"] = "*"
-    return request
+    return job.on_new_target("PutObject", **description(job, source, tagging))
 
 
 # | PutObject            | target's ETag     | body's MD5 | source's ETag   | then                            |
 # |----------------------|-------------------|------------|-----------------|---------------------------------|
-# | 412, must be free    |                   |            |                 | see `_kept`                     |
-# | failed otherwise     |                   |            |                 | failed                          |
+# | failed               |                   |            |                 | failed                          |
 # | done                 | absent            |            |                 | see `look_at_written`           |
 # | done                 | plain, MD5 shown  | differs    |                 | failed: ETagMismatch            |
 # | done                 | plain, MD5 shown  | equal      | equal           | copied: etag_equal              |
@@ -145,8 +141,6 @@ def _put(job: CopyJob, source: Head, tagging: str) -> Request:
 # | done                 | any               |            | not to compare  | copied: not_comparable          |
 def _finished(job: CopyJob, source: Head, md5_hex: str, reply: Reply) -> Operation[Outcome]:
     if not reply.ok:
-        if reply.status == PRECONDITION_STATUS and job.must_be_free:
-            return (yield from _kept(job, reply))
         return job.failed(reply)
     target_etag = etags.bare(reply.values.get("ETag"))
     target_hides_md5 = etags.hides_md5(reply.values.get("ServerSideEncryption"))
@@ -162,13 +156,3 @@ def _finished(job: CopyJob, source: Head, md5_hex: str, reply: Reply) -> Operati
     if source.hides_md5 or source.etag != md5_hex:
         return job.copied(target_etag, Verified.NOT_COMPARABLE)
     return job.copied(target_etag, Verified.ETAG_EQUAL if shows_md5 else Verified.MD5_EQUAL)
-
-
-def _kept(job: CopyJob, reply: Reply) -> Operation[Outcome]:
-    """A 412 where the target was to be free."""
-    target = yield from look_at_target(job)
-    if isinstance(target, Outcome):
-        return target
-    if target is None:
-        return job.failed(reply)
-    return (yield from judge_kept(job, target, was_sent_again=reply.attempts > 1))

@@ -14,6 +14,7 @@ from tempfile import TemporaryFile
 from typing import IO, Any
 
 from s3sync.copying.look_source import Head, after_refusal
+from s3sync.copying.look_target import write
 from s3sync.copying.multipart_copy import Way
 from s3sync.copying.multipart_upload import PartedUpload
 from s3sync.copying.object_copy import CopyJob, Settled
@@ -137,7 +138,8 @@ def _by_file(
                 whole.judge()
             put.params["Body"] = file
             put.params["ContentMD5"] = b64encode(digest.digest()).decode()
-            reply = yield from job.write(put)
+            is_part = put.operation == "UploadPart"
+            reply = yield from (job.ask_one(put) if is_part else write(job, put, looks_now=True))
             return digest.hexdigest(), reply
     except OSError as error:
         message = f"{job.settings.tmp_dir}: a temporary file can't be written: {error.strerror}"

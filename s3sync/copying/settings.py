@@ -7,6 +7,7 @@ from typing import Any
 
 from s3sync.config.model import Config, WebsiteRedirects
 from s3sync.model.closed_sets import can_be_written
+from s3sync.model.conditions import AS_S3, Conditions
 from s3sync.model.limits import COPY_OBJECT_MAX_BYTES, MIB
 from s3sync.model.outcome import Pinned
 from s3sync.model.task import Overwrite, Task
@@ -19,8 +20,8 @@ _DEFAULT_CLASS = "STANDARD"
 @dataclass(frozen=True, slots=True)
 class CopySettings:
     """`planned_at` is the target server's time when the plan was begun, in whole seconds, as S3 tells times.
-    `preconditions` is False where the server ignores conditions on copies. `storage_class` None keeps each object's
-    own; `encryption` None leaves it to the bucket, whose `default_encryption` is None where it is not known. With
+    `conditions` says which conditions the target's server heeds. `storage_class` None keeps each object's own;
+    `encryption` None leaves it to the bucket, whose `default_encryption` is None where it is not known. With
     `keeps_redirects` a CopyObject looks for a website redirect first. `without_annotations` grows by the sides whose
     server turns out to know none. Of bodies a worker that relays holds `relay_memory_bytes` at most; with `tmp_dir`
     parts that are larger go through files there. `is_relayed`: see `planning.resolve`. The last three are made of the
@@ -30,7 +31,7 @@ class CopySettings:
     source_bucket: str
     target_bucket: str
     planned_at: datetime
-    preconditions: bool = True
+    conditions: Conditions = AS_S3
     overwrite: Overwrite = Overwrite.ALWAYS
     storage_class: str | None = None
     encryption: str | None = None
@@ -89,7 +90,7 @@ class CopySettings:
 
     @classmethod
     def of(
-        cls, config: Config, planned_at: datetime, preconditions: bool, *, is_relayed: bool = False
+        cls, config: Config, planned_at: datetime, conditions: Conditions, *, is_relayed: bool = False
     ) -> "CopySettings":
         """Raises ValueError where the buckets are not known yet: the source's may come from a manifest."""
         source, target, copy = config.source, config.target, config.copy
@@ -99,7 +100,7 @@ class CopySettings:
             source_bucket=source.bucket,
             target_bucket=target.bucket,
             planned_at=planned_at,
-            preconditions=preconditions,
+            conditions=conditions,
             overwrite=config.plan.overwrite,
             storage_class=target.storage_class,
             encryption=target.encryption,
@@ -128,15 +129,22 @@ class CopySettings:
         wanted = self.storage_class or source_class
         return None if wanted is None or wanted == _DEFAULT_CLASS or not can_be_written(wanted) else wanted
 
-    # | preconditions | planned ETag | planned time | pinned by                          |
-    # |---------------|--------------|--------------|------------------------------------|
-    # | ignored       |              |              | unpinned                           |
-    # | honoured      | known        |              | etag: CopySourceIfMatch            |
-    # | honoured      | unknown      | known        | time: CopySourceIfUnmodifiedSince  |
-    # | honoured      | unknown      | unknown      | unpinned                           |
+    # | planned ETag | planned time | pinned by, where that form is heeded | where it is not |
+    # |--------------|--------------|--------------------------------------|-----------------|
+    # | known        | any          | etag: CopySourceIfMatch              | unpinned        |
+    # | unknown      | known        | time: CopySourceIfUnmodifiedSince    | unpinned        |
+    # | unknown      | unknown      | unpinned                             | unpinned        |
     def pin(self, task: Task) -> Pinned:
-        """By what a copy of this object is tied to the object that was planned (C4)."""
-        if not self.preconditions:
+        """By what one CopyObject is tied to the object that was planned (C4)."""
+        if task.etag is not None:
+            return Pinned.ETAG if self.conditions.copy_source_if_match else Pinned.UNPINNED
+        is_heeded = task.last_modified is not None and self.conditions.copy_source_if_unmodified_since
+        return Pinned.TIME if is_heeded else Pinned.UNPINNED
+
+    def pin_of_parts(self, task: Task) -> Pinned:
+        """The same of a copy by parts: each is tied to the ETag that the look before them found, which was held against
+        the plan."""
+        if not self.conditions.part_copy_source_if_match:
             return Pinned.UNPINNED
         if task.etag is not None:
             return Pinned.ETAG

@@ -7,13 +7,14 @@ from datetime import timedelta
 
 from rich.console import Console
 
+from s3sync.aws.clients import with_place
 from s3sync.copying.batch import CopyContext
-from s3sync.copying.condition_probe import honours_conditional_writes, honours_preconditions
+from s3sync.copying.conditions.run_conditions import heedless, tried_conditions
 from s3sync.copying.large_object.stage import copy_batches, tasks_of
 from s3sync.copying.settings import CopySettings
-from s3sync.copying.settings_file import put_recipe
+from s3sync.copying.settings_file import put_recipe, tried_before
 from s3sync.errors import CircuitOpen, Interrupted, JavaLost, S3SyncError
-from s3sync.model.task import Overwrite
+from s3sync.model.conditions import NONE_HEEDED
 from s3sync.planning.context import RunContext
 from s3sync.queues.send_failures import NOT_CONFIGURED, failure_queues
 from s3sync.report.progress import ProgressView
@@ -21,7 +22,6 @@ from s3sync.runs.finish import done_batches
 from s3sync.runs.heartbeat import Hub
 from s3sync.runs.interrupts import interruptible
 from s3sync.runs.lock import TargetLock
-from s3sync.runs.outcomes import read_parquet
 from s3sync.runs.plan import Plan
 from s3sync.s3.engine.circuit_breaker import NAMELESS, NAMELESS_HINT, Circuit
 from s3sync.s3.engine.per_process import EngineOptions, shares_of
@@ -29,7 +29,6 @@ from s3sync.spark.session import advertised_host, listening_host, workers
 from s3sync.spark.watch import CopyWatch, report_of
 
 LATE_AFTER = timedelta(minutes=5)
-PROBES_MAX = 20
 
 
 def copy(run: RunContext, plan: Plan, console: Console, lock: TargetLock) -> S3SyncError | None:
@@ -71,7 +70,7 @@ def _copy_context(run: RunContext, plan: Plan, hub: Hub, options: EngineOptions)
         run.say(f"What fails will not be sent to the queues: {failures.trouble}")
     return CopyContext(
         settings=written_recipe(run, plan),
-        access=config.access,
+        access=replace(config.access, source=with_place(config.access.source), target=with_place(config.access.target)),
         store_uri=config.run.work_uri,
         run_id=run.folder.run_id,
         epoch=run.epoch,
@@ -94,26 +93,18 @@ def _is_late(run: RunContext, plan: Plan) -> bool:
 
 
 def written_recipe(run: RunContext, plan: Plan) -> CopySettings:
-    """How this run copies, written down for whoever tries its tasks again."""
-    preconditions = _preconditions(run, plan)
-    settings = CopySettings.of(run.config, plan.planned_at, preconditions, is_relayed=run.is_relayed)
-    settings = replace(settings, default_encryption=run.prepared.target.encryption)
+    """How this run copies, written down for whoever tries its tasks again. What the target's server heeds is tried out
+    once a run."""
+    settings = CopySettings.of(run.config, plan.planned_at, NONE_HEEDED, is_relayed=run.is_relayed)
+    earlier = tried_before(run.folder)
+    if earlier is None:
+        tried = tried_conditions(run.folder, run.config, plan, settings)
+        for note in (*tried.notes, *heedless(tried.conditions, plan)):
+            run.say(note)
+        earlier = tried.conditions
+    settings = replace(settings, conditions=earlier, default_encryption=run.prepared.target.encryption)
     put_recipe(run.folder, settings)
     return settings
-
-
-def _preconditions(run: RunContext, plan: Plan) -> bool:
-    """AWS honours conditions on copies; another server is asked, once, with the plan's first objects (C4). Of a relay
-    only writes have conditions that a server must honour."""
-    access = run.config.access.target
-    if access.endpoint_url is None or not plan.batches:
-        return True
-    first = read_parquet(run.folder.get(plan.batches[0].file), ["source_key"])["source_key"][:PROBES_MAX].to_pylist()
-    settings = CopySettings.of(run.config, planned_at=plan.planned_at, preconditions=True)
-    probe_key = f"{run.config.target.prefix}.s3sync-probe-{run.folder.run_id}"
-    if run.is_relayed:
-        return settings.overwrite is not Overwrite.NEVER or honours_conditional_writes(access, settings, probe_key)
-    return honours_preconditions(access, settings, first, probe_key)
 
 
 def _why_stopped(circuit_code: str | None, *, is_interrupted: bool) -> S3SyncError | None:

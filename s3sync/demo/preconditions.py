@@ -18,6 +18,11 @@ _FAILED = "At least one of the pre-conditions you specified did not hold"
 _ARCHIVED = frozenset({"GLACIER", "DEEP_ARCHIVE"})
 _COPIES = frozenset({"CopyObject", "UploadPartCopy"})
 _WRITES = frozenset({"PutObject", "CopyObject", "CompleteMultipartUpload"})
+_SOURCE_CONDITIONS = tuple(
+    f"HTTP_X_AMZ_COPY_SOURCE_{name}"
+    for name in ("IF_MATCH", "IF_UNMODIFIED_SINCE", "IF_NONE_MATCH", "IF_MODIFIED_SINCE")
+)
+_TARGET_CONDITIONS = ("HTTP_IF_MATCH", "HTTP_IF_NONE_MATCH")
 
 
 class StoredObject(Protocol):
@@ -132,13 +137,43 @@ def archive_refusal(call: Call, source: StoredObject) -> Refusal | None:
     return None
 
 
-class Preconditions:
-    """The layer. `is_enforced=False` leaves only the lock: the server departs from S3 as moto does."""
+def form(operation: str, header: str) -> str:
+    """The name of a condition on a request: `CopyObject x-amz-copy-source-if-match`, `PutObject if-none-match`."""
+    return f"{operation} {header.removeprefix('HTTP_').replace('_', '-').lower()}"
 
-    def __init__(self, app: App, objects: Objects, *, is_enforced: bool = True) -> None:
+
+FORMS = frozenset(
+    [form(operation, header) for operation in _COPIES for header in _SOURCE_CONDITIONS]
+    + [form(operation, header) for operation in _WRITES for header in _TARGET_CONDITIONS]
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Departures:
+    """How a server departs from S3 over conditions, by their forms (see `form`): `ignored` ones are not looked at, over
+    `unknown` ones it answers 501. `are_demanded`: a write without a condition on the target is denied, as a bucket
+    policy can demand (AWS: "Enforce conditional writes on Amazon S3 buckets")."""
+
+    ignored: frozenset[str] = frozenset()
+    unknown: frozenset[str] = frozenset()
+    are_demanded: bool = False
+
+    def __post_init__(self) -> None:
+        if wrong := (self.ignored | self.unknown) - FORMS:
+            raise ValueError(f"no such forms: {sorted(wrong)}")
+
+
+AS_S3 = Departures()
+
+
+class Preconditions:
+    """The layer. `departures` lets the server depart from S3 as others do; with all forms ignored it leaves only the
+    lock, and moto as it is."""
+
+    def __init__(self, app: App, objects: Objects, departures: Departures = AS_S3) -> None:
         self._app = app
         self._objects = objects
-        self._is_enforced = is_enforced
+        self._departures = departures
         self._one_at_a_time = threading.Lock()
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
@@ -146,7 +181,7 @@ class Preconditions:
         if not call.is_s3:
             return self._app(environ, start_response)
         with self._one_at_a_time:
-            refusal = self._refusal_of(environ, call) if self._is_enforced else None
+            refusal = self._departure(environ, call) or self._refusal_of(environ, call)
             if refusal is None:
                 return self._whole(environ, start_response)
         return answer(environ, start_response, refusal.status, refusal.body(call.key))
@@ -159,6 +194,20 @@ class Preconditions:
         finally:
             if hasattr(parts, "close"):
                 parts.close()
+
+    def _departure(self, environ: Environ, call: Call) -> Refusal | None:
+        """Takes the conditions away that the server does not look at, moto's own looks included."""
+        given = [header for header in (*_SOURCE_CONDITIONS, *_TARGET_CONDITIONS) if header in environ]
+        for header in given:
+            if form(call.operation, header) in self._departures.unknown:
+                return Refusal(501, "NotImplemented", "A header you provided implies functionality not implemented")
+        is_bare = call.operation in _WRITES and not any(header in environ for header in _TARGET_CONDITIONS)
+        if self._departures.are_demanded and is_bare:
+            return Refusal(403, "AccessDenied", "Access Denied")
+        for header in given:
+            if form(call.operation, header) in self._departures.ignored:
+                del environ[header]
+        return None
 
     def _refusal_of(self, environ: Environ, call: Call) -> Refusal | None:
         try:

@@ -29,7 +29,7 @@ from moto.s3 import models
 from s3sync.demo.annotation_answers import AnnotationAnswers
 from s3sync.demo.answers import Answers
 from s3sync.demo.customer_keys import CustomerKeys
-from s3sync.demo.preconditions import Preconditions
+from s3sync.demo.preconditions import AS_S3, Departures, Preconditions
 from s3sync.demo.wire import App, Environ, StartResponse, call_of, path_style
 from s3sync.errors import UserError
 from s3sync.model.limits import PART_MIN_BYTES
@@ -232,8 +232,8 @@ class EmbeddedServer:
     """Start it, use `endpoint_url` for S3 and SQS alike, stop it; or use it as a context manager.
 
     `port` 0 takes a free one. `part_min_bytes` lets tests upload smaller parts than S3 takes; it and the stored
-    objects belong to the process, not to the server. `has_preconditions=False` and `has_annotations=False`
-    leave moto as it is.
+    objects belong to the process, not to the server. `departures` are those over conditions (preconditions.py);
+    `has_annotations=False` leaves moto as it is.
     `wrap` puts one more layer around the whole (fault injection).
     """
 
@@ -242,7 +242,7 @@ class EmbeddedServer:
         port: int = 0,
         *,
         part_min_bytes: int = PART_MIN_BYTES,
-        has_preconditions: bool = True,
+        departures: Departures = AS_S3,
         has_annotations: bool = True,
         wrap: Callable[[App], App] | None = None,
     ) -> None:
@@ -250,7 +250,7 @@ class EmbeddedServer:
         self._part_min_bytes = part_min_bytes
         stored = _Stored()
         answers = Answers(AnnotationAnswers(_Moto(), stored, is_known=has_annotations), stored)
-        app: App = Preconditions(CustomerKeys(answers, stored), stored, is_enforced=has_preconditions)
+        app: App = Preconditions(CustomerKeys(answers, stored), stored, departures)
         self._app = wrap(app) if wrap else app
         self._server: BaseWSGIServer | None = None
         self._thread: threading.Thread | None = None

@@ -23,6 +23,7 @@ REASONS = {
     409: "Conflict",
     412: "Precondition Failed",
     500: "Internal Server Error",
+    501: "Not Implemented",
     503: "Slow Down",
 }
 

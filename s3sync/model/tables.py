@@ -43,6 +43,7 @@ PLAN = pa.schema(
         _required("action", pa.string()),
         _required("reason", pa.string()),
         _required("method", pa.string()),
+        ("target_etag", pa.string()),
     ]
 )
 

@@ -41,7 +41,8 @@ class Task(NamedTuple):
     The buckets stand in the plan's manifest, once for all rows.
 
     `etag` is unquoted and None where the inventory has none; `version_id` is None for the current version;
-    `size` is in bytes, None where the inventory has none.
+    `size` is in bytes, None where the inventory has none. `target_etag` is the ETag that the plan saw under the target
+    key, ABSENT (model/conditions.py) where nothing was there, None where the plan did not look.
     """
 
     task_id: str
@@ -55,6 +56,7 @@ class Task(NamedTuple):
     action: Action
     reason: str
     method: Method
+    target_etag: str | None = None
 
 
 def task_id(source_bucket: str, source_key: str, version_id: str | None, target_bucket: str, target_key: str) -> str:

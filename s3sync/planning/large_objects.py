@@ -24,6 +24,7 @@ PIECES_MAX = 20_000
 
 NO_SUCH_UPLOAD = "NoSuchUpload"
 INVALID_PART = "InvalidPart"
+_UPLOAD_IS_SPENT = (NO_SUCH_UPLOAD, INVALID_PART, "ConditionalRequestConflict")
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +100,8 @@ class Next(StrEnum):
 # | outcome                                     | last round | then      |
 # |---------------------------------------------|------------|-----------|
 # | not failed                                  | any        | SETTLE    |
-# | failed: NoSuchUpload, InvalidPart           | no         | OPEN_ANEW |
+# | failed: NoSuchUpload, InvalidPart,          | no         | OPEN_ANEW |
+# | ConditionalRequestConflict                  |            |           |
 # | failed for what passes (transient, throttled) | no       | GO_ON     |
 # | failed otherwise                            | any        | SETTLE    |
 # | failed                                      | yes        | SETTLE    |
@@ -107,7 +109,7 @@ def after(outcome: Outcome, *, is_last: bool) -> Next:
     """What to do with a giant that came to `outcome`."""
     if outcome.status is not Status.FAILED or is_last:
         return Next.SETTLE
-    if outcome.error_code in (NO_SUCH_UPLOAD, INVALID_PART):
+    if outcome.error_code in _UPLOAD_IS_SPENT:
         return Next.OPEN_ANEW
     return Next.GO_ON if is_passing(outcome.error_class) else Next.SETTLE
 

@@ -12,8 +12,9 @@ import pyarrow.compute as pc
 
 from s3sync.config.model import Access, Config, Mode
 from s3sync.config.partitions import partition, service
+from s3sync.model.conditions import ABSENT
 from s3sync.model.tables import PLAN, SIDE_SOURCE
-from s3sync.model.task import Overwrite, task_ids
+from s3sync.model.task import Action, Overwrite, task_ids
 from s3sync.planning.decision import REASONS, Reason, decide_all
 from s3sync.planning.method import MethodRule, methods_of
 from s3sync.selection.mapping import EXAMPLES, Collision, MappingFaults, too_long
@@ -91,7 +92,7 @@ def resolve(table: pa.Table, options: ResolveOptions) -> Resolved:
     targets = groups.newest_target[groups.group[groups.planned]]
     foreign = groups.repeats[_other_source_key(table, groups)]
     return Resolved(
-        plan=_plan(sources, _reason_codes(table, sources, targets, options), options),
+        plan=_plan(sources, _reason_codes(table, sources, targets, options), _seen(table, targets, options), options),
         duplicates=groups.repeats.size - foreign.size,
         only_on_target=int((groups.newest_target >= 0).sum() - (targets >= 0).sum()),
         faults=_collisions(table, groups, foreign) + _too_long(sources["target_key"]),
@@ -157,7 +158,20 @@ def _reason_codes(
     return codes
 
 
-def _plan(sources: pa.Table, reason_codes: npt.NDArray[np.int8] | None, options: ResolveOptions) -> pa.Table:
+def _seen(table: pa.Table, targets: Indices, options: ResolveOptions) -> pa.ChunkedArray | pa.Array:
+    """What the look at the target showed, for the conditions of the writes: see `Task.target_etag`."""
+    if not options.looked:
+        return pa.nulls(targets.size, pa.string())
+    found = table["etag"].take(pa.array(targets, mask=targets < 0))
+    return pc.if_else(pa.array(targets < 0), ABSENT, found)
+
+
+def _plan(
+    sources: pa.Table,
+    reason_codes: npt.NDArray[np.int8] | None,
+    seen: pa.ChunkedArray | pa.Array,
+    options: ResolveOptions,
+) -> pa.Table:
     if sources["source_key"].null_count:
         raise ValueError("a source row without source_key")
     if reason_codes is None:
@@ -173,6 +187,7 @@ def _plan(sources: pa.Table, reason_codes: npt.NDArray[np.int8] | None, options:
         "action": actions,
         "reason": reasons,
         "method": methods_of(sources["size"], sources["etag"], options.method),
+        "target_etag": pc.if_else(pc.equal(actions, str(Action.COPY)), seen, pa.scalar(None, pa.string())),
     }
     columns = [made[column.name] if column.name in made else sources[column.name].cast(column.type) for column in PLAN]
     return pa.table(columns, schema=PLAN)

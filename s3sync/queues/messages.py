@@ -20,7 +20,8 @@ from s3sync.model.limits import MESSAGE_MAX_BYTES, MESSAGES_PER_CALL
 from s3sync.model.outcome import ErrorClass, Outcome, Status
 from s3sync.model.task import Action, Method, Task, task_id
 
-VERSION = 1
+VERSION = 2
+VERSIONS = (1, 2)  # those that are read: 1 has no `target_etag`
 KIND = "s3sync"
 SIZE_MAX = 2**63 - 1  # of a column of a table
 _FIRST, _LAST = datetime(1, 1, 4, tzinfo=UTC), datetime(9999, 12, 28, tzinfo=UTC)
@@ -118,6 +119,7 @@ def task_text(queued: QueuedTask) -> str:
         "storage_class": task.storage_class,
         "reason": task.reason,
         "method": str(task.method),
+        "target_etag": task.target_etag,
         "attempt": queued.attempt,
         "status": _text(queued.status),
         "error_code": queued.error_code,
@@ -136,8 +138,9 @@ def from_text(text: str) -> Message:
         raise PoisonError("Unreadable", f"is not JSON ({type(error).__name__})") from error
     if not isinstance(value, dict) or value.get("kind") != KIND:
         raise PoisonError("Unreadable", "is no message of s3sync")
-    if value.get("version") != VERSION:
-        raise PoisonError("OtherVersion", f"is of version {str(value.get('version'))[:20]}, and {VERSION} is known")
+    if value.get("version") not in VERSIONS or value["version"] is True:
+        known = " and ".join(map(str, VERSIONS))
+        raise PoisonError("OtherVersion", f"is of version {str(value.get('version'))[:20]}; {known} are known")
     try:
         source, target = _required(value, "source"), _required(value, "target")
         tasks = tuple(_queued(task, source, target) for task in value["tasks"])
@@ -164,6 +167,7 @@ def _queued(value: Mapping[str, Any], source: str, target: str) -> QueuedTask:
         action=Action.COPY,
         reason=_required(value, "reason"),
         method=Method(value["method"]),
+        target_etag=_optional(value, "target_etag", str),
     )
     if task.task_id != task_id(source, key, task.version_id, target, task.target_key):
         raise ValueError("id is not the one of these keys")

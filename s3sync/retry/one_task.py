@@ -8,6 +8,7 @@ from s3sync.copying.dispatch import copy_task
 from s3sync.copying.look_source import Head, look_at_source, look_at_target
 from s3sync.copying.object_copy import EXISTS, CopyJob
 from s3sync.copying.settings import CopySettings
+from s3sync.model.conditions import ABSENT
 from s3sync.model.outcome import Outcome, Status
 from s3sync.model.task import Method, Task
 from s3sync.planning.method import method_of
@@ -39,6 +40,7 @@ class RetryHow:
 # | mode check                                          | see `check_task`                                       |
 # | verify, and the target is the planned object by ETag | skipped: exists                                       |
 # | any other                                           | copied as in a run; `look_first` looks at the target   |
+# | ... after verify looked                             | where what it saw still stands (C16)                   |
 # | ... which came to `changed`                         | the source is looked at; copied as it is now, once     |
 def retry_task(
     task: Task, settings: CopySettings, attempt: int, how: RetryHow, *, look_first: bool
@@ -66,6 +68,7 @@ def _retry(job: CopyJob, how: RetryHow, look_first: bool) -> Operation[Outcome]:
             return target
         if target is not None and _is_planned_object(task, target):
             return job.skipped(EXISTS, target.etag)
+        task = task._replace(target_etag=ABSENT if target is None else target.etag)
     outcome = yield from copy_task(task, job.settings, job.attempt, look_first, is_repeat=False)
     if outcome.status is Status.CHANGED:
         outcome = yield from _pinned_anew(job, outcome)

@@ -124,9 +124,10 @@ class Plan:
 
 
 def tasks_of(batches: Iterable[pa.RecordBatch]) -> Iterator[Task]:
-    """The rows of a plan (schema `model.tables.PLAN`) as tasks."""
+    """The rows of a plan (schema `model.tables.PLAN`) as tasks. A plan of an older version has no `target_etag`."""
     for batch in batches:
-        columns = dict(zip(PLAN.names, map(_plain_values, batch.columns), strict=True))
+        names = PLAN.names[: batch.num_columns]
+        columns = dict(zip(names, map(_plain_values, batch.columns), strict=True))
         columns["action"] = list(map(_ACTIONS.__getitem__, columns["action"]))
         columns["method"] = list(map(_METHODS.__getitem__, columns["method"]))
         yield from map(Task._make, zip(*columns.values(), strict=True))

@@ -1,11 +1,12 @@
 """What the tests of copies on a live server share."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from s3sync.config.model import Access, Secret, TransportKind
 from s3sync.copying.dispatch import CopySettings, copy_task
+from s3sync.model.conditions import Conditions
 from s3sync.model.etag import bare, part_count
 from s3sync.model.outcome import Outcome
 from s3sync.model.task import Action, Method, Task, task_id
@@ -14,8 +15,16 @@ from s3sync.s3.engine.operation import Operation
 from s3sync.s3.engine.per_process import new_transport
 from s3sync.s3.engine.retry_policy import RetryPolicy
 from s3sync.s3.request import Side, Transport
+from tests.servers.capabilities import Capabilities
 
 FAST = RetryPolicy(max_attempts=4, max_throttled_attempts=8, base_seconds=0.01, throttled_base_seconds=0.01)
+
+
+def conditions_of(server: Capabilities) -> Conditions:
+    """What the table of capabilities says; an ETag is always sent in quotes."""
+    names = [each.name for each in fields(Conditions) if hasattr(server, each.name)]
+    found = Conditions(**{name: getattr(server, name) for name in names})
+    return replace(found, put_if_match=server.put_if_match and server.put_if_match_quoted)
 
 
 def access_to(server: Any) -> Access:
@@ -113,7 +122,7 @@ def migration_on(server: Any, s3: Any, source: str, target: str, kind: str = "bo
         source_bucket=source,
         target_bucket=target,
         planned_at=datetime.now(UTC) + timedelta(hours=1),  # so that nothing is newer, unless a test says so
-        preconditions=server.capabilities.copy_source_if_match,
+        conditions=conditions_of(server.capabilities),
         without_annotations=set(Side),  # unless a test is about them
     )
     return Migration(s3, settings, Engine(transport_to(server, kind), FAST))

@@ -14,7 +14,7 @@ from s3sync.runs.outcomes import BatchDone, parquet_bytes
 from s3sync.runs.plan import Batch
 from s3sync.runs.store import LocalStore
 from s3sync.s3.engine.per_process import EngineOptions
-from tests.contract.copying import access_to, migration_on
+from tests.contract.copying import access_to, conditions_of, migration_on
 
 
 def test_c6_each_batch_counts_its_own_requests(server, s3, bucket_factory, tmp_path):
@@ -28,7 +28,7 @@ def test_c6_each_batch_counts_its_own_requests(server, s3, bucket_factory, tmp_p
             migration.settings.source_bucket,
             migration.settings.target_bucket,
             planned_at=datetime.now(UTC),
-            preconditions=server.capabilities.copy_source_if_match,
+            conditions=conditions_of(server.capabilities),
         ),
         access=access,
         store_uri=str(tmp_path),

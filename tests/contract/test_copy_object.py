@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from s3sync.model.conditions import AS_S3, NONE_HEEDED
 from s3sync.model.outcome import Pinned, Status, Verified
 from s3sync.model.task import Method, Overwrite
 from tests.contract.copying import TRANSPORTS, migration_on
@@ -68,7 +69,7 @@ def test_a_changed_source_is_not_copied(server, migration):
 
 def test_a_changed_source_is_noticed_where_conditions_are_ignored(migration):
     """C4: the answer's ETag tells, after the fact."""
-    migration.settings = replace(migration.settings, preconditions=False)
+    migration.settings = replace(migration.settings, conditions=NONE_HEEDED)
     migration.put("a", b"planned")
     task = migration.task("a")
     migration.put("a", b"another")
@@ -109,11 +110,11 @@ def test_an_archived_source(server, migration):
     assert migration.copy_one(migration.task("a")).status is Status.ARCHIVED
 
 
-@pytest.mark.parametrize("preconditions", [True, False])
-def test_never_keeps_what_the_target_has(server, migration, preconditions):
-    if preconditions:
+@pytest.mark.parametrize("conditions", [AS_S3, NONE_HEEDED], ids=["heeded", "not heeded"])
+def test_never_keeps_what_the_target_has(server, migration, conditions):
+    if conditions is AS_S3:
         require(server, "copy_if_none_match")
-    migration.settings = replace(migration.settings, overwrite=Overwrite.NEVER, preconditions=preconditions)
+    migration.settings = replace(migration.settings, overwrite=Overwrite.NEVER, conditions=conditions)
     migration.put("a")
     migration.put_target("a", b"mine")
     outcome = migration.copy_one(migration.task("a"))

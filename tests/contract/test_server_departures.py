@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from s3sync.demo.preconditions import FORMS, Departures
 from s3sync.demo.server import EmbeddedServer
 from tests.conftest import connect
 from tests.servers import Server, probe_features, probe_preconditions
@@ -57,7 +58,7 @@ MOTO_FORGETS = (
 @pytest.mark.parametrize("capability", MOTO_FORGETS)
 def test_the_probes_notice_a_departure(capability: str):
     """The negative control: moto without the layer that adds the preconditions."""
-    with EmbeddedServer(has_preconditions=False) as bare:
+    with EmbeddedServer(departures=Departures(ignored=FORMS)) as bare:
         server = Server("bare", bare.endpoint_url, bare.endpoint_url, "any", "any", "us-east-1", TABLE["embedded"])
         s3 = connect(server.s3_endpoint, "any", "any", server.region)
         bucket = f"bare-{capability.replace('_', '-')}"

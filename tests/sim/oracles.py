@@ -12,6 +12,7 @@
 """
 
 from dataclasses import dataclass
+from itertools import takewhile
 
 from s3sync.demo.s3_model.content import hides_md5
 from s3sync.demo.s3_model.stored import Version
@@ -40,6 +41,8 @@ class Truth:
 # | never     | any other                            |                 | violation                                   |
 # | any other | there before the plan                |                 | holds                                       |
 # | any other | somebody's, since the plan           | no              | holds: the run was told to overwrite        |
+# | any other | somebody's, since the plan, with an  | yes             | holds: If-Match can't tell it               |
+# |           | ETag that was there before           |                 |                                             |
 # | any other | somebody's, since the plan           | yes             | violation                                   |
 def keeps_others(world: World, truth: Truth, write: Write) -> None:
     old, flight = write.replaced, write.flight
@@ -50,7 +53,9 @@ def keeps_others(world: World, truth: Truth, write: Write) -> None:
         return
     if truth.overwrite is Overwrite.NEVER:
         raise Violation("C16: an object of somebody else is replaced under `never`", flight.sender.name)
-    if found is not None and (flight.sender.has_looked or truth.plan_looked):
+    before = takewhile(lambda version: version is not old, (version for _, version in world.target_states))
+    is_alike = any(version is not None and version.etag == old.etag for version in before)
+    if found is not None and not is_alike and (flight.sender.has_looked or truth.plan_looked):
         raise Violation("C16: an object of somebody else is replaced after a look", flight.sender.name)
 
 

@@ -91,7 +91,7 @@ def _planned(world: World, method: Method, *, heeds: bool) -> Stage:
     etag = None if choices.happens(0.1) else source.etag
     seen = None if not plan_looks else ("" if target is None else target.etag)
     task = under_test.task(method, source.size_bytes, etag, source.last_modified, seen)
-    truth = Truth(task, source, world.s3.now, overwrite, heeds, plan_looks and under_test.TELLS_TARGET)
+    truth = Truth(task, source, world.s3.now, overwrite, heeds, plan_looks)
     stage = Stage(world, Network(world), truth, method)
 
     def on_write(write: Write) -> None:

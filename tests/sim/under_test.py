@@ -12,6 +12,7 @@ from s3sync.copying.dispatch import copy_task
 from s3sync.copying.large_object.operations import carry_part, finish_giant, open_giant
 from s3sync.copying.object_copy import CopyJob
 from s3sync.copying.settings import CopySettings as Settings
+from s3sync.model.conditions import AS_S3, NONE_HEEDED
 from s3sync.model.finding import Evidence, Finding, Verdict
 from s3sync.model.limits import MIB
 from s3sync.model.task import Action, Method, Overwrite, Task
@@ -38,8 +39,6 @@ __all__ = [
 
 Operation: TypeAlias = Generator[Any, Any, Any]
 
-TELLS_TARGET = "target_etag" in Task._fields
-
 
 @lru_cache(maxsize=4096)
 def settings(planned_at: datetime, overwrite: Overwrite, *, heeds: bool) -> Settings:
@@ -47,7 +46,7 @@ def settings(planned_at: datetime, overwrite: Overwrite, *, heeds: bool) -> Sett
         source_bucket=SOURCE,
         target_bucket=TARGET,
         planned_at=planned_at,
-        preconditions=heeds,
+        conditions=AS_S3 if heeds else NONE_HEEDED,
         overwrite=overwrite,
         part_size_bytes=5 * MIB,
     )
@@ -62,10 +61,12 @@ def look_settings(copying: Settings, *, metadata: bool) -> LookSettings:
 
 
 def task(
-    method: Method, size: int | None, etag: str | None, last_modified: datetime | None, _target_etag: str | None
+    method: Method, size: int | None, etag: str | None, last_modified: datetime | None, target_etag: str | None
 ) -> Task:
     """`target_etag` is what the plan saw on the target: "" where nothing was there, None where it did not look."""
-    return Task("0" * 32, KEY, None, KEY, size, etag, last_modified, "STANDARD", Action.COPY, "new", method)
+    return Task(
+        "0" * 32, KEY, None, KEY, size, etag, last_modified, "STANDARD", Action.COPY, "new", method, target_etag
+    )
 
 
 def finding() -> Finding:

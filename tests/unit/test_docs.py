@@ -135,7 +135,7 @@ def test_messages_have_these_fields():
         {name for names in re.findall(r"^\| ([a-z_, ]+) \|", table, re.MULTILINE) for name in names.split(", ")}
         for table in found.split("| field of a task |")
     )
-    full = task_for(target_key="b", version_id="v")
+    full = task_for(target_key="b", version_id="v", target_etag="e")
     queued = QueuedTask(full, 2, Status.FAILED, "AccessDenied", ErrorClass.DENIED, "no", forgiven=1)
     value = json.loads(to_text(Message("run", "from", "to", (queued,))))
     assert value.keys() == message - {"field"}

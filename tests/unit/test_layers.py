@@ -48,7 +48,8 @@ SPARK = ("spark.", "doctor.workers", "planning.sources", "planning.context")
 SPARK_ROLES = ("job", "stage")
 BOTO = (
     *("aws.", "demo.", "s3.transport.boto", "s3.transport.curl", "s3.wire.codec", "s3.wire.endpoints", "s3.wire.http"),
-    *("runs.store", "inventory.locate", "queues.find", "queues.sqs", "copying.condition_probe"),
+    *("runs.store", "inventory.locate", "queues.find", "queues.sqs", "copying.conditions.condition_requests"),
+    "copying.conditions.try_conditions",
     *("emr.artifacts", "emr.logs", "emr.schedules", "doctor.identity", "doctor.sides"),
 )
 ALLOWED = {

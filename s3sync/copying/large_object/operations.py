@@ -18,6 +18,7 @@ from s3sync.copying.object_copy import EXISTS, FOUND_ON_TARGET, CopyJob, Settled
 from s3sync.copying.orphan_uploads import abort_lost, abort_strays, after_failed_create, is_gone
 from s3sync.copying.relay_parts import BY_WORKER
 from s3sync.copying.source_parts import choose_cut, measured_cut
+from s3sync.model.conditions import ABSENT
 from s3sync.model.outcome import Outcome, Status
 from s3sync.model.part_layout import Boundaries, Cut, Part
 from s3sync.model.task import Method, Overwrite
@@ -36,16 +37,18 @@ def parted(job: CopyJob, opened: OpenUpload) -> PartedUpload:
     return PartedUpload(job, source, opened.cut, opened.upload_id, hides_md5, opened.target_hides_md5)
 
 
-# | target is looked at first, see `copy_task` | opened before | then                                       |
+# | target is looked at first, see below       | opened before | then                                       |
 # |--------------------------------------------|---------------|--------------------------------------------|
 # | yes, and that settles the task             | any           | the outcome, and an open upload is aborted |
 # | otherwise                                  | yes           | that upload                                |
 # | otherwise                                  | no            | a new upload, or why there is none         |
 def open_giant(job: CopyJob, opened: OpenUpload | None, *, look_first: bool) -> Operation[OpenUpload | Outcome]:
-    """The upload that the parts go to. `look_first`: somebody may have written to the target since the plan."""
+    """The upload that the parts go to. `look_first`: somebody may have written to the target since the plan. Where a
+    condition is wanted that the server does not heed, a look saves the parts; the one that counts is in `_settled`."""
     way = _WAYS[job.task.method]
     way.prepare(job)
-    if look_first or (job.settings.overwrite is Overwrite.NEVER and not job.settings.preconditions):
+    job.guard("CompleteMultipartUpload")
+    if look_first or job.is_unguarded:
         settled = yield from before_repeat(job)
         if settled is not None:
             settled = yield from carry_annotations(job, settled)
@@ -142,7 +145,7 @@ def _settled(upload: PartedUpload, etags: list[str] | None, failure: Outcome | N
     target = yield from look_at_target(job)
     if isinstance(target, Outcome):
         return target
-    job.is_absent = target is None and job.settings.preconditions
+    job.seen = ABSENT if target is None else target.etag
     if target is not None and job.settings.is_since_plan(target.last_modified):
         found = yield from upload.completed_before(target, etags or [])
         if found is None:

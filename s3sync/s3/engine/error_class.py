@@ -23,7 +23,7 @@ _are(
 _are(
     ErrorClass.TRANSIENT,
     """InternalError InternalFailure InternalServerError RequestTimeout RequestTimeoutException IncompleteBody
-    OperationAborted ConditionalRequestConflict ExpiredToken ExpiredTokenException TokenRefreshRequired 400
+    OperationAborted ExpiredToken ExpiredTokenException TokenRefreshRequired 400
     ConnectionError Timeout Truncated ForeignAnswer CredentialRetrievalError KMS.KMSInternalException
     KMS.DependencyTimeoutException KMS.KeyUnavailableException""",
 )
@@ -37,7 +37,7 @@ _are(
     ErrorClass.NOT_FOUND,
     "NoSuchKey NoSuchBucket NoSuchVersion NoSuchUpload NoSuchObject NotFound NotFoundThoughListed",
 )
-_are(ErrorClass.PRECONDITION, "PreconditionFailed TargetIsNewer")
+_are(ErrorClass.PRECONDITION, "PreconditionFailed ConditionalRequestConflict TargetIsNewer")
 _are(ErrorClass.ARCHIVED, "InvalidObjectState ObjectNotInActiveTierError")
 _are(ErrorClass.INVALID, "RequestTimeTooSkewed RequestExpired InvalidParameters NotImplemented MissingMetadata")
 _are(
@@ -64,7 +64,6 @@ _STATUSES = {
 # |-------------------------------------------------------------------|--------------------|--------------|
 # | SlowDown, ServiceUnavailable, Throttling*, TooManyRequests, ...   | any                | throttled    |
 # | InternalError, RequestTimeout, IncompleteBody, OperationAborted   | any                | transient    |
-# | ConditionalRequestConflict (another write at the same moment)     | any                | transient    |
 # | ExpiredToken (the next request is signed with fresh credentials)  | any                | transient    |
 # | ConnectionError, Timeout, Truncated (the transport's own)         | any                | transient    |
 # | ForeignAnswer (a 404 without S3's error: a load balancer's, say)  | 404, 410           | transient    |
@@ -72,6 +71,7 @@ _STATUSES = {
 # | NoSuchKey, NoSuchBucket, NoSuchVersion, NoSuchUpload              | any                | not_found    |
 # | NotFoundThoughListed (s3sync's own, see `second_witness`)         | any                | not_found    |
 # | PreconditionFailed                                                | any                | precondition |
+# | ConditionalRequestConflict (another write at the same moment)     | any                | precondition |
 # | InvalidObjectState, ObjectNotInActiveTierError                    | any                | archived     |
 # | RequestTimeTooSkewed (the worker's clock is wrong), NotImplemented| any                | invalid      |
 # | BadDigest, ETagMismatch                                           | any                | corrupt      |

@@ -4,7 +4,6 @@ The rules (path or virtual-hosted style, dual-stack, FIPS, partitions, custom en
 for the address of an object, and the answer is taken apart.
 """
 
-import os
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -17,7 +16,7 @@ import certifi
 from botocore.config import Config as BotoConfig
 from botocore.exceptions import BotoCoreError, ClientError, CredentialRetrievalError
 
-from s3sync.aws.clients import client, error_text, session
+from s3sync.aws.clients import client, error_text, session, with_place
 from s3sync.config.model import Access
 from s3sync.errors import ConfigError
 from s3sync.s3.wire.sigv4 import FrozenCredentials
@@ -63,10 +62,8 @@ class Endpoints:
         return self._found[bucket]
 
     def _find(self, bucket: str) -> Endpoint:
-        access = self._access
-        if access.endpoint_url is None and not os.environ.get(
-            "AWS_ENDPOINT_URL_S3", os.environ.get("AWS_ENDPOINT_URL")
-        ):
+        access = with_place(self._access)
+        if access.endpoint_url is None:
             region = bucket_region(client("s3", access), bucket)
             access = replace(access, region_name=region) if region else access
         s3 = _client(self._session, access)

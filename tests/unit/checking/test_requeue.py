@@ -11,6 +11,7 @@ from s3sync.config.model import Access, AccessConfig, Config, CopyConfig, Mode, 
 from s3sync.copying.settings import CopySettings
 from s3sync.copying.settings_file import FILE, put_recipe, recipe_of
 from s3sync.errors import ConfigError
+from s3sync.model.conditions import AS_S3, NONE_HEEDED
 from s3sync.model.finding import Evidence, Finding, Verdict
 from s3sync.model.limits import COPY_OBJECT_MAX_BYTES, MIB
 from s3sync.model.task import Method, Overwrite
@@ -97,7 +98,7 @@ def test_without_a_run_the_options_say_it(store: LocalStore, mode: Mode, target:
     config = Config(CONFIG.source, CONFIG.target, copy=CopyConfig(mode), access=access)
     found = copy_settings_of(a_run(store, "c1"), config, None, SEEN)
     assert found.is_relayed is is_relayed
-    assert found.preconditions is (target.endpoint_url is None)
+    assert found.conditions == (AS_S3 if target.endpoint_url is None else NONE_HEEDED)
 
 
 def test_a_recipe_of_an_older_version_tells_its_mode_by_the_options(store: LocalStore) -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from s3sync.copying.dispatch import copy_task
 from s3sync.model.closed_sets import STORAGE_CLASSES
+from s3sync.model.conditions import NONE_HEEDED
 from s3sync.model.outcome import ErrorClass, Outcome, Pinned, Status, Verified
 from s3sync.model.task import Overwrite
 from tests.unit.scripted import (
@@ -86,10 +87,10 @@ UNPINNED = {name: value for name, value in BASE.items() if name != "CopySourceIf
         ({}, NEVER, {**BASE, "IfNoneMatch": "*"}),
         ({}, {"overwrite": Overwrite.CHANGED}, BASE),
         ({}, {"tags": False}, {**BASE, "TaggingDirective": "REPLACE"}),
-        ({}, {"preconditions": False}, UNPINNED),
+        ({}, {"conditions": NONE_HEEDED}, UNPINNED),
         ({"etag": None}, {}, {**UNPINNED, "CopySourceIfUnmodifiedSince": BEFORE}),
         ({"etag": None, "last_modified": None}, {}, UNPINNED),
-        ({"etag": None}, {"preconditions": False}, UNPINNED),
+        ({"etag": None}, {"conditions": NONE_HEEDED}, UNPINNED),
     ],
 )
 def test_what_is_asked_for(task: dict[str, Any], settings: dict[str, Any], expected: dict[str, Any]) -> None:
@@ -157,13 +158,13 @@ ROWS: list[tuple[dict[str, Any], dict[str, Any], list[tuple[str, Answer]], tuple
     ),
     (
         {},
-        {"preconditions": False},
+        {"conditions": NONE_HEEDED},
         [(COPY, copied(OTHER)), (HEAD, head(OTHER))],
         ("changed", "missing", None, None, None),
     ),
     (
         {},
-        {"preconditions": False},
+        {"conditions": NONE_HEEDED},
         [(COPY, copied(OTHER)), (HEAD, GONE), UNLISTED],
         ("changed", "missing", None, None, None),
     ),
@@ -311,7 +312,7 @@ def test_messages_are_one_line_and_bounded() -> None:
         ({}, {}, Pinned.ETAG),
         ({"etag": None}, {}, Pinned.TIME),
         ({"etag": None, "last_modified": None}, {}, Pinned.UNPINNED),
-        ({}, {"preconditions": False}, Pinned.UNPINNED),
+        ({}, {"conditions": NONE_HEEDED}, Pinned.UNPINNED),
     ],
 )
 def test_the_outcome_says_by_what_the_copy_was_pinned(

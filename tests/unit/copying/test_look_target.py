@@ -6,6 +6,8 @@ from typing import Any
 import pytest
 
 from s3sync.copying.dispatch import copy_task
+from s3sync.copying.object_copy import UNGUARDED
+from s3sync.model.conditions import ABSENT, NONE_HEEDED, Conditions
 from s3sync.model.outcome import ErrorClass, Status, Verified
 from s3sync.model.task import Overwrite
 from tests.unit.scripted import (
@@ -145,7 +147,7 @@ def test_each_row(
 
 
 def test_never_looks_first_where_the_server_ignores_conditions() -> None:
-    operation = copy_task(a_task(), settings(**NEVER, preconditions=False), 1, look_first=False)
+    operation = copy_task(a_task(), settings(**NEVER, conditions=NONE_HEEDED), 1, look_first=False)
     outcome, _ = drive(operation, ("HeadObject", head(OTHER)))
     assert (outcome.status, outcome.reason) == (Status.SKIPPED, "exists")
 
@@ -271,24 +273,30 @@ def test_c19_where_boundaries_are_kept_the_etag_is_part_of_what_was_asked_for(
     assert outcome.reason == ("missing" if is_copied else "found_on_target")
 
 
-def test_what_was_there_at_the_look_is_overwritten_without_a_condition() -> None:
+def test_c16_what_was_there_at_the_look_is_overwritten_if_it_still_is() -> None:
     _, sent = drive(copy_task(a_task(), settings(), 2, look_first=True), ("HeadObject", head(OTHER)), COPY)
-    assert "IfNoneMatch" not in sent[1].params
+    assert (sent[1].params.get("IfMatch"), sent[1].params.get("IfNoneMatch")) == (f'"{OTHER}"', None)
 
 
-def test_where_conditions_are_ignored_none_is_set() -> None:
-    operation = copy_task(a_task(), settings(preconditions=False), 2, look_first=True)
-    _, sent = drive(operation, ("HeadObject", GONE), COPY)
-    assert "IfNoneMatch" not in sent[1].params
+@pytest.mark.parametrize("found", [GONE, head(OTHER)], ids=["absent", "there"])
+def test_c16_where_conditions_are_ignored_none_is_set_and_the_outcome_says_so(found: Answer) -> None:
+    operation = copy_task(a_task(), settings(conditions=NONE_HEEDED), 2, look_first=True)
+    outcome, sent = drive(operation, ("HeadObject", found), COPY)
+    assert not {"IfNoneMatch", "IfMatch"} & set(sent[1].params)
+    assert (outcome.status, outcome.message) == (Status.COPIED, UNGUARDED)
 
 
 def test_a_server_that_does_not_know_the_condition_is_asked_without_it() -> None:
-    refused = ("CopyObject", error(501, "NotImplemented"))
-    outcome, sent = drive(copy_task(a_task(), settings(), 2, look_first=True), ("HeadObject", GONE), refused, COPY)
-    assert (outcome.status, outcome.requests) == (Status.COPIED, 3)
-    assert "IfNoneMatch" not in sent[-1].params
-    outcome, _ = drive(copy_task(a_task(), settings(**NEVER), 2, look_first=True), ("HeadObject", GONE), refused)
-    assert (outcome.status, outcome.error_code) == (Status.FAILED, "NotImplemented")  # asked for: never without it
+    """After a look, even where the last one was a moment ago: the plan's may be hours old."""
+    refused, look = ("CopyObject", error(501, "NotImplemented")), ("HeadObject", GONE)
+    for policy in ({}, NEVER):
+        operation = copy_task(a_task(target_etag=ABSENT), settings(**policy), 1, look_first=False)
+        outcome, sent = drive(operation, refused, look, COPY)
+        assert (outcome.status, outcome.requests, outcome.message) == (Status.COPIED, 3, UNGUARDED)
+        assert "IfNoneMatch" not in sent[-1].params
+    demanded = settings(conditions=Conditions(are_demanded=True))  # there a write without one is denied
+    outcome, _ = drive(copy_task(a_task(), demanded, 2, look_first=True), look, refused)
+    assert (outcome.status, outcome.error_code) == (Status.FAILED, "NotImplemented")
 
 
 def test_the_names_of_metadata_have_no_case() -> None:

@@ -6,6 +6,7 @@ import pytest
 
 from s3sync.config.model import Config, CopyConfig, PlanConfig, SourceConfig, TargetConfig
 from s3sync.copying.settings import CopySettings, whole_second
+from s3sync.model.conditions import AS_S3, NONE_HEEDED
 from s3sync.model.task import Overwrite
 from tests.unit.scripted import PLANNED_AT, a_task, some_settings
 
@@ -26,11 +27,11 @@ CONFIG = Config(
 
 
 def test_they_are_made_of_the_configuration() -> None:
-    assert CopySettings.of(CONFIG, PLANNED_AT, preconditions=False) == CopySettings(
+    assert CopySettings.of(CONFIG, PLANNED_AT, conditions=NONE_HEEDED) == CopySettings(
         source_bucket="from",
         target_bucket="into",
         planned_at=PLANNED_AT,
-        preconditions=False,
+        conditions=NONE_HEEDED,
         overwrite=Overwrite.NEVER,
         storage_class="STANDARD_IA",
         encryption="aws:kms",
@@ -49,11 +50,11 @@ def test_they_are_made_of_the_configuration() -> None:
 @pytest.mark.parametrize("config", [replace(CONFIG, source=SourceConfig()), replace(CONFIG, target=TargetConfig())])
 def test_both_buckets_must_be_known(config: Config) -> None:
     with pytest.raises(ValueError, match="both buckets"):
-        CopySettings.of(config, PLANNED_AT, preconditions=True)
+        CopySettings.of(config, PLANNED_AT, conditions=AS_S3)
 
 
 def test_they_travel_to_the_workers() -> None:
-    settings = CopySettings.of(CONFIG, PLANNED_AT, preconditions=True)
+    settings = CopySettings.of(CONFIG, PLANNED_AT, conditions=AS_S3)
     arrived = pickle.loads(pickle.dumps(settings))
     assert arrived == settings
     assert arrived.on_new_target == settings.on_new_target

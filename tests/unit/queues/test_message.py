@@ -66,6 +66,7 @@ def queued_tasks(draw: st.DrawFn) -> QueuedTask:
         last_modified=draw(st.one_of(st.none(), TIMES)),
         storage_class=draw(st.one_of(st.none(), st.just("GLACIER"))),
         method=draw(st.sampled_from(Method)),
+        target_etag=draw(st.sampled_from((None, "", "abc"))),
     )
     if draw(st.booleans()):
         return QueuedTask(task)
@@ -111,7 +112,8 @@ def with_task(**changes: object) -> str:
         ("null", "Unreadable"),
         ('{"Records": []}', "Unreadable"),  # S3's own notification
         (changed(kind="other"), "Unreadable"),
-        (changed(version=2), "OtherVersion"),
+        (changed(version=3), "OtherVersion"),
+        (changed(version=True), "OtherVersion"),
         (changed(version=None), "OtherVersion"),
         (changed(run_id=""), "Unreadable"),
         (changed(source=7), "Unreadable"),
@@ -204,3 +206,11 @@ def test_c1_a_redriven_task_keeps_its_attempts_and_one_of_them_counts(attempt: i
 
 def test_fields_that_are_not_known_are_passed_over() -> None:
     assert from_text(changed(colour="red")) == from_text(json.dumps(GOOD))
+
+
+def test_version_1_is_still_read() -> None:
+    """It had no `target_etag`: nobody knows what the target was like."""
+    text = to_text(Message("run-1", "from", "to", (QueuedTask(task_for(target_etag=None)),)))
+    assert '"version":2' in text
+    (queued,) = from_text(text.replace('"version":2', '"version":1')).tasks
+    assert queued.task == task_for()

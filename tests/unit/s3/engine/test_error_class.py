@@ -24,7 +24,6 @@ ROWS = {
         (400, "RequestTimeout"),
         (400, "IncompleteBody"),
         (409, "OperationAborted"),
-        (409, "ConditionalRequestConflict"),
         (400, "ExpiredToken"),
         (400, "400"),
         (403, "ExpiredTokenException"),
@@ -49,7 +48,12 @@ ROWS = {
         *((404, code) for code in ("NoSuchKey", "NoSuchBucket", "NoSuchVersion", "NoSuchUpload", "404", "New")),
         (410, "410"),
     ],
-    ErrorClass.PRECONDITION: [(412, "PreconditionFailed"), (412, "412"), (0, "TargetIsNewer")],
+    ErrorClass.PRECONDITION: [
+        (412, "PreconditionFailed"),
+        (412, "412"),
+        (409, "ConditionalRequestConflict"),
+        (0, "TargetIsNewer"),
+    ],
     ErrorClass.ARCHIVED: [(403, "InvalidObjectState"), (403, "ObjectNotInActiveTierError")],
     ErrorClass.INVALID: [
         (403, "RequestTimeTooSkewed"),
