@@ -19,6 +19,7 @@ from s3sync.errors import ConfigError
 from s3sync.runs.folder import new_run_id
 
 Say = Callable[[str], None]
+_NOT_IN_A_LIST = frozenset(",#\"' \t\n")  # --archives URI#NAME,URI#NAME, and what a shell would take apart
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +74,10 @@ def load_cargo(orders: Sequence[Order], destination: Destination, base: Config, 
     artifacts_uri = submit.artifacts_uri or f"{orders[0].config.run.work_uri.rstrip('/')}/artifacts"
     if not artifacts_uri.startswith("s3://"):
         raise ConfigError("--artifacts-uri", "is missing, and the work location is no S3 URI; give s3://BUCKET/PREFIX")
+    if found := sorted(set(artifacts_uri) & _NOT_IN_A_LIST):
+        raise ConfigError(
+            "--artifacts-uri", f"{artifacts_uri} has {found[0]!r}, which parts Spark's list of archives; name another"
+        )
     files = [_job_file(each, cache) for each in orders]
     entry = entry_script()
     app = deps = None

@@ -323,6 +323,7 @@ def test_a_job_run_of_a_serverless_application(laptop: Laptop) -> None:
             ),
             "--work-uri: s3sync-work is a folder of this machine",
         ),
+        ("submit {job} --cluster-id {cluster} --processor x86_64 --artifacts-uri {work}/a,b", "parts Spark's list"),
         (
             "submit {job} --cluster-id {cluster} --processor x86_64 --spark-conf spark.password=x --preinstalled",
             "holds a secret",

@@ -72,7 +72,7 @@ def test_the_stack_has_all_that_it_should() -> None:
         "AWS::IAM::Role": 3,
         "AWS::SQS::Queue": 6,
         "AWS::S3::Bucket": 1,
-        "AWS::Logs::LogGroup": 1,
+        "AWS::Logs::LogGroup": 2,
         "AWS::Scheduler::ScheduleGroup": 1,
         "AWS::CloudWatch::Alarm": 3,
         "AWS::EMR::SecurityConfiguration": 1,
@@ -158,6 +158,16 @@ def test_those_who_start_clusters_may_let_emr_make_its_role_for_cleaning_up(name
     assert found["Condition"]["StringEquals"]["iam:AWSServiceName"]["!Sub"].startswith("elasticmapreduce.")
 
 
+def test_steps_have_roles_only_where_the_stack_is_given_some() -> None:
+    resources = template()["Resources"]
+    configuration = resources["SecurityConfiguration"]["Properties"]["SecurityConfiguration"]
+    condition, given, otherwise = configuration["AuthorizationConfiguration"]["!If"]
+    assert (condition, otherwise) == ("HasStepRoles", {"!Ref": "AWS::NoValue"})
+    assert given == {"IAMConfiguration": {"EnableApplicationScopedIAMRole": True}}
+    assert resources["StepRolesPolicy"]["Condition"] == "HasStepRoles"
+    assert [each["Resource"] for each in statements("StepRolesPolicy")] == [{"!Ref": "StepRoleArns"}]
+
+
 def test_what_was_sent_may_be_noted_for_those_who_attach() -> None:
     (found,) = [each for each in statements("SubmitPolicy") if each["Sid"] == "Submissions"]
     assert (found["Action"], found["Resource"]["!Sub"]) == (
@@ -176,5 +186,5 @@ def test_those_who_submit_may_call_what_the_code_calls_or_advises_and_no_more(mo
     asked |= {as_operation(command) for tool, command in advised if OF_TOOL[tool] == service}
     allowed = {action.partition(":")[2] for action in actions("SubmitPolicy") if action.startswith(f"{service}:")}
     assert len(asked) >= 4
-    assert allowed - asked <= {"AddTags"}  # RunJobFlow with tags asks for it
+    assert allowed - asked <= {"AddTags", "TagResource"}  # RunJobFlow and StartJobRun with tags ask for them
     assert asked <= allowed
