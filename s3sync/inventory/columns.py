@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 
 from s3sync.errors import InventoryError
 from s3sync.model import keys
-from s3sync.model.tables import LISTING, TIMESTAMP
+from s3sync.model.tables import LISTING, TIMESTAMP, moments
 
 # What S3 never leaves in a URL-encoded key: a control character, a space, a quote, a `%` without two hex digits.
 _NOT_ENCODED = re.compile(r"""[\x00-\x20"\x7f]|%(?![0-9A-Fa-f]{2})""")
@@ -210,10 +210,18 @@ def _instants(array: pa.Array, where: str) -> pa.Array:
     if pa.types.is_timestamp(kind):
         if kind.unit == "ns":  # ORC's own precision; S3 knows milliseconds
             array = array.cast(pa.timestamp("us", tz=kind.tz), safe=False)
-    elif not (pa.types.is_string(kind) or pa.types.is_null(kind)):
+    elif pa.types.is_string(kind):
+        try:
+            return moments(array)
+        except pa.ArrowInvalid as error:
+            raise InventoryError(where, f"column {Column.LAST_MODIFIED.name}: {one_line(error)}") from error
+    elif not pa.types.is_null(kind):
         raise InventoryError(where, f"column {Column.LAST_MODIFIED.name}: {kind} is no time")
     return _cast(array, TIMESTAMP, Column.LAST_MODIFIED, where)  # without a zone it is UTC
 
 
 def _unquoted(array: pa.Array) -> pa.Array:
-    return pc.utf8_trim(array, '"') if pc.any(pc.match_substring(array, '"')).as_py() else array
+    """As `model.etag.bare`."""
+    if not pc.any(pc.match_substring(array, '"')).as_py():
+        return array
+    return pc.utf8_trim(pc.replace_substring_regex(array, "^W/", ""), '"')

@@ -1,8 +1,8 @@
 """Where S3 Inventory reports lie: finding the newest complete one, and fetching its data files.
 
 Source: "Locating your inventory list" in the S3 documentation: a report is the folder
-`PREFIX/SOURCE_BUCKET/CONFIG_ID/YYYY-MM-DDTHH-MMZ/`; beside the dated folders stand `data/` and `hive/`; S3 writes
-`manifest.checksum` last.
+`PREFIX/SOURCE_BUCKET/CONFIG_ID/YYYY-MM-DDTHH-MMZ/`; beside the dated folders stand `data/` and `hive/`, which hold no
+dated ones; a bucket and a configuration may have these names too. S3 writes `manifest.checksum` last.
 """
 
 import os
@@ -42,7 +42,6 @@ READ_ATTEMPTS = 4
 PAUSE_SECONDS = 0.5  # doubled after each cut body
 
 _DATED = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}-\d{2}Z")
-_NO_REPORTS = frozenset({"data", "hive"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,7 +213,7 @@ def _folder_of_report(client: "S3Client", bucket: str, top: str) -> str:
             if listed.dated:
                 found.append((path, listed))
             else:
-                below += [f"{path}{name}/" for name in listed.folders if name not in _NO_REPORTS]
+                below += [f"{path}{name}/" for name in listed.folders]
         if len(below) > FOLDERS_MAX and depth < LEVELS_BELOW:
             raise InventoryError(where, f"has over {FOLDERS_MAX} folders below it: name the report's own")
         level = below

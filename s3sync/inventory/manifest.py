@@ -20,6 +20,7 @@ _MILLISECONDS = re.compile(r"[0-9]{1,14}")  # until the year 5138
 _ORC_SCHEMA = re.compile(r"struct\s*<(.*)>\s*", re.DOTALL)
 _PARQUET_SCHEMA = re.compile(r"message\s+[\w.]+\s*\{(.*)\}\s*", re.DOTALL)
 _PARQUET_FIELD = re.compile(r"(?:required|optional|repeated)\s+\w+(?:\s*\(\d+\))?\s+(\w+)\b.*", re.DOTALL)
+_PARQUET_GROUP = re.compile(r"(?:required|optional|repeated)\s+group\s+(\w+)\b.*\{.*\}\s*", re.DOTALL)
 _ORC_FIELD = re.compile(r"(\w+)\s*:\s*\S.*", re.DOTALL)
 _SHOWN_CHARACTERS = 80
 
@@ -161,9 +162,21 @@ def _schema_names(schema: str, file_format: FileFormat) -> list[str]:
     inside = outer.fullmatch(schema.strip())
     if not inside:
         return []
-    parts = _split_outside(inside[1], ",") if file_format is FileFormat.ORC else inside[1].rstrip(" ;\n\t").split(";")
-    fields = [field.fullmatch(part.strip()) for part in parts]
+    parts = _split_outside(inside[1], ",") if file_format is FileFormat.ORC else _fields_of_parquet(inside[1])
+    fields = [field.fullmatch(part.strip()) or _PARQUET_GROUP.fullmatch(part.strip()) for part in parts]
     return [found[1] if found else "" for found in fields]
+
+
+def _fields_of_parquet(text: str) -> list[str]:
+    """One text a column: that of a nested one ends with a brace, that of any other with a semicolon."""
+    parts, depth, start = [], 0, 0
+    for position, character in enumerate(text):
+        depth += (character == "{") - (character == "}")
+        if depth == 0 and character in ";}":
+            parts.append(text[start:position] + character.strip(";"))
+            start = position + 1
+    parts.append(text[start:])
+    return [part for part in parts if part.strip()]
 
 
 def _split_outside(text: str, separator: str) -> list[str]:

@@ -16,6 +16,8 @@ them: S3's order at first; a page that it does not fit is read by expat, which a
 | is no escape, or a space or what is not ASCII stands in one       |                                             |
 | keys do not ascend, or lie before the start or outside the prefix | a page of another place, or a bucket in no  |
 |                                                                   | order                                       |
+
+The key that it was to start behind may stand at its beginning, and is left out: some servers repeat it.
 """
 
 import operator
@@ -30,7 +32,7 @@ import pyarrow.compute as pc
 
 from s3sync.listing.page_xml import DELETE_MARKER, Entries, EntryReader, MalformedEntries
 from s3sync.model.keys import printable
-from s3sync.model.tables import LISTING, TIMESTAMP
+from s3sync.model.tables import LISTING, moments
 
 _OBJECTS = (b"ListBucketResult", (b"Contents",))
 _VERSIONS = (b"ListVersionsResult", (b"Version", b"DeleteMarker"))
@@ -52,12 +54,14 @@ class PageRefused(ValueError):
 @dataclass(frozen=True, slots=True)
 class Page:
     """`objects` in order, with the schema LISTING. `token` continues a page that is empty though more follow;
-    `version_marker` is what the server says to continue with, within the page's last key."""
+    `version_marker` is what the server says to continue with, within the page's last key. `is_repeating`: it began with
+    the key that it was to start behind, as some servers' pages do, and that one is left out."""
 
     objects: pa.RecordBatch
     is_truncated: bool
     token: str | None = None
     version_marker: str | None = None
+    is_repeating: bool = False
 
 
 class PageReader:
@@ -88,7 +92,10 @@ class PageReader:
         if not self._versions:
             _check_order(keys, operator.lt)
             self._check_place(keys, after, prefix)
-            return Page(_batch(columns, keys, versions=False), is_truncated)
+            objects, is_repeating = _batch(columns, keys, versions=False), bool(after) and keys[0] == after.encode()
+            token = _TOKEN.search(head) or _TOKEN.search(tail) if is_repeating else None
+            told = _text(token[1]) if token else None
+            return Page(objects.slice(int(is_repeating)), is_truncated, told, is_repeating=is_repeating)
         objects = _batch(columns, keys, versions=True)
         order = _order_of_versions(columns.kind, keys, objects)
         if order is not None:
@@ -121,9 +128,8 @@ class PageReader:
 
     def _check_place(self, keys: Sequence[bytes], after: str, prefix: str) -> None:
         begin, start = prefix.encode(), after.encode()
-        is_behind = operator.ge if self._versions else operator.gt
-        if not is_behind(keys[0], start):
-            raise PageRefused(f"the page begins with {_shown(keys[0])}, which is not behind where it was to start")
+        if keys[0] < start:
+            raise PageRefused(f"the page begins with {_shown(keys[0])}, which lies before where it was to start")
         if not (keys[0].startswith(begin) and keys[-1].startswith(begin)):
             raise PageRefused("the page holds keys outside of the prefix")
 
@@ -192,7 +198,7 @@ def _batch(columns: Entries, keys: list[bytes], *, versions: bool) -> pa.RecordB
         found = {
             "key": pa.array(keys, pa.string()),
             "size": _sizes(columns),
-            "last_modified": pa.array(columns.last_modified, pa.string()).cast(TIMESTAMP),
+            "last_modified": moments(pa.array(columns.last_modified, pa.string())),
             "etag": _optional(columns.etag),
             "storage_class": _optional(columns.storage_class),
             "owner": _optional(columns.owner),

@@ -12,6 +12,8 @@ from graphlib import CycleError, TopologicalSorter
 from itertools import pairwise
 from xml.parsers import expat
 
+from s3sync.model import etag
+
 DELETE_MARKER = b"DeleteMarker"
 COLUMNS = {
     b"Key": "key",
@@ -38,7 +40,7 @@ S3_ORDER = (
 )
 _QUOTE = rb'(?:&quot;|&#34;|")?'
 _PATTERNS = {
-    b"ETag": rb"<ETag>" + _QUOTE + rb'([^<&"]*+)' + _QUOTE + rb"</ETag>",
+    b"ETag": rb"<ETag>(?:W/)?" + _QUOTE + rb'([^<&"]*+)' + _QUOTE + rb"</ETag>",
     b"Owner": rb"<Owner>\s*(?:<DisplayName>[^<]*</DisplayName>\s*)?<ID>([^<]*)</ID>\s*"
     rb"(?:<DisplayName>[^<]*</DisplayName>\s*)?</Owner>",
 }
@@ -54,7 +56,7 @@ class MalformedEntries(ValueError):
 @dataclass(frozen=True, slots=True)
 class Entries:
     """Columns of the same length. Texts are as in the XML, entities included; an element that is not there is empty.
-    ETags have no quotes around them. `kind` is the entry's own element."""
+    ETags have no quotes around them, and no weak mark. `kind` is the entry's own element."""
 
     kind: Sequence[bytes]
     key: Sequence[bytes]
@@ -175,7 +177,7 @@ class _Found:
         if depth == 2:  # noqa: PLR2004
             self._close_entry(path[1])
         elif depth == 3 and path[2] in COLUMNS and path[2] != b"Owner":  # noqa: PLR2004
-            self._put(COLUMNS[path[2]], text.strip('"') if path[2] == b"ETag" else text)
+            self._put(COLUMNS[path[2]], (etag.bare(text) or "") if path[2] == b"ETag" else text)
         elif path[2:] == [b"Owner", b"ID"]:
             self._put("owner", text)
         path.pop()

@@ -12,7 +12,7 @@ error then; it is never an empty page (s5cmd #564).
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import Any
 
@@ -123,7 +123,9 @@ class Pager:
         """Whether a page that says that no more follow is enough to end the range."""
         if page.objects.num_rows == 0 and (self._is_end_told or self._token is not None):
             return True
-        return self._pages == 0 and self.upto() is None and 0 < page.objects.num_rows < FULL_PAGE
+        return (
+            not page.is_repeating and self._pages == 0 and self.upto() is None and 0 < page.objects.num_rows < FULL_PAGE
+        )
 
     def _take_objects(self, page: Page, *, is_end: bool) -> RangeProgress:
         self._token, self._empty = None, 0
@@ -148,12 +150,20 @@ class Pager:
         self._token = page.token
         return RangeProgress(page.objects, None, is_last=False)
 
+    def _take_behind(self, page: Page, *, is_end: bool) -> RangeProgress:
+        """A page that begins with the versions of the key that it was to start behind, as some servers' do."""
+        repeated = len(_versions_of(page.objects, self.after))
+        page = replace(page, objects=page.objects.slice(repeated))
+        return (
+            self._take_versions(page, is_end=is_end) if page.objects.num_rows else self._empty_page(page, is_end=is_end)
+        )
+
     def _take_versions(self, page: Page, *, is_end: bool) -> RangeProgress:
         """The versions of the page's last key are held back until it is known that no more follow."""
         objects, upto = page.objects, self.upto()
         keys = objects.column("key")
-        if not self._tail and keys[0].as_py() == self.after:
-            raise PageRefused("the page begins with the key that it was to start behind")
+        if not self._tail and self.after and keys[0].as_py() == self.after:
+            return self._take_behind(page, is_end=is_end)
         if _has_twins(objects) or not self._tail_ids.isdisjoint(_versions_of(objects, self._last)):
             raise PageRefused("the page holds a version twice, or one that came before")
         last = keys[-1].as_py()

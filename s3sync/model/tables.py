@@ -7,8 +7,19 @@ into plan rows.
 """
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 TIMESTAMP = pa.timestamp("us", tz="UTC")
+_FINER = r"(\.[0-9]{6})[0-9]+"
+
+
+def moments(texts: pa.Array) -> pa.Array:
+    """ISO 8601 as TIMESTAMP. S3 knows milliseconds; what a server tells beyond microseconds is cut. Raises
+    ArrowInvalid."""
+    try:
+        return texts.cast(TIMESTAMP)
+    except pa.ArrowInvalid:
+        return pc.replace_substring_regex(texts, _FINER, r"\1").cast(TIMESTAMP)
 
 
 def _required(name: str, kind: pa.DataType) -> pa.Field:

@@ -147,10 +147,28 @@ def test_nothing_there(s3: Any, reports: str, named: str) -> None:
 
 
 def test_only_folders_of_reports_are_walked(s3: Any, reports: str) -> None:
-    for beside in ("data", "hive"):
-        s3.put_object(Bucket=reports, Key=f"inv/daily/{beside}/2025-06-09T01-00Z/manifest.json", Body=b"")
-    for named in ("inv/daily", "inv"):
+    """What S3 puts beside the dated folders, before the first of them is there."""
+    s3.put_object(Bucket=reports, Key="inv/source/daily/data/0b0c.parquet", Body=b"")
+    s3.put_object(Bucket=reports, Key="inv/source/daily/hive/dt=2025-06-09-01-00/symlink.txt", Body=b"")
+    for named in ("inv/source/daily", "inv/source", "inv"):
         assert "no dated reports" in fault_of(lambda uri=f"s3://{reports}/{named}": find_manifest(s3, uri))
+
+
+@pytest.mark.parametrize("name", ["data", "hive"])
+def test_a_bucket_or_a_configuration_may_be_called_data_or_hive(s3: Any, reports: str, name: str) -> None:
+    put(s3, report(reports, config_id=name), reports)
+    for named in ("inv", "inv/source", f"inv/source/{name}"):
+        found = find_manifest(s3, f"s3://{reports}/{named}")
+        assert found.uri == f"s3://{reports}/inv/source/{name}/2025-06-01T01-00Z/manifest.json"
+    put(s3, report(reports, source_bucket=name), reports)
+    assert find_manifest(s3, f"s3://{reports}/inv/{name}").source_bucket == name
+
+
+@pytest.mark.parametrize("name", ["data", "hive"])
+def test_another_report_is_not_taken_for_that_of_such_a_name(s3: Any, reports: str, name: str) -> None:
+    put(s3, report(reports, config_id=name), reports)
+    put(s3, report(reports, config_id="weekly"), reports)
+    assert "name one" in fault_of(lambda: find_manifest(s3, f"s3://{reports}/inv"))
 
 
 def test_reports_too_far_below(s3: Any, reports: str) -> None:

@@ -57,7 +57,7 @@ def queued_ids(wired: Wired) -> list[str]:
     for queue in wired.queues.work:
         while messages := receive(wired.sqs, queue, 10, 0, 600):
             found += messages
-    assert hold(wired.sqs, found, 0) == 0
+    assert not hold(wired.sqs, found, 0).messages
     return [queued.task.task_id for message in found for queued in from_text(message.body).tasks]
 
 

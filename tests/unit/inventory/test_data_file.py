@@ -53,6 +53,7 @@ OBJECTS = st.builds(
     encryption_status=st.sampled_from(["SSE-S3", "SSE-KMS", "NOT-SSE"]),
     object_owner=st.sampled_from([None, "o" * 64]),
 )
+CSV, PARQUET, ORC = FileFormat.CSV, FileFormat.PARQUET, FileFormat.ORC
 every_format = pytest.mark.parametrize("file_format", FileFormat)
 
 
@@ -136,6 +137,18 @@ def test_batches_are_bounded(tmp_path: Path, file_format: FileFormat, rows_per_b
     assert keys == [f"k{index}" for index in range(50)]
 
 
+@pytest.mark.parametrize("file_format", [PARQUET, ORC])
+def test_a_nested_column_that_nobody_needs_is_passed_over(tmp_path: Path, file_format: FileFormat) -> None:
+    """Also where something within it is called as a column that is needed."""
+    tags = pa.array([[{"key": "colour", "value": "blue"}], None, []])
+    columns = {"bucket": ["source"] * 3, "tags": tags, "key": ["a", "b", "c"], "size": [1, 2, 3]}
+    path = tmp_path / "file"
+    path.write_bytes(parquet(columns) if file_format is PARQUET else orc(columns))
+    manifest = manifest_of(file_format, tuple(columns))
+    rows = [row for batch in read_data_file(path, manifest, manifest.files[0]) for row in batch.to_pylist()]
+    assert [(row["key"], row["size"]) for row in rows] == [("a", 1), ("b", 2), ("c", 3)]
+
+
 def big_csv() -> bytes:
     """2 million rows, 180 MB once unpacked."""
     lines = [csv_line("source", f"prefix/{index:072d}") for index in range(100_000)]
@@ -194,7 +207,7 @@ def orc(table: dict[str, Any]) -> bytes:
 GOOD = csv_file(csv_row())
 FEW = ("bucket", "key")
 ROW = {"bucket": ["source"], "key": ["a"]}
-CSV, PARQUET, ORC = FileFormat.CSV, FileFormat.PARQUET, FileFormat.ORC
+
 
 DAMAGED = {
     "csv_empty": (CSV, None, b"", "can't be read as CSV: the file has no bytes"),

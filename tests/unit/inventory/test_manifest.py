@@ -23,6 +23,11 @@ PARQUET_OLD = (
     "optional int64 last_modified_date (TIMESTAMP_MILLIS); optional fixed_len_byte_array(16) e_tag; }"
 )
 PARQUET_NAMES = "bucket key size last_modified_date e_tag"
+PARQUET_NESTED = (
+    "message s3.inventory { required binary bucket (STRING); optional group tags (LIST) { repeated group list { "
+    "optional group element { required binary key (STRING); optional binary value (STRING); } } } required binary key (STRING); "
+    "optional group last (MAP) { repeated group key_value { required binary key; } }}"
+)
 
 
 def test_all_of_it() -> None:
@@ -45,6 +50,7 @@ def test_all_of_it() -> None:
         ("ORC", ORC, ORC_NAMES),
         ("Parquet", PARQUET, PARQUET_NAMES),
         ("Parquet", PARQUET_OLD, PARQUET_NAMES),
+        ("Parquet", PARQUET_NESTED, "bucket tags key last"),
         ("PARQUET", PARQUET.replace("  ", "\n  "), PARQUET_NAMES),
     ],
 )

@@ -11,7 +11,7 @@ from s3sync.model.key_range import KeyRange
 from s3sync.s3.engine.engine import Engine
 from s3sync.s3.engine.retry_policy import RetryPolicy
 from s3sync.s3.request import Reply, Request
-from tests.unit.listed_bucket import Fault, ListedBucket, at_call, body_changed, page_xml
+from tests.unit.listed_bucket import Fault, ListedBucket, at_call, body_changed, contents, page_xml, version
 
 KEYS = st.lists(st.text(st.characters(codec="utf-8"), min_size=1, max_size=6), unique=True, max_size=60)
 OPTIONS = ListOptions("b", "")
@@ -125,8 +125,49 @@ def test_c5_a_page_that_repeats_is_an_error() -> None:
         return Reply(request, 200, values=last[0].values)
 
     bucket.fault = stuck
-    with pytest.raises(ServiceError, match=r"cannot be listed after '0009'.*not behind where it was to start"):
+    with pytest.raises(ServiceError, match=r"cannot be listed after '0009'.*lies before where it was to start"):
         listed(bucket)
+
+
+def repeating(request: Request, reply: Reply) -> Reply:
+    """The key that the page was to start behind comes once more, as some servers have it."""
+    body, after = reply.values["Body"], request.params.get("StartAfter") or request.params.get("KeyMarker")
+    if after is None or "VersionIdMarker" in request.params:
+        return reply
+    again = contents(after) if "StartAfter" in request.params else version(after, "v1", is_latest=True)
+    first = min(
+        (at for at in (body.find(b"<Contents>"), body.find(b"<Version>")) if at >= 0), default=body.rfind(b"</")
+    )
+    count = int(body.partition(b"<KeyCount>")[2].partition(b"<")[0] or 0)
+    body = body[:first] + again.encode() + body[first:]
+    return Reply(request, 200, values={"Body": body.replace(b"<KeyCount>%d<" % count, b"<KeyCount>%d<" % (count + 1))})
+
+
+@pytest.mark.parametrize("versions", [False, True])
+@pytest.mark.parametrize("key_range", [KeyRange(), KeyRange("0015"), KeyRange("0015", "0031"), KeyRange("0049")])
+def test_c5_a_server_that_repeats_the_marker_is_listed_all_the_same(key_range: KeyRange, versions: bool) -> None:
+    keys = [f"{number:04d}" for number in range(50)]
+    bucket = ListedBucket(keys, 10, fault=repeating)
+    options = ListOptions("b", "", versions=versions)
+    found = [
+        key for objects in list_range(engine(bucket), options, key_range) for key in objects.column("key").to_pylist()
+    ]
+    assert found == [key for key in keys if key_range.after < key <= (key_range.upto or "z")]
+
+
+def test_c5_a_page_of_nothing_but_the_marker_that_says_that_more_follow_is_an_error() -> None:
+    bucket = ListedBucket([f"{number:04d}" for number in range(50)], 10)
+
+    def stuck(request: Request, reply: Reply) -> Reply:
+        after = request.params.get("StartAfter")
+        if after is None:
+            return reply
+        return Reply(request, 200, values={"Body": page_xml([contents(after)], truncated=True)})
+
+    bucket.fault = stuck
+    with pytest.raises(ServiceError, match="says that more follow, but not where"):
+        listed(bucket)
+    assert len(bucket.requests) == 1 + REFUSALS_MAX
 
 
 def test_a_refusal_names_the_place_and_the_servers_code() -> None:
@@ -146,7 +187,7 @@ def test_an_empty_page_with_a_token_is_gone_on_with() -> None:
         return reply
 
     bucket.fault = stepping
-    with pytest.raises(ServiceError, match="not behind"):
+    with pytest.raises(ServiceError, match="lies before"):
         listed(bucket, part=KeyRange("z"))  # the bucket in memory knows no token, so it begins anew: noticed
     bucket.requests.clear()
     assert next(iter(list_range(engine(bucket), OPTIONS, KeyRange()))).column("key").to_pylist() == ["a"]
