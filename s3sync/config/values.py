@@ -27,7 +27,7 @@ _UNITS |= {"kb": 10**3, "mb": 10**6, "gb": 10**9, "tb": 10**12}
 _SIZE = re.compile(r"([0-9]{1,18}) ?([KMGT]i?B|B)?", re.IGNORECASE)
 _DURATION = re.compile(r"(?:([0-9]{1,9})d)?(?:([0-9]{1,9})h)?(?:([0-9]{1,9})m)?(?:([0-9]{1,9}(?:\.[0-9]{1,20})?)s)?")
 _INTEGER = re.compile(r"-?[0-9]{1,18}")
-_BUCKET = re.compile(r"[a-z0-9](?:[a-z0-9-]|\.(?!\.)){1,61}[a-z0-9]")
+_BUCKET = re.compile(r"(?=.*[A-Za-z0-9])[A-Za-z0-9._-]{3,255}")
 _IP_ADDRESS = re.compile(r"[0-9]{1,3}(?:\.[0-9]{1,3}){3}")
 _TRUE = ("true", "yes", "on", "1")
 _FALSE = ("false", "no", "off", "0")
@@ -127,13 +127,15 @@ def write_bool(value: bool) -> str:
 
 
 def parse_bucket(text: str) -> str:
-    """A bucket's name by the rules of "General purpose bucket naming rules"; an access point's alias fits them."""
+    """A bucket's name by S3's rules of all times, which an access point's alias fits: those of us-east-1 made before
+    March 2018 may have capitals, `_` and 255 characters ("General purpose bucket naming rules"). Whether there is such
+    a bucket S3 knows."""
     if text.startswith("s3:"):
         raise ValueError(f"{shown(text)} is a URI; give the name of the bucket only, such as my-bucket")
     if not _BUCKET.fullmatch(text) or _IP_ADDRESS.fullmatch(text):
         raise ValueError(
-            f"{shown(text)} is not a bucket's name; S3 takes 3 to 63 lower-case letters, digits, '-' and single '.', "
-            "such as my-bucket"
+            f"{shown(text)} is not a bucket's name; S3 takes 3 to 63 lower-case letters, digits, '-' and single '.' "
+            "(in old buckets of us-east-1 also capitals and '_', up to 255), such as my-bucket"
         )
     return text
 

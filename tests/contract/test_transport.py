@@ -8,10 +8,11 @@ from botocore.config import Config
 from botocore.model import OperationNotFoundError
 
 from s3sync.aws.clients import session
-from s3sync.config.model import Access, Secret
+from s3sync.config.model import Access, Secret, TransportKind
 from s3sync.model.outcome import ErrorClass
 from s3sync.s3.engine.engine import Engine
 from s3sync.s3.engine.error_class import classify
+from s3sync.s3.engine.per_process import new_transport
 from s3sync.s3.engine.retry_policy import RetryPolicy
 from s3sync.s3.request import Request, Side
 from s3sync.s3.transport.boto import BotoTransport
@@ -196,3 +197,17 @@ def test_an_error_in_a_200_is_an_error(transport, s3, bucket, faults, operation)
     faults.add(Fault(Action.ERROR_IN_200))
     reply = ask(transport, operation, **params[operation])
     assert reply.code == "InternalError"
+
+
+@pytest.mark.parametrize("name", ["Old_Bucket", "old..bucket"])
+def test_a_bucket_of_old_whose_name_no_host_can_have_is_reached_by_path(name, request):
+    """us-east-1 had such names until March 2018. The embedded server takes these."""
+    endpoint = request.getfixturevalue("_embedded").endpoint_url
+    access = Access(None, "us-east-1", "a", Secret("b"), endpoint_url=endpoint, addressing_style="virtual")
+    for transport in (CurlTransport(access, access, 1), new_transport(access, access, TransportKind.BOTO3, 1)):
+        assert ask(transport, "CreateBucket", Bucket=name).ok
+        assert ask(transport, "PutObject", Bucket=name, Key="a/../b", Body=b"x").ok
+        assert ask(transport, "GetObject", Bucket=name, Key="a/../b").values["Body"] == b"x"
+        for operation in ("DeleteObject", "DeleteBucket"):
+            given = {"Key": "a/../b"} if operation == "DeleteObject" else {}
+            assert ask(transport, operation, Bucket=name, **given).ok

@@ -75,7 +75,7 @@ BAD = [
     opt(f"--target-session-token={SECRET}", "--target-session-token:", "others can see"),
     opt("--owner --no-owner", "--no-owner:", "not allowed with argument --owner"),
     # values
-    Bad(("-s/--source-bucket:", "'Source_Bucket' is not a bucket's name"), "-s Source_Bucket -t target-bucket"),
+    Bad(("-s/--source-bucket:", "'Source+Bucket' is not a bucket's name"), "-s Source+Bucket -t target-bucket"),
     Bad(("-t/--target-bucket:", "'x' is not a bucket's name"), "-s source-bucket -t s3://x/folder"),
     Bad(("-t/--target-bucket:", "is not a bucket's name"), "-s source-bucket -t arn:aws:s3:::target-bucket"),
     opt("-m reports/manifest.json", "-m/--manifest-path:", "is not an S3 URI", "s3://"),

@@ -25,8 +25,8 @@ PARQUET_OLD = (
 PARQUET_NAMES = "bucket key size last_modified_date e_tag"
 PARQUET_NESTED = (
     "message s3.inventory { required binary bucket (STRING); optional group tags (LIST) { repeated group list { "
-    "optional group element { required binary key (STRING); optional binary value (STRING); } } } required binary key (STRING); "
-    "optional group last (MAP) { repeated group key_value { required binary key; } }}"
+    "optional group element { required binary key (STRING); optional binary value (STRING); } } } "
+    "required binary key (STRING); optional group last (MAP) { repeated group key_value { required binary key; } }}"
 )
 
 
