@@ -53,18 +53,18 @@ class Tried:
 
 
 def try_conditions(
-    access: Access, settings: CopySettings, wanted: ProbedWrites, places: tuple[str, str], *, is_aws: bool
+    access: Access, settings: CopySettings, writes: ProbedWrites, places: tuple[str, str], *, is_aws: bool
 ) -> Tried:
     """`places` are the target's prefix and a name of this run's own, for the keys of probe objects. Raises ServiceError
     where the target can't be reached."""
     prefix, own = places
     ground = Ground(client("s3", access), settings, f"{prefix}{PROBE}{own}-")
-    trial = _Trial(ground, wanted)
+    trial = _Trial(ground, writes)
     try:
         if is_aws:
             return trial.on_aws()
         if ground.has_retention():
-            return _Trial(replace(ground, name=f"{prefix}{PROBE}"), wanted).under_retention()
+            return _Trial(replace(ground, name=f"{prefix}{PROBE}"), writes).under_retention()
         return trial.elsewhere()
     except BotoCoreError as error:
         where = f"s3://{settings.target_bucket}"
@@ -72,9 +72,9 @@ def try_conditions(
 
 
 class _Trial:
-    def __init__(self, ground: Ground, wanted: ProbedWrites) -> None:
+    def __init__(self, ground: Ground, writes: ProbedWrites) -> None:
         self._on = ground
-        self._wanted = wanted
+        self._writes = writes
         self._notes: list[str] = []
         self._guard: dict[str, str] = {}  # what a write to a free key must have where conditions are demanded
 
@@ -85,16 +85,17 @@ class _Trial:
         found = NONE_HEEDED
         try:
             found = self._demanded(found, "demand")
-            if self._wanted.copies:
+            if self._writes.copies:
                 found = self._copies(found)
-            if self._wanted.completes:
+            if self._writes.completes:
                 none_match, match = self._target_forms("parts", self._on.complete)
                 found = replace(found, complete_if_none_match=none_match, complete_if_match=match)
-            if self._wanted.puts:
+            if self._writes.puts:
                 none_match, match = self._target_forms("put", lambda **conditions: self._on.put("put", **conditions))
                 found = replace(found, put_if_none_match=none_match, put_if_match=match)
         finally:
-            self._notes += filter(None, [self._on.remove(kind) for kind in ("demand", "copy", "parts", "put")])
+            for kind in ("demand", "copy", "parts", "put"):
+                self._remove(kind)
         return Tried(replace(found, part_copy_source_if_match=self._part_form()), tuple(self._notes))
 
     # | under the fixed key | a copy whose source condition can't hold | the source's form counts as                |
@@ -110,7 +111,7 @@ class _Trial:
             "The target locks what is written (Object Lock with a default retention), so no probe objects are written: "
             "which conditions on targets its server heeds is not tried out."
         )
-        if self._wanted.copies and self._on.etag("locked") is None:
+        if self._writes.copies and self._on.etag("locked") is None:
             _, answer = self._first_telling(lambda sample: self._on.copy(sample, "locked", CopySourceIfMatch=FOREIGN))
             found = replace(found, copy_source_if_match=answer is Told.REFUSED)
             if answer is Told.DONE:
@@ -127,9 +128,9 @@ class _Trial:
         """By requests that can't succeed: a source's ETag that is none, a body that is not the one of its MD5."""
 
         def write(**conditions: str) -> Told:
-            if not self._wanted.copied:
+            if not self._writes.copied:
                 return self._on.put(kind, OTHER_MD5, **conditions)
-            return self._on.copy(self._wanted.copied[0], kind, CopySourceIfMatch=FOREIGN, **conditions)
+            return self._on.copy(self._writes.copied[0], kind, CopySourceIfMatch=FOREIGN, **conditions)
 
         if write() is not Told.DENIED:
             return found
@@ -137,40 +138,60 @@ class _Trial:
         if guarded is Told.DENIED:
             return found
         self._notes.append("The target bucket demands conditional writes: a target is looked at before it is written.")
-        if guarded is Told.UNKNOWN and self._wanted.copied:
+        if guarded is Told.UNKNOWN and self._writes.copied:
             self._notes.append("It takes no condition on CopyObject (501), so all objects are copied by parts.")
             found = replace(found, copy_if_none_match=False, copy_if_match=False)
         self._guard = {"IfNoneMatch": "*"}
         return replace(found, are_demanded=True)
 
     def _copies(self, found: Conditions) -> Conditions:
-        sample, answer = self._first_telling(
+        _, answer = self._first_telling(
             lambda sample: self._on.copy(sample, "copy", CopySourceIfMatch=FOREIGN, **self._guard)
         )
+        if answer is Told.DONE:
+            self._remove("copy")
+        sample, is_right = self._copied()
         if sample is None:
             return found
-        if answer is Told.DONE:
-            self._notes += filter(None, [self._on.remove("copy")])
-        found = replace(found, copy_source_if_match=answer is Told.REFUSED and self._is_copied(sample))
         none_match, match = self._target_forms("copy", lambda **given: self._on.copy(sample, "copy", **given))
-        found = replace(found, copy_if_none_match=none_match, copy_if_match=match)
-        dated = next((each for each in self._wanted.copied if each.etag is None and each.last_modified), None)
-        if dated is not None and dated.last_modified is not None and not found.are_demanded:
-            at = whole_second(dated.last_modified)
-            is_refused = self._on.copy(dated, "copy", CopySourceIfUnmodifiedSince=LONG_AGO) is Told.REFUSED
-            is_done = self._on.copy(dated, "copy", CopySourceIfUnmodifiedSince=at) is Told.DONE
-            found = replace(found, copy_source_if_unmodified_since=is_refused and is_done)
-        return found
+        return replace(
+            found,
+            copy_source_if_match=answer is Told.REFUSED and is_right,
+            copy_source_if_unmodified_since=self._dated_form(),
+            copy_if_none_match=none_match,
+            copy_if_match=match,
+        )
 
-    def _is_copied(self, first: ProbeObject) -> bool:
-        """Whether a copy is made whose source condition holds. A sample may have changed since the plan."""
-        samples = [first, *(each for each in self._wanted.copied if each is not first)]
-        for sample in [each for each in samples if each.etag is not None][:CHANGED_MAX]:
-            answer = self._on.copy(sample, "copy", CopySourceIfMatch=f'"{sample.etag}"', **self._guard)
-            if answer is Told.DONE:
-                self._notes += filter(None, [self._on.remove("copy")])
-                return True
-        return False
+    def _copied(self) -> tuple[ProbeObject | None, bool]:
+        """An object that can be copied, and whether it can where its ETag is named. Some may have changed since the
+        plan."""
+        changed = 0
+        for sample in self._writes.copied:
+            if sample.etag is not None and changed < CHANGED_MAX:
+                answer = self._on.copy(sample, "copy", CopySourceIfMatch=f'"{sample.etag}"', **self._guard)
+                if answer is Told.DONE:
+                    self._remove("copy")
+                    return sample, True
+                changed += answer is Told.REFUSED
+        for sample in self._writes.copied:
+            if self._on.copy(sample, "copy", **self._guard) is Told.DONE:
+                self._remove("copy")
+                return sample, False
+        return None, False
+
+    def _dated_form(self) -> bool:
+        """Of the first object whose copy would be tied to its time, where there is one; no write without a condition
+        passes where those are demanded, so there it is not tried."""
+        dated = (each for each in self._writes.copied if each.etag is None and each.last_modified is not None)
+        sample = next(dated, None)
+        if sample is None or sample.last_modified is None or self._guard:
+            return False
+        is_refused = self._on.copy(sample, "copy", CopySourceIfUnmodifiedSince=LONG_AGO) is Told.REFUSED
+        at = whole_second(sample.last_modified)
+        return is_refused and self._on.copy(sample, "copy", CopySourceIfUnmodifiedSince=at) is Told.DONE
+
+    def _remove(self, kind: str) -> None:
+        self._notes += filter(None, [self._on.remove(kind)])
 
     def _target_forms(self, kind: str, write: Callable[..., Told]) -> tuple[bool, bool]:
         """Whether If-None-Match and If-Match of a write are heeded; the probe object is not there yet."""
@@ -184,11 +205,11 @@ class _Trial:
         return none_match, write(IfMatch=etag) is Told.DONE
 
     def _part_form(self) -> bool:
-        if not self._wanted.in_parts or (upload_id := self._on.begin("part")) is None:
+        if not self._writes.in_parts or (upload_id := self._on.begin("part")) is None:
             return False
         try:
             sample, answer = self._first_telling(
-                lambda sample: self._on.copy_part(sample, upload_id, FOREIGN), self._wanted.in_parts
+                lambda sample: self._on.copy_part(sample, upload_id, FOREIGN), self._writes.in_parts
             )
             if sample is None or sample.etag is None or answer is not Told.REFUSED:
                 return False
@@ -200,7 +221,7 @@ class _Trial:
         self, ask: Callable[[ProbeObject], Told], samples: Sequence[ProbeObject] | None = None
     ) -> tuple[ProbeObject | None, Told]:
         """The first object whose answer says something about the condition, and that."""
-        for sample in self._wanted.copied if samples is None else samples:
+        for sample in self._writes.copied if samples is None else samples:
             answer = ask(sample)
             if answer in (Told.DONE, Told.REFUSED, Told.UNKNOWN):
                 return sample, answer
