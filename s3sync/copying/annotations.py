@@ -21,7 +21,7 @@ from s3sync.copying.look_target import TARGET_IS_NEWER
 from s3sync.copying.object_copy import CopyJob
 from s3sync.model import etag as etags
 from s3sync.model.limits import ANNOTATION_MAX_BYTES, ANNOTATIONS_MAX
-from s3sync.model.outcome import ANNOTATIONS_LEFT, Outcome, Status
+from s3sync.model.outcome import ANNOTATIONS_LEFT, ErrorClass, Outcome, Status
 from s3sync.s3.engine.operation import Operation
 from s3sync.s3.request import Reply, Request, Side
 
@@ -112,12 +112,12 @@ def carry_annotations(job: CopyJob, outcome: Outcome) -> Operation[Outcome]:
     if mine is None:
         settings.without_annotations.add(Side.SOURCE)
     if isinstance(mine, Reply):
-        return (yield from after_refusal(job, mine))
+        return _with_way_out((yield from after_refusal(job, mine)), mine)
     if not mine:
         return job.tidied(outcome, None)
     there = yield from _on_target(job)
     if isinstance(there, Reply):
-        return job.failed(there)
+        return _with_way_out(job.failed(there), there)
     if there is None:
         left = f"{len(mine)} annotations are left: the target's server knows none"
         return job.tidied(outcome._replace(reason=ANNOTATIONS_LEFT), left)
@@ -169,7 +169,7 @@ def _carry(job: CopyJob, outcome: Outcome, wanted: list[Annotation]) -> Operatio
                 message = "the target was written again before its annotations were"
                 return job.failed_with(TARGET_IS_NEWER, message, outcome.target_etag)
             if not reply.ok:
-                return job.failed(reply)
+                return _with_way_out(job.failed(reply), reply)
     return (yield from _is_changed(job)) if wanted else None
 
 
@@ -180,6 +180,15 @@ def _is_changed(job: CopyJob) -> Operation[Outcome | None]:
         return source
     difference = what_differs(job.task, source)
     return None if difference is None else job.changed(difference)
+
+
+def _with_way_out(outcome: Outcome, reply: Reply) -> Outcome:
+    """Roles that were made before there were annotations allow none of these requests."""
+    if outcome.error_class is not ErrorClass.DENIED:
+        return outcome
+    operation, side = reply.request.operation, reply.request.side
+    way_out = f"allow s3:{operation} on the {side}, or give --no-annotations"
+    return outcome._replace(message=f"{outcome.message}; {way_out}")
 
 
 def _portions(wanted: Sequence[Annotation]) -> Iterator[list[Annotation]]:
@@ -199,7 +208,7 @@ def _read(job: CopyJob, told: Annotation, reply: Reply) -> Operation[Outcome | N
     if reply.code == "NoSuchAnnotation":
         return job.changed(f"the source's annotation {told.name} is gone since it was listed")
     if not reply.ok:
-        return (yield from after_refusal(job, reply))
+        return _with_way_out((yield from after_refusal(job, reply)), reply)
     etag = etags.bare(reply.values.get("ETag"))
     is_same_etag = told.etag is None or etag is None or told.etag == etag
     if len(reply.values["AnnotationPayload"]) == told.size_bytes and is_same_etag:

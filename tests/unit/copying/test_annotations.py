@@ -95,6 +95,22 @@ def test_what_becomes_of_a_copy(script, wanted, without):
     assert settings.without_annotations == without
 
 
+@pytest.mark.parametrize(
+    ("script", "way_out"),
+    [
+        (
+            [(LIST, error(403, "AccessDenied"))],
+            "allow s3:ListObjectAnnotations on the source, or give --no-annotations",
+        ),
+        ([ONE, (LIST, error(403, "AccessDenied"))], "allow s3:ListObjectAnnotations on the target"),
+        ([ONE, NONE, (GET_ONE, error(403, "AccessDenied"))], "allow s3:GetObjectAnnotation on the source"),
+        ([ONE, NONE, got(), (PUT_ONE, error(403, "AccessDenied"))], "allow s3:PutObjectAnnotation on the target"),
+    ],
+)
+def test_a_denied_request_names_the_permission_and_the_way_without(script, way_out):
+    assert way_out in run(*WITH, *script)[0].message
+
+
 def test_nothing_is_written_where_the_target_did_not_show_that_it_knows_annotations():
     """A server that does not know them would overwrite the object."""
     for answer in (THE_OBJECT, NO_LIST, (LIST, error(501, "NotImplemented"))):
