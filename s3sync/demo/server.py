@@ -5,10 +5,6 @@ to the process, so two servers in one process show the same buckets. `preconditi
 file add what moto forgets; tests/servers/capabilities.py lists where it still departs from S3.
 
     python -m s3sync.demo.server --port 9000
-
-When each multipart upload of the embedded server was begun; moto shows a moment of 2010 for all of them.
-
-A module of its own: moto's classes look at the name of the module that they are made in, which must not be `__main__`.
 """
 
 import argparse
@@ -20,11 +16,9 @@ import sys
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from io import BytesIO
 from typing import Any, Self
-
-from moto.s3 import models
 
 from s3sync.demo.annotation_answers import AnnotationAnswers
 from s3sync.demo.answers import Answers
@@ -34,18 +28,6 @@ from s3sync.demo.wire import App, Environ, StartResponse, call_of, path_style
 from s3sync.errors import UserError
 from s3sync.model.limits import PART_MIN_BYTES
 
-
-class TimedUpload(models.FakeMultipart):
-    def __init__(self, *args: Any, **more: Any) -> None:
-        super().__init__(*args, **more)
-        self.initiated = datetime.now(UTC)
-
-
-def keep_upload_times() -> None:
-    """From now on; uploads that are open already have no time."""
-    models.FakeMultipart = TimedUpload  # type: ignore[misc]
-
-
 try:
     from moto.core.models import DEFAULT_ACCOUNT_ID
     from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
@@ -54,6 +36,7 @@ try:
     from moto.utilities.utils import get_partition
     from werkzeug.serving import BaseWSGIServer, make_server
 
+    from s3sync.demo.upload_times import keep_upload_times
 except ImportError as missing:
     raise UserError("the embedded server needs moto: pip install 's3sync-spark[local]'") from missing
 

@@ -124,13 +124,18 @@ class Plan:
 
 
 def tasks_of(batches: Iterable[pa.RecordBatch]) -> Iterator[Task]:
-    """The rows of a plan (schema `model.tables.PLAN`) as tasks. A plan of an older version has no `target_etag`."""
+    """The rows of a plan (schema `model.tables.PLAN`) as tasks. A column that may be null is where the version that
+    planned did not know it."""
     for batch in batches:
-        names = PLAN.names[: batch.num_columns]
-        columns = dict(zip(names, map(_plain_values, batch.columns), strict=True))
+        columns = {field.name: _values_of(batch, field) for field in PLAN}
         columns["action"] = list(map(_ACTIONS.__getitem__, columns["action"]))
         columns["method"] = list(map(_METHODS.__getitem__, columns["method"]))
         yield from map(Task._make, zip(*columns.values(), strict=True))
+
+
+def _values_of(batch: pa.RecordBatch, field: pa.Field) -> list[Any]:
+    is_missing = field.nullable and batch.schema.get_field_index(field.name) < 0
+    return [None] * batch.num_rows if is_missing else _plain_values(batch.column(field.name))
 
 
 _ACTIONS = {str(action): action for action in Action}

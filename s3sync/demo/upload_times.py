@@ -1,0 +1,20 @@
+"""When each multipart upload of the embedded server was begun; moto shows a moment of 2010 for all of them.
+
+A module of its own: moto's classes look at the name of the module that they are made in, which must not be `__main__`.
+"""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from moto.s3 import models
+
+
+class TimedUpload(models.FakeMultipart):
+    def __init__(self, *args: Any, **more: Any) -> None:
+        super().__init__(*args, **more)
+        self.initiated = datetime.now(UTC)
+
+
+def keep_upload_times() -> None:
+    """From now on; uploads that are open already have no time."""
+    models.FakeMultipart = TimedUpload  # type: ignore[misc]
