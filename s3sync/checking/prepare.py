@@ -59,9 +59,9 @@ class CheckPreparation:
 
     @property
     def target_began_at(self) -> datetime:
-        """The target server's time when the check began; with a report of the target, when this driver did."""
-        listed_after = None if self.target_manifests else self.moments.target_seen_at
-        return listed_after - TIME_STEP if listed_after else self.target.server_time
+        """The target server's time when the check began; with a report of the target, the report's."""
+        seen_at = self.moments.target_seen_at or self.target.server_time + TIME_STEP
+        return seen_at - TIME_STEP
 
     def seen(self, side: int) -> str:
         """How a side was seen, for people."""

@@ -12,6 +12,7 @@ from s3sync.copying.dispatch import copy_task
 from s3sync.copying.orphan_uploads import abort_noted
 from s3sync.copying.settings import CopySettings
 from s3sync.model.outcome import Outcome, Status
+from s3sync.model.task import Task
 from s3sync.queues.send_failures import FailureQueues, FailureSender
 from s3sync.runs.folder import RunFolder
 from s3sync.runs.heartbeat import HubAddress
@@ -32,7 +33,8 @@ class CopyContext:
     """What a worker needs to carry out any batch of a run. It travels in the task's closure (C12).
 
     `is_late`: the plan is so old that somebody may have written to the target since; each object is looked at before it
-    is copied (design: "Overwriting").
+    is copied (design: "Overwriting"). `is_of_findings`: the plan is as old as a check, whose tasks
+    say what it saw on the target; where one does not, the target is looked at.
     """
 
     settings: CopySettings
@@ -44,7 +46,12 @@ class CopyContext:
     circuit_after: int
     hub: HubAddress
     is_late: bool = False
+    is_of_findings: bool = False
     failures: FailureQueues = field(default_factory=FailureQueues)
+
+    def looks_first(self, task: Task) -> bool:
+        """Whether the target is to be looked at, though no earlier attempt has begun the task."""
+        return self.is_late or (self.is_of_findings and task.target_etag is None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +114,6 @@ def copy_batch(context: CopyContext, store: Store, batch: Batch, attempt: str) -
         session.failed = prior.tally.objects[Status.FAILED]
         plan = parquet_batches(folder.get(batch.file), READ_ROWS)
         number = 1 if not prior.was_begun else 2
-        look_first = prior.was_begun or context.is_late
         uploads = OpenedUploads(folder, batch.batch_id, attempt)
         if prior.was_begun:
             left = uploads.left_open(prior.settled)
@@ -121,7 +127,7 @@ def copy_batch(context: CopyContext, store: Store, batch: Batch, attempt: str) -
 
         begin = partial(copy_task, is_repeat=prior.was_begun, note_upload=uploads.note)
         operations = (
-            (task, begin(task, context.settings, number, look_first))
+            (task, begin(task, context.settings, number, prior.was_begun or context.looks_first(task)))
             for task in tasks_of(plan)
             if task.task_id not in prior.settled
         )

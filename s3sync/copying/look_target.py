@@ -54,19 +54,25 @@ class CopyAgain:
 # | absent                     | any             | copy, where it still is absent                    |
 # | not newer than the plan    | always, changed | copy, where it still is what was seen             |
 # | not newer than the plan    | never           | skipped: exists                                   |
+# | newer, but what was seen   | always, changed | copy, where it still is what was seen             |
 # | newer than the plan        | always, changed | copied, failed, or copy again, see `judge_newer`  |
 # | newer, the planned object  | never           | copied                                            |
 # | newer, any other           | never           | skipped: exists                                   |
 # | can't be looked at         | any             | failed                                            |
+#
+# "What was seen": a first attempt finds the ETag that the plan, or the check, saw: that may have looked later than the
+# report that its time is of.
 def before_repeat(job: CopyJob) -> Operation[Outcome | None]:
     """What became of the task already; None where the copy is to be made."""
     target = yield from look_at_target(job)
     if isinstance(target, Outcome):
         return target
-    job.seen = _etag_of(target)
+    before, job.seen = job.seen, _etag_of(target)
     if target is None:
         return None
-    if job.settings.is_since_plan(target.last_modified):
+    is_first = job.attempt == 1 and not job.is_repeat
+    is_as_seen = is_first and before is not None and before == job.seen
+    if job.settings.is_since_plan(target.last_modified) and not is_as_seen:
         return (yield from judge_since(job, target))
     return job.skipped(EXISTS, target.etag) if job.settings.overwrite is Overwrite.NEVER else None
 

@@ -77,19 +77,10 @@ def _copy_context(run: RunContext, plan: Plan, hub: Hub, options: EngineOptions)
         engine=options,
         circuit_after=config.copy.circuit_after,
         hub=hub.address,
-        is_late=_is_late(run, plan),
+        is_late=run.epoch > 1 and run.prepared.target.server_time - plan.planned_at > LATE_AFTER,
+        is_of_findings=config.plan.from_findings is not None,
         failures=failures,
     )
-
-
-# | plan                                                         | somebody may have written to the target since |
-# |--------------------------------------------------------------|-----------------------------------------------|
-# | of findings: as old as the check                             | yes                                           |
-# | of an earlier driver of this run, over LATE_AFTER old        | yes                                           |
-# | any other                                                    | no                                            |
-def _is_late(run: RunContext, plan: Plan) -> bool:
-    is_old = run.epoch > 1 and run.prepared.target.server_time - plan.planned_at > LATE_AFTER
-    return is_old or run.config.plan.from_findings is not None
 
 
 def written_recipe(run: RunContext, plan: Plan) -> CopySettings:

@@ -9,13 +9,7 @@ from s3sync.model.finding import Ruling, Verdict
 from s3sync.model.tables import LISTING
 
 _COPIED_AGAIN = pa.array([verdict.value for verdict in Verdict if verdict.is_copied_again])
-_COLUMNS = {
-    "key": "source_key",
-    "size": "source_size",
-    "last_modified": "source_last_modified",
-    "etag": "source_etag",
-    "storage_class": "source_storage_class",
-}
+_COLUMNS = ("key", "size", "last_modified", "etag", "storage_class")
 
 
 def copied_again(findings: pa.Table, verdicts: Collection[Verdict] = ()) -> pa.Table:
@@ -42,8 +36,15 @@ def copied_again(findings: pa.Table, verdicts: Collection[Verdict] = ()) -> pa.T
     return findings.filter(pc.and_(is_wanted, was_there))
 
 
-def as_listing(findings: pa.Table, verdicts: Collection[Verdict] = ()) -> pa.Table:
-    """The source objects (schema LISTING) of the findings that `copied_again` keeps."""
-    rows = copied_again(findings, verdicts)
-    columns = [rows[_COLUMNS[f.name]] if f.name in _COLUMNS else pa.nulls(rows.num_rows, f.type) for f in LISTING]
+# | side   | verdict           | row                                                             |
+# |--------|-------------------|-----------------------------------------------------------------|
+# | source | any               | yes                                                             |
+# | target | missing_on_target | none: the check saw nothing there                               |
+# | target | any other         | yes, with what the check saw of it, which may be nothing at all |
+def as_listing(findings: pa.Table, verdicts: Collection[Verdict] = (), *, of_target: bool = False) -> pa.Table:
+    """One side's objects (schema LISTING), as the check saw them, of the findings that `copied_again` keeps."""
+    rows, side = copied_again(findings, verdicts), "source"
+    if of_target:
+        rows, side = rows.filter(pc.not_equal(rows["verdict"], Verdict.MISSING_ON_TARGET.value)), "target"
+    columns = [rows[f"{side}_{f.name}"] if f.name in _COLUMNS else pa.nulls(rows.num_rows, f.type) for f in LISTING]
     return pa.table(columns, schema=LISTING)

@@ -20,7 +20,7 @@ from s3sync.inventory.locate import fetch_data_file
 from s3sync.inventory.manifest import DataFile, FileFormat, Manifest
 from s3sync.model.finding import Verdict
 from s3sync.model.keys import key_hashes
-from s3sync.model.tables import CANDIDATES, LISTING, SIDE_SOURCE
+from s3sync.model.tables import CANDIDATES, LISTING, SIDE_SOURCE, SIDE_TARGET
 from s3sync.planning.from_findings import as_listing
 from s3sync.runs.folder import RunFolder
 from s3sync.runs.outcomes import read_parquet
@@ -52,7 +52,7 @@ class SegmentFile:
 
 @dataclass(frozen=True, slots=True)
 class FindingsFile:
-    """A file of a check's findings: what of the source is to be copied again; see `copied_again`."""
+    """A file of a check's findings: what of a side is to be copied again, or written over; see `copied_again`."""
 
     run_id: str
     path: str
@@ -161,7 +161,8 @@ def listing(job: ReadJob, source: Source, columns: list[str] | None = None) -> I
         return
     if isinstance(source, FindingsFile):
         folder = RunFolder(open_store(job.store_uri, job.access.work), source.run_id)
-        yield from as_listing(read_parquet(folder.get(source.path)), source.verdicts).to_batches()
+        found = read_parquet(folder.get(source.path))
+        yield from as_listing(found, source.verdicts, of_target=source.side == SIDE_TARGET).to_batches()
         return
     directory = Path(job.tmp_dir or tempfile.gettempdir())
     s3 = client("s3", job.access.inventory if source.side == SIDE_SOURCE else job.access.target)

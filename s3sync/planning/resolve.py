@@ -50,7 +50,7 @@ class ResolveOptions:
         return cls(
             config.source.bucket or "",
             config.target.bucket or "",
-            config.plan.verify,
+            config.plan.verify or config.plan.from_findings is not None,
             config.plan.overwrite,
             target_hides_md5,
             source_hides_md5,

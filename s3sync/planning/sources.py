@@ -88,7 +88,8 @@ def findings_sources(store: Store, check_run: str, chosen: tuple[Verdict, ...]) 
     wanted = [
         amount for verdict, amount in verdicts.items() if verdict in (chosen or Verdict) and verdict.is_copied_again
     ]
-    files = tuple(FindingsFile(check_run, path, chosen) for path in findings_of_check(store, check_run))
+    paths = findings_of_check(store, check_run)
+    files = tuple(FindingsFile(check_run, path, chosen, side) for side in (SIDE_SOURCE, SIDE_TARGET) for path in paths)
     return Sources(files, sum(a["objects"] for a in wanted), sum(a["bytes"] for a in wanted))
 
 

@@ -98,6 +98,11 @@ class Checks:
         """`s3sync retry ...`: its output, once each run that it touched is complete."""
         return self._all_done("retry", retry, arguments)
 
+    def planned(self) -> list[dict[str, Any]]:
+        """The rows of the newest plan."""
+        newest = max((self.folder / "work" / "runs").glob("*/plan"), key=lambda plan: plan.stat().st_mtime)
+        return [row for file in newest.glob("*.parquet") for row in pq.read_table(file).to_pylist()]
+
     def migrated(self, *arguments: str) -> tuple[int, str]:
         """`s3sync migrate ...`: its exit code and its output."""
         return self._ended("migrate", migrate, arguments)

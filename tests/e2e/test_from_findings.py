@@ -1,6 +1,7 @@
 """What a check found is copied: the findings that were chosen, over what the check saw and nothing else."""
 
 from collections.abc import Callable
+from hashlib import md5
 from typing import Any
 
 import pytest
@@ -57,6 +58,8 @@ def test_c16_a_target_that_changed_since_the_check_is_left_alone_and_reported(ch
     code, output = checks.migrated("--from-findings", run)
 
     assert code == 3, output
+    tasks = {row["target_key"]: row["target_etag"] for row in checks.planned()}
+    assert (tasks["lost1"], tasks["other1"]) == ("", md5(b"target 1").hexdigest())  # as the check saw them
     assert "TargetIsNewer" in output
     for key in ("lost0", "other0"):
         assert pair.body(pair.target, key) == b"a client's"

@@ -111,7 +111,7 @@ def _open(context: CopyContext, desk: _Desk, opening: Opening) -> list[OpenGiant
             generation, opened = UploadLog(desk.folder, batch.batch_id).current()
             number = 2 if prior.was_begun else 1
             job = CopyJob(task, context.settings, number, is_repeat=prior.was_begun)
-            look_first = prior.was_begun or context.is_late
+            look_first = prior.was_begun or context.looks_first(task)
             yield (batch, task, generation, number), open_giant(job, opened, look_first=look_first)
 
     for (batch, task, generation, number), result in desk.session.run(operations()):

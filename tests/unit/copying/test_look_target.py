@@ -304,3 +304,26 @@ def test_the_names_of_metadata_have_no_case() -> None:
     script = [("HeadObject", target), ("HeadObject", head(PARTS, Metadata={"Colour": "b"})), *TAGS]
     outcome, _ = drive(copy_task(a_task(etag=PARTS), settings(), 1, look_first=True), *script)
     assert (outcome.status, outcome.reason) == (Status.COPIED, "found_on_target")
+
+
+@pytest.mark.parametrize(
+    ("target_etag", "attempt", "is_repeat", "is_copied"),
+    [
+        (OTHER, 1, False, True),  # what the check saw, though newer than the report that it went by
+        (PLAIN, 1, False, False),
+        (None, 1, False, False),
+        (OTHER, 2, False, False),
+        (OTHER, 1, True, False),
+    ],
+)
+def test_c16_a_first_attempt_writes_over_what_was_seen(
+    target_etag: str | None, attempt: int, is_repeat: bool, is_copied: bool
+) -> None:
+    task = a_task(target_etag=target_etag)
+    rest = [COPY] if is_copied else heads([head()])
+    operation = copy_task(task, settings(), attempt, look_first=True, is_repeat=is_repeat)
+    outcome, sent = drive(operation, ("HeadObject", newer(OTHER)), *rest)
+    assert (outcome.status, outcome.error_code) == (
+        (Status.COPIED, None) if is_copied else (Status.FAILED, "TargetIsNewer")
+    )
+    assert not is_copied or sent[-1].params["IfMatch"] == f'"{OTHER}"'

@@ -26,6 +26,16 @@ def test_which_verdicts(verdict):
     assert copied_again(findings(gone)).num_rows == 0
 
 
+def test_the_target_as_the_check_saw_it():
+    """C16: it is what is written over; where nothing was there nothing may be."""
+    of_target = {"target_etag": "t", "target_size": 6}
+    rows = [{"verdict": verdict, "target_key": f"to/{verdict}", "source_size": 5, **of_target} for verdict in AGAIN]
+    found = as_listing(findings(*rows), of_target=True)
+    assert found.schema == LISTING
+    assert set(found["key"].to_pylist()) == {f"to/{verdict}" for verdict in AGAIN - {"missing_on_target"}}
+    assert set(found["etag"].to_pylist()) == {"t"}
+
+
 def test_of_some_verdicts_only():
     table = findings(*({"verdict": verdict.value, "source_size": 5} for verdict in Verdict))
     assert set(copied_again(table)["verdict"].to_pylist()) == AGAIN
