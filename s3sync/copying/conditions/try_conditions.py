@@ -87,7 +87,7 @@ class _Trial:
             found = self._demanded(found, "demand")
             if self._writes.copies:
                 found = self._copies(found)
-            if self._writes.completes:
+            if self._writes.completes or (found.are_demanded and not found.copy_if_none_match):
                 none_match, match = self._target_forms("parts", self._on.complete)
                 found = replace(found, complete_if_none_match=none_match, complete_if_match=match)
             if self._writes.puts:

@@ -1,11 +1,13 @@
 import os
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 
 from s3sync import __version__
 from s3sync.aws import clients
-from s3sync.aws.clients import client, error_text, session
+from s3sync.aws.clients import client, error_text, session, with_place
 from s3sync.config.model import Access, Secret
 from s3sync.errors import ConfigError
 
@@ -98,3 +100,24 @@ def test_error_text(error, code, message):
     found = error_text(error)
     assert found[0] == code
     assert found[1].startswith(message)
+
+
+@pytest.mark.parametrize("where", ["AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3", "profile", "services", "nowhere"])
+def test_the_endpoint_is_the_one_that_a_request_would_have(
+    where: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Conditions are tried out there: a server that is taken for AWS's is believed to heed them all."""
+    url = "http://127.0.0.1:9999"
+    texts = {
+        "profile": f"endpoint_url = {url}\n",
+        "services": f"services = s\n[services s]\ns3 =\n  endpoint_url = {url}\n",
+    }
+    (tmp_path / "config").write_text(f"[profile p]\nregion = eu-west-1\n{texts.get(where, '')}")
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
+    if where.startswith("AWS"):
+        monkeypatch.setenv(where, url)
+    access = Access(profile_name="p", aws_access_key_id=where, aws_secret_access_key=Secret("s"))
+    found = with_place(access)
+    assert found.region_name == "eu-west-1"
+    assert found.endpoint_url == (None if where == "nowhere" else url)
+    assert with_place(replace(access, endpoint_url="http://own")).endpoint_url == "http://own"
