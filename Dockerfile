@@ -9,7 +9,8 @@ FROM python:3.11-slim
 COPY setup.py pyproject.toml README.md /build/
 COPY s3sync /build/s3sync
 COPY conf /build/conf
-RUN pip install --no-cache-dir /build && rm -rf /build \
+RUN pip install --no-cache-dir --require-hashes -r /build/conf/requirements.txt \
+    && pip install --no-cache-dir --no-deps /build && rm -rf /build \
     && useradd --system --uid 10001 --create-home s3sync
 
 USER 10001

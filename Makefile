@@ -18,6 +18,7 @@ VENV   := .venv-spark$(SERIES)
 LOCK   := requirements/dev-spark$(SERIES).txt
 PY     := $(VENV)/bin/python
 PIP    := $(PY) -m pip --quiet --quiet --disable-pip-version-check --no-input
+LOCKED := install --require-hashes --no-build-isolation --requirement
 PYTEST := $(PY) -m pytest
 
 ifeq ($(SPARK_$(SERIES)),)
@@ -41,7 +42,7 @@ QUEUE_TESTS := $(addprefix tests/contract/test_,queues.py queue_troubles.py exec
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-unit test-processes test-radosgw contract-localstack test-failures test-browser test-spark40 bench bench-smoke lint format lock clean
+.PHONY: help demo test test-unit test-processes test-radosgw contract-localstack test-failures test-browser test-spark40 bench bench-smoke lint format lock audit dist clean
 
 help: ## This list
 	@echo "make TARGET [SPARK=3.5|4.0] [PYTHON=python3.11] [ARGS=...]"
@@ -100,22 +101,43 @@ format: $(VENV)/.installed ## Mend what ruff can mend
 	@$(PY) -m ruff check --fix .
 	@$(PY) -m ruff format .
 
-lock: ## Make requirements/dev-spark*.txt anew from requirements/dev.in
+lock: build/tools/.lock ## Render all locks (exact versions, with hashes) from requirements/*.in and setup.py
+	@rm -f requirements/*.txt conf/requirements.txt
 	@$(MAKE) --no-print-directory SPARK=3.5 requirements-of-spark
 	@$(MAKE) --no-print-directory SPARK=4.0 requirements-of-spark
+	@$(COMPILE) --constraint requirements/dev-spark35.txt --output-file requirements/build.txt requirements/build.in
+	@$(COMPILE) --constraint requirements/dev-spark35.txt --output-file conf/requirements.txt setup.py
+	@$(COMPILE) --output-file requirements/bench.txt requirements/bench.in
 
 .PHONY: requirements-of-spark
 requirements-of-spark:
-	@rm -rf build/lock && $(PYTHON) -m venv build/lock
-	@build/lock/bin/python -m pip --quiet --quiet install --upgrade pyspark==$(SPARK_$(SERIES)) -r requirements/dev.in
-	@{ echo "# Exact versions for development on Spark $(SPARK_$(SERIES))." \
-		"Made by \`make lock\` from requirements/dev.in; do not edit."; \
-		build/lock/bin/python -m pip freeze --all --exclude pip; } > $(LOCK)
-	@rm -rf build/lock
+	@echo "pyspark==$(SPARK_$(SERIES))" | $(COMPILE) --output-file $(LOCK) - requirements/dev.in requirements/build.in
+
+audit: build/tools/.audit ## Known vulnerabilities of the locked versions; asks the package index
+	@build/tools/audit/bin/pip-audit --strict --disable-pip --require-hashes -r conf/requirements.txt
+	@build/tools/audit/bin/pip-audit --strict --disable-pip --require-hashes -r $(LOCK)
+
+dist: build/tools/.dist ## Wheel, source archive and bill of materials (CycloneDX) in dist/
+	@rm -rf dist && build/tools/dist/bin/python -m build --quiet --outdir dist .
+	@build/tools/dist/bin/cyclonedx-py requirements conf/requirements.txt --of JSON -o dist/s3sync-spark.cdx.json
+	@ls -1 dist
+
+# Tools that are no part of the tests, each with an environment of its own.
+TOOLS_lock  := pip-tools
+TOOLS_audit := pip-audit
+TOOLS_dist  := build cyclonedx-bom
+build/tools/.%:
+	@$(PYTHON) -m venv --clear build/tools/$*
+	@build/tools/$*/bin/python -m pip --quiet --quiet install $(TOOLS_$*)
+	@touch $@
+
+# Nothing about where packages come from is written down.
+COMPILE := build/tools/lock/bin/pip-compile --quiet --allow-unsafe --generate-hashes --strip-extras --no-annotate \
+	--no-header --no-emit-index-url --no-emit-find-links --no-emit-trusted-host
 
 # The tools that the benchmarks compare with.
 $(VENV)/.benches: $(VENV)/.installed requirements/bench.txt
-	@$(PIP) install -r requirements/bench.txt
+	@$(PIP) $(LOCKED) requirements/bench.txt
 	@touch $@
 
 clean: ## Remove what the other targets made
@@ -123,11 +145,12 @@ clean: ## Remove what the other targets made
 	find s3sync tests jobs benchmarks -name __pycache__ -prune -exec rm -rf {} +
 
 # The environment is made anew when its lock changes. The stamp comes last, so one that was cut short is made again.
-$(VENV)/.locked: $(LOCK)
+$(VENV)/.locked: requirements/build.txt $(LOCK)
 	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("make: Python 3.11 or newer is needed: PYTHON=...")'
 	@echo "$(VENV): installing $(LOCK), about a minute"
 	@$(PYTHON) -m venv --clear $(VENV)
-	@$(PIP) install -r $(LOCK)
+	@$(PIP) $(LOCKED) requirements/build.txt
+	@$(PIP) $(LOCKED) $(LOCK)
 	@touch $@
 
 $(VENV)/.installed: $(VENV)/.locked setup.py

@@ -1,11 +1,10 @@
 """Building what is shipped: the package, the tree of its dependencies, and the entry script, each as an `Artifact`.
 
-The tree is built once for each set of requirements and platform, and kept in `~/.cache/s3sync` (`$XDG_CACHE_HOME`).
+The tree is built once for each lock and platform, and kept in `~/.cache/s3sync` (`$XDG_CACHE_HOME`).
 
 Archives whose bytes depend on nothing but what they hold, and files named by the hash of their content.
 """
 
-import ast
 import gzip
 import os
 import subprocess
@@ -15,13 +14,12 @@ import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
-from importlib.metadata import PackageNotFoundError, requires
 from pathlib import Path
 
 from s3sync import __version__
 from s3sync.config.load import PACKAGE, conf_file
 from s3sync.emr.spark_conf import Platform
-from s3sync.emr.wheels import is_shipped, missing, pip_arguments, refuse_foreign_libraries
+from s3sync.emr.wheels import is_shipped, missing, pins, pip_arguments, refuse_foreign_libraries
 from s3sync.errors import ConfigError, UserError
 
 HASH_LENGTH = 16
@@ -79,8 +77,7 @@ def files_below(folder: Path) -> Iterator[tuple[str, Path]]:
             yield path.relative_to(folder).as_posix(), path
 
 
-DISTRIBUTION = "s3sync-spark"
-FORMAT = 2  # grows when the tree is made in another way, so that no old one is taken from the cache
+FORMAT = 3  # grows when the tree is made in another way, so that no old one is taken from the cache
 
 
 def cache_folder(environ: Mapping[str, str] = os.environ) -> Path:
@@ -88,25 +85,10 @@ def cache_folder(environ: Mapping[str, str] = os.environ) -> Path:
     return Path(home) / "s3sync"
 
 
-def requirements() -> list[str]:
-    """What the package needs, without its extras: by setup.py in a checkout, by its own metadata where installed."""
-    setup = PACKAGE.parent / "setup.py"
-    if setup.is_file():
-        for node in ast.parse(setup.read_text(encoding="utf-8")).body:
-            if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "NEEDED":
-                return [str(line) for line in ast.literal_eval(node.value)]
-    try:
-        return [line for line in requires(DISTRIBUTION) or () if "extra ==" not in line]
-    except PackageNotFoundError:
-        raise UserError(
-            f"{DISTRIBUTION} is not installed and this is no checkout: pip install {DISTRIBUTION}"
-        ) from None
-
-
-def constraint_file(platform: Platform) -> Path | None:
-    """In a checkout the versions that the tests ran with, so that a cluster runs what was tested."""
-    lock = PACKAGE.parent / "requirements" / f"dev-spark{platform.spark.replace('.', '')}.txt"
-    return lock if lock.is_file() else None
+def locked_requirements() -> Path:
+    """All that the package needs, as exact versions with the hashes of their files. It is part of the package, so a
+    cluster runs what was tested, from a checkout or not."""
+    return conf_file("requirements.txt")
 
 
 def app_archive(folder: Path) -> Artifact:
@@ -125,23 +107,22 @@ def entry_script() -> Artifact:
 
 def dependency_archive(platform: Platform, folder: Path, say: Callable[[str], None]) -> Artifact:
     """The dependencies for the platform. Raises UserError where pip can't get them: there is no other source."""
-    wanted, constraint = requirements(), constraint_file(platform)
-    locked = constraint.read_text(encoding="utf-8") if constraint else ""
-    key = sha256(repr((FORMAT, platform, wanted, locked)).encode()).hexdigest()[:16]
+    locked = locked_requirements()
+    key = sha256(repr((FORMAT, platform, locked.read_text(encoding="utf-8"))).encode()).hexdigest()[:16]
     stem = f"deps-py{platform.version}-{platform.processor}"
     path = _folder(folder) / f"{stem}-{key}.tar.gz"
     if not path.is_file():
         say(f"Fetching the dependencies for Python {platform.version} on {platform.processor}; about a minute")
         with tempfile.TemporaryDirectory(dir=folder, prefix="tree-") as place:
             tree = Path(place)
-            dependency_tree(platform, tree, wanted, constraint)
+            dependency_tree(platform, tree, locked)
             write_tar_gz(path, ((name, file) for name, file in files_below(tree) if is_shipped(name)))
     return artifact(path, "packages", stem, ".tar.gz")
 
 
-def dependency_tree(platform: Platform, tree: Path, wanted: list[str], constraint: Path | None) -> None:
+def dependency_tree(platform: Platform, tree: Path, locked: Path) -> None:
     """Let pip fill the folder `tree`, and check what it brought."""
-    command = [sys.executable, "-m", "pip", *pip_arguments(platform, wanted, tree, constraint)]
+    command = [sys.executable, "-m", "pip", *pip_arguments(platform, tree, locked)]
     done = subprocess.run(command, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)  # noqa: S603
     if done.returncode:
         last = [line for line in done.stderr.splitlines() if line.strip() and "notice" not in line][-1:]
@@ -150,7 +131,7 @@ def dependency_tree(platform: Platform, tree: Path, wanted: list[str], constrain
             f"{(last or ['it says nothing'])[0][:300]}"
         )
     refuse_foreign_libraries(tree, platform.processor)
-    if lacking := missing(tree, platform, wanted):
+    if lacking := missing(tree, platform, pins(locked.read_text(encoding="utf-8"))):
         raise ConfigError(
             "--python", f"the wheels for {platform.version} lack {', '.join(lacking)}; submit with that Python instead"
         )

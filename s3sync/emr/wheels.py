@@ -25,16 +25,19 @@ _NOT_SHIPPED = re.compile(r"(^|/)(__pycache__|tests)/|^bin/|^pyarrow/(include|sr
 _DESCRIPTION = re.compile(r"^(?:botocore|boto3)/data/([^/]+)/")
 
 
-def pip_arguments(platform: Platform, requirements: Iterable[str], target: Path, constraint: Path | None) -> list[str]:
-    """The arguments behind `python -m pip`."""
+def pip_arguments(platform: Platform, target: Path, locked: Path) -> list[str]:
+    """The arguments after `python -m pip`. A file whose hash is not in `locked` is refused."""
     arguments = ["install", "--quiet", "--disable-pip-version-check", "--no-input", "--no-compile"]
     arguments += ["--target", str(target), "--only-binary=:all:"]
     arguments += ["--implementation", "cp", "--python-version", platform.version]
     for tag in platform.wheel_tags:
         arguments += ["--platform", tag]
-    if constraint is not None:
-        arguments += ["--constraint", str(constraint)]
-    return [*arguments, *requirements]
+    return [*arguments, "--require-hashes", "--requirement", str(locked)]
+
+
+def pins(locked: str) -> list[str]:
+    """The requirements of a lock (`name==version`, then the hashes of its files)."""
+    return re.findall(r"^([A-Za-z0-9._-]+==[^ \\]+)", locked, re.MULTILINE)
 
 
 def is_shipped(name: str) -> bool:

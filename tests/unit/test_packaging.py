@@ -15,6 +15,7 @@ import pytest
 from packaging.requirements import Requirement
 
 import s3sync
+from s3sync.emr.wheels import pins
 
 ROOT = Path(__file__).parents[2]
 
@@ -44,7 +45,7 @@ def metadata(wheel: ZipFile) -> PathDistribution:
 
 def test_the_wheel_holds_all_modules_and_the_configuration(wheel: ZipFile) -> None:
     modules = {path.relative_to(ROOT).as_posix() for path in (ROOT / "s3sync").rglob("*.py")}
-    settings = {f"s3sync/conf/{path.name}" for path in (ROOT / "conf").glob("*.yml")}
+    settings = {f"s3sync/conf/{path.name}" for path in (ROOT / "conf").glob("*.yml")} | {"s3sync/conf/requirements.txt"}
     settings |= {path.relative_to(ROOT).as_posix() for path in (ROOT / "s3sync/report/templates").glob("*")}
     held = {name for name in wheel.namelist() if ".dist-info/" not in name}
     assert held >= modules | settings
@@ -79,7 +80,7 @@ def test_the_command_leads_to_a_function_that_exists(wheel: ZipFile) -> None:
 
 def test_the_locked_versions_lie_in_the_ranges(wheel: ZipFile) -> None:
     for series in ("35", "40"):
-        lines = (ROOT / f"requirements/dev-spark{series}.txt").read_text().splitlines()
-        locked = {name.lower(): version for name, _, version in (line.partition("==") for line in lines)}
+        lock = (ROOT / f"requirements/dev-spark{series}.txt").read_text()
+        locked = {name.lower(): version for name, _, version in (pin.partition("==") for pin in pins(lock))}
         for requirement in map(Requirement, metadata(wheel).requires or ()):
             assert requirement.specifier.contains(locked[requirement.name.lower()]), requirement

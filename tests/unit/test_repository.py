@@ -119,12 +119,39 @@ def test_every_folder_with_modules_is_a_package() -> None:
     assert [str(folder) for folder in sorted(folders) if not (ROOT / folder / "__init__.py").is_file()] == []
 
 
-def test_locks_hold_exact_versions_only() -> None:
-    for series, version in (("35", "3.5."), ("40", "4.0.")):
-        text = (ROOT / f"requirements/dev-spark{series}.txt").read_text()
-        pins = [line for line in text.splitlines() if not line.startswith("#")]
-        assert [line for line in pins if not re.fullmatch(r"[A-Za-z0-9._-]+==[A-Za-z0-9.+!]+", line)] == []
-        assert [line for line in pins if line.startswith(f"pyspark=={version}")] != []
+LOCKS = [
+    "conf/requirements.txt",
+    *(f"requirements/{name}.txt" for name in ("bench", "build", "dev-spark35", "dev-spark40")),
+]
+LOCKED = re.compile(r"[A-Za-z0-9._-]+==[A-Za-z0-9.+!]+( \\\n    --hash=sha256:[0-9a-f]{64})+\n")
+
+
+def not_locked(text: str) -> list[str]:
+    """What of a lock is more, or less, than an exact version with the hashes of its files."""
+    return [line for line in LOCKED.sub("", text).splitlines() if line and not line.startswith("#")]
+
+
+@pytest.mark.parametrize("name", LOCKS)
+def test_locks_hold_exact_versions_with_hashes_only(name: str) -> None:
+    text = (ROOT / name).read_text()
+    assert LOCKED.search(text)
+    assert not_locked(text) == []
+
+
+@pytest.mark.parametrize("line", ["a==1.0\n", "a>=1.0 \\\n    --hash=sha256:" + 64 * "0" + "\n", "--find-links /x\n"])
+def test_what_is_not_locked_is_seen(line: str) -> None:
+    assert not_locked(line) != []
+
+
+def test_all_locks_name_the_same_versions() -> None:
+    """A cluster, an image and both environments of the tests run the same; they differ in Spark alone."""
+    found: dict[str, set[str]] = {}
+    for name in LOCKS:
+        for package, version in re.findall(r"^([A-Za-z0-9._-]+)==([^ ]+)", (ROOT / name).read_text(), re.MULTILINE):
+            found.setdefault(package.lower().replace("_", "-"), set()).add(version)
+    assert {package: versions for package, versions in found.items() if len(versions) > 1} == {
+        "pyspark": {"3.5.9", "4.0.5"}
+    }
 
 
 BREACHES = [

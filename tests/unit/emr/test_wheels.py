@@ -1,13 +1,16 @@
 """What pip is asked for, what is shipped of its answer, and what is refused."""
 
+from importlib.metadata import requires
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 from s3sync.config.model import Processor
-from s3sync.emr.package import artifact, files_below, write_tar_gz
+from s3sync.emr.package import artifact, files_below, locked_requirements, write_tar_gz
 from s3sync.emr.spark_conf import Platform
-from s3sync.emr.wheels import SERVICES, is_shipped, missing, pip_arguments, refuse_foreign_libraries
+from s3sync.emr.wheels import SERVICES, is_shipped, missing, pins, pip_arguments, refuse_foreign_libraries
 from s3sync.errors import ConfigError
 
 HERE = Path(__file__).parents[3]
@@ -19,12 +22,19 @@ def elf(machine: int) -> bytes:
 
 
 def test_pip_gets_wheels_of_the_cluster_and_never_builds():
-    arguments = pip_arguments(X86, ["boto3>=1"], Path("/t"), Path("/lock"))
+    arguments = pip_arguments(X86, Path("/t"), Path("/lock"))
     assert "--only-binary=:all:" in arguments
     assert arguments[arguments.index("--python-version") + 1] == "3.11"
     assert arguments.count("--platform") == len(X86.wheel_tags)
-    assert arguments[-3:] == ["--constraint", "/lock", "boto3>=1"]
-    assert "--constraint" not in pip_arguments(X86, [], Path("/t"), None)
+    assert arguments[-3:] == ["--require-hashes", "--requirement", "/lock"]
+
+
+def test_what_the_package_needs_is_in_the_lock_that_it_ships():
+    """setup.py has ranges; the lock, which is part of the package, exact versions within them."""
+    locked = {Requirement(pin).name: pin.partition("==")[2] for pin in pins(locked_requirements().read_text())}
+    needed = [Requirement(line) for line in requires("s3sync-spark") or () if "extra ==" not in line]
+    assert len(needed) > 8
+    assert [str(each) for each in needed if locked.get(canonicalize_name(each.name), "0") not in each.specifier] == []
 
 
 @pytest.mark.parametrize(
