@@ -70,7 +70,7 @@ CHECK = (
     run(
         "check.metadata",
         values.BOOL,
-        "compare headers, user metadata, tags and storage classes too: four requests an object",
+        "compare headers, user metadata, tags, annotations and storage classes too: six requests an object",
         on("--metadata"),
         commands=_CHECKING,
     ),
