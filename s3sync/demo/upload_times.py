@@ -1,4 +1,5 @@
-"""When each multipart upload of the embedded server was begun; moto shows a moment of 2010 for all of them.
+"""When each multipart upload of the embedded server was begun; moto shows a moment of 2010 for all of them. And whose
+it is: moto forgets the ACL of those that name none.
 
 A module of its own: moto's classes look at the name of the module that they are made in, which must not be `__main__`.
 """
@@ -13,6 +14,7 @@ class TimedUpload(models.FakeMultipart):
     def __init__(self, *args: Any, **more: Any) -> None:
         super().__init__(*args, **more)
         self.initiated = datetime.now(UTC)
+        self.acl = self.acl or models.get_canned_acl("private")  # else GetObjectAcl of what it becomes is a 500
 
 
 def keep_upload_times() -> None:
