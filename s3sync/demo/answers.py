@@ -7,6 +7,7 @@
 | an expected bucket owner who is not the owner | 403 AccessDenied | not looked at |
 | when an upload was begun | in its listing | a day of 2010 |
 | Content-MD5 that is not the body's | 400 BadDigest | not looked at |
+| a body without MD5 or checksum into a bucket with a default retention | 400 InvalidRequest | not looked at |
 | denied, or the source of UploadPartCopy missing | an error in XML | no body |
 | a listing with `encoding-type=url` | keys, prefixes, markers, the delimiter encoded | some of them raw |
 | a character in a key that no XML 1.0 may hold | as `&#x1;` | as it stands |
@@ -57,6 +58,10 @@ class Uploads(Protocol):
         """False where nothing is there, or a delete marker."""
         ...
 
+    def has_default_retention(self, region: str, bucket: str) -> bool:
+        """Whether the bucket locks what is written."""
+        ...
+
     def initiated(self, region: str, bucket: str, upload_id: str) -> datetime:
         """When an open upload was begun."""
         ...
@@ -96,6 +101,10 @@ class Answers:
         sent = environ.get("HTTP_CONTENT_MD5")
         if sent and sent != _content_md5(environ):
             return 400, "BadDigest", "The Content-MD5 you specified did not match what we received."
+        has_digest = bool(sent) or any(name.startswith("HTTP_X_AMZ_CHECKSUM_") for name in environ)
+        is_body = call.operation in ("PutObject", "UploadPart")
+        if is_body and not has_digest and self._uploads.has_default_retention(call.region, call.bucket):
+            return 400, "InvalidRequest", "Content-MD5 OR x-amz-checksum- HTTP header is required for Put Object"
         return None
 
     def _mended(self, environ: Environ, start_response: StartResponse, call: Call) -> list[bytes]:

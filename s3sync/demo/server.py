@@ -98,6 +98,12 @@ class _Stored:
         except MissingBucket as error:
             raise LookupError(bucket) from error
 
+    def has_default_retention(self, region: str, bucket: str) -> bool:
+        try:
+            return bool(_backend(region).get_bucket(bucket).has_default_lock)
+        except MissingBucket:
+            return False
+
     def initiated(self, region: str, bucket: str, upload_id: str) -> datetime:
         found: datetime = _backend(region).get_bucket(bucket).multiparts[upload_id].initiated
         return found

@@ -13,6 +13,7 @@ from typing import Any
 
 from s3sync.aws.clients import client
 from s3sync.config.model import Config
+from s3sync.doctor.conditional_writes import FOREIGN, HELD, conditions, locked_write, locks, put_probe
 from s3sync.doctor.identity import caller
 from s3sync.doctor.sides import ExaminedSide, RefusedCall, asked, sides
 from s3sync.doctor.symptom import Symptom, ok, problem, unknown, warning
@@ -30,10 +31,16 @@ _THROUGH_VPC = "VPC endpoints do not support cross-region requests"
 def permissions(config: Config) -> Iterator[Symptom]:
     source, target = sides(config)
     sample = yield from _source(source, config)
+    if locks(target):
+        yield from locked_write(target, {**target.given, **written_as(config)}, _locked_probe(config))
+        yield from _multipart(target, config, _locked_probe(config))
+        if sample is not None:
+            yield from _copy(source, target, config, sample, _locked_probe(config), CopySourceIfMatch=FOREIGN)
+        return
     probe = f"{config.target.prefix}{PROBE}{secrets.token_hex(16)}"
-    yield from _target(target, config, probe)
+    demanded = yield from _target(target, config, probe)
     if sample is not None:
-        yield from _copy(source, target, config, sample, probe)
+        yield from _copy(source, target, config, sample, probe, **demanded)
     yield _bodies_are_gone(target, probe)
 
 
@@ -106,12 +113,15 @@ def written_as(config: Config) -> dict[str, Any]:
     return {name: value for name, value in wanted.items() if value is not None}
 
 
-def _target(side: ExaminedSide, config: Config, probe: str) -> Iterator[Symptom]:
-    put = asked(lambda: side.s3.put_object(**side.given, Key=probe, Body=b"s3sync doctor", **written_as(config)))
+def _target(side: ExaminedSide, config: Config, probe: str) -> Generator[Symptom, None, dict[str, str]]:
+    """Gives back the condition that a write over the probe must have, where the bucket demands one."""
+    given = {**side.given, "Key": probe, **written_as(config)}
+    put, are_demanded = put_probe(side, given)
     if isinstance(put, RefusedCall):
         yield _denied(side.topic("write"), put, "s3:PutObject (and kms:GenerateDataKey)", side)
-        return
+        return {}
     yield ok(side.topic("write"), "s3:PutObject works, stored as configured")
+    yield conditions(side, given, put["ETag"], are_demanded=are_demanded)
     read = asked(lambda: side.s3.head_object(**side.given, Key=probe))
     yield (
         _denied(side.topic("read"), read, "s3:GetObject: a repeat looks at the target first", side)
@@ -142,6 +152,16 @@ def _target(side: ExaminedSide, config: Config, probe: str) -> Iterator[Symptom]
             )
         )
         yield _annotations(side, noted, "s3:PutObjectAnnotation", "s3:ListObjectAnnotations")
+    yield from _multipart(side, config, probe)
+    return {"IfMatch": put["ETag"]} if are_demanded else {}
+
+
+def _locked_probe(config: Config) -> str:
+    """One key for all: what a server writes there against its conditions stays for the retention."""
+    return f"{config.target.prefix}{PROBE}locked"
+
+
+def _multipart(side: ExaminedSide, config: Config, probe: str) -> Iterator[Symptom]:
     upload = asked(lambda: side.s3.create_multipart_upload(**side.given, Key=probe, **written_as(config)))
     if isinstance(upload, RefusedCall):
         yield _denied(side.topic("multipart"), upload, "s3:PutObject", side)
@@ -155,15 +175,22 @@ def _target(side: ExaminedSide, config: Config, probe: str) -> Iterator[Symptom]
         )
 
 
-def _copy(source: ExaminedSide, target: ExaminedSide, config: Config, key: str, probe: str) -> Iterator[Symptom]:
-    """The real thing, where the target reaches the source: one object, whatever it is, up to 5 GiB."""
-    given: dict[str, Any] = {**target.given, **written_as(config), "Key": probe}
+def _copy(
+    source: ExaminedSide, target: ExaminedSide, config: Config, key: str, probe: str, **condition: str
+) -> Iterator[Symptom]:
+    """The real thing, where the target reaches the source: one object, whatever it is, up to 5 GiB. A `condition` that
+    can't hold lets nothing be written."""
+    given: dict[str, Any] = {**target.given, **written_as(config), "Key": probe, **condition}
     if config.source.requester_pays:
         given["RequestPayer"] = "requester"
     answer = asked(lambda: target.s3.copy_object(CopySource={"Bucket": source.bucket, "Key": key}, **given))
     topic = "copy"
     if not isinstance(answer, RefusedCall):
         yield ok(topic, "S3 copies an object from the source to the target")
+    elif condition and answer.code in HELD:
+        yield ok(topic, "S3 may copy an object from the source to the target")
+    elif condition and answer.code == "NotImplemented":
+        yield ok(topic, "CopyObject takes no condition, and the bucket demands one: a run copies by parts")
     elif answer.is_denial and _THROUGH_VPC in answer.message:
         yield problem(
             topic,

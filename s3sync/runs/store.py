@@ -7,8 +7,10 @@ Paths are relative, with `/`, of plain ASCII.
 import os
 import tempfile
 import time
+from base64 import b64encode
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from hashlib import md5
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import urlsplit
@@ -156,16 +158,21 @@ class S3Store:
         except ResponseParserError as error:
             raise StoreError(f"{self.uri}/{path}: cannot be {verb}: the answer is none of S3's") from error
 
+    def _whole(self, path: str, body: bytes) -> dict[str, Any]:
+        """With a Content-MD5, as a bucket with Object Lock and a default retention wants it (AWS: "PutObject")."""
+        digest = b64encode(md5(body, usedforsecurity=False).digest()).decode()
+        return {"Bucket": self._bucket, "Key": self._prefix + path, "Body": body, "ContentMD5": digest}
+
     def put(self, path: str, body: bytes) -> None:
         with self._told(path, "written"):
-            self._s3.put_object(Bucket=self._bucket, Key=self._prefix + path, Body=body)
+            self._s3.put_object(**self._whole(path, body))
 
     def put_new(self, path: str, body: bytes) -> bool:
         if self.get(path) is not None:
             return False
         with self._told(path, "written"):
             try:
-                self._s3.put_object(Bucket=self._bucket, Key=self._prefix + path, Body=body, IfNoneMatch="*")
+                self._s3.put_object(**self._whole(path, body), IfNoneMatch="*")
             except ClientError as error:
                 # A put that was sent again after a lost answer finds its own object.
                 if error_text(error)[0] not in ("PreconditionFailed", "ConditionalRequestConflict", "412"):

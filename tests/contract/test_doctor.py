@@ -9,6 +9,9 @@ import pytest
 from s3sync.aws.clients import client
 from s3sync.config.load import load
 from s3sync.demo.inventory_writer import InventoryObject, write_inventory
+from s3sync.demo.preconditions import Departures
+from s3sync.demo.server import EmbeddedServer
+from s3sync.demo.wire import App, Environ, StartResponse, answer, call_of, error_body
 from s3sync.doctor.examine import QUICK
 from s3sync.doctor.permissions import PROBE
 from s3sync.doctor.symptom import Health
@@ -286,3 +289,50 @@ def test_the_policies_are_those_of_the_configured_buckets(pair: Pair) -> None:
     assert pair.source in text
     assert pair.target in text
     assert "s3:*" not in text
+
+
+@pytest.mark.parametrize("takes_none", [False, True], ids=["", "CopyObject takes none"])
+def test_a_bucket_that_demands_conditions_is_told_from_one_that_denies(pair: Pair, takes_none: bool) -> None:
+    unknown = frozenset({"CopyObject if-match", "CopyObject if-none-match"}) if takes_none else frozenset()
+    with EmbeddedServer(departures=Departures(unknown=unknown, are_demanded=True)) as demanding:
+        config = pair.config(**{"access.target.endpoint_url": demanding.endpoint_url})
+        found = {each.topic: each for each in pair.examined(config)}
+    assert found["target: write"].health is Health.OK
+    assert "demands conditional writes" in found["target: conditions"].found
+    assert found["copy"].health is Health.OK
+    assert ("by parts" in found["copy"].found) is takes_none
+    assert pair.keys(pair.target) == []
+
+
+def test_if_match_needs_a_permission_of_its_own(pair: Pair) -> None:
+    assert pair.symptom("target: conditions").health is Health.OK
+    with EmbeddedServer(wrap=_denies_if_match) as denying:
+        found = pair.symptom("target: conditions", pair.config(**{"access.target.endpoint_url": denying.endpoint_url}))
+    assert found.health is Health.PROBLEM
+    assert "allow s3:GetObject" in found.todo
+
+
+def _denies_if_match(app: App) -> App:
+    """As S3 does to a role that may write and not read."""
+
+    def layer(environ: Environ, start_response: StartResponse) -> Any:
+        if "HTTP_IF_MATCH" in environ and call_of(environ).operation == "PutObject":
+            return answer(environ, start_response, 403, error_body("AccessDenied", "Access Denied"))
+        return app(environ, start_response)
+
+    return layer
+
+
+def test_where_writes_are_locked_no_probe_is_written(pair: Pair) -> None:
+    """S3 takes no body into such a bucket without an MD5 or a checksum: that is no lack of permissions."""
+    bucket = f"locked-{pair.target}"[:63]
+    pair.s3.create_bucket(Bucket=bucket, ObjectLockEnabledForBucket=True)
+    rule = {"DefaultRetention": {"Mode": "COMPLIANCE", "Days": 1}}
+    lock = {"ObjectLockEnabled": "Enabled", "Rule": rule}
+    pair.s3.put_object_lock_configuration(Bucket=bucket, ObjectLockConfiguration=lock)
+    found = {each.topic: each for each in pair.examined(pair.config(target__bucket=bucket))}
+    for topic in ("target: write", "target: multipart", "copy"):
+        assert found[topic].health is Health.OK, found[topic]
+    assert "target: delete" not in found
+    assert pair.keys(bucket) == []
+    pair.s3.delete_bucket(Bucket=bucket)
