@@ -86,7 +86,8 @@ def _heads(pair: PairLook) -> Operation[None]:
     for reply in (source, target):
         if not reply.ok:
             yield from pair.confirm_absence(reply)
-    pair.source, pair.target = _head(source), _head(target)
+    opaque = pair.settings.copying.opaque_etags
+    pair.source, pair.target = _head(source, opaque), _head(target, opaque)
     if pair.source is not None and pair.target is not None:
         return
     if pair.source is not None:
@@ -110,8 +111,8 @@ def _gone(pair: PairLook) -> Finding:
     return pair.found(Verdict.CHANGED_SINCE, Evidence.PRESENCE, f"deleted on the source since {since}")
 
 
-def _head(reply: Reply) -> Head | None:
-    return Head.of(reply) if reply.ok else None
+def _head(reply: Reply, opaque_etags: bool) -> Head | None:
+    return Head.of(reply, opaque_etags) if reply.ok else None
 
 
 def _settled(pair: PairLook) -> Operation[Finding | None]:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from s3sync.aws.buckets import BucketFacts, look_at_bucket
 from s3sync.checking.compare_read_stage import CopiedFile
 from s3sync.checking.rules import Compared, Moments
-from s3sync.config.model import Config
+from s3sync.config.model import Config, ETags
 from s3sync.errors import InventoryError
 from s3sync.inventory.manifest import Manifest
 from s3sync.listing.own_places import own_places
@@ -40,10 +40,11 @@ class CheckPreparation:
 
     @property
     def compared(self) -> Compared:
+        is_opaque = self.config.copy.etags is ETags.OPAQUE
         return Compared(
             self.moments,
-            self.source.hides_md5,
-            self.target.hides_md5,
+            is_opaque or self.source.hides_md5,
+            is_opaque or self.target.hides_md5,
             of_run=self.of_run is not None,
             source_is_report=bool(self.source_manifests),
             target_is_report=bool(self.target_manifests),

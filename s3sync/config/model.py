@@ -71,6 +71,13 @@ class WebsiteRedirects(StrEnum):
     OMIT = "omit"
 
 
+class ETags(StrEnum):
+    """What an ETag of an MD5's form is taken for. Some servers compress or encrypt, and show what is none."""
+
+    MD5 = "md5"
+    OPAQUE = "opaque"
+
+
 class TransportKind(StrEnum):
     """What carries requests: libcurl, or boto3, which is slower and the reference."""
 
@@ -156,6 +163,7 @@ class PlanConfig:
 class CopyConfig:
     mode: Mode = Mode.COPY
     preserve_etags: bool = False
+    etags: ETags = ETags.MD5
     tags: bool = True
     annotations: bool = True
     website_redirects: WebsiteRedirects = WebsiteRedirects.OMIT

@@ -21,7 +21,7 @@ _PERCENT = re.compile(r"([0-9]{1,3}(?:\.[0-9]{1,6})?)%")
 _OF_A_CHECK = re.compile(
     r"(source|inventory|filters|access)\..*"
     r"|target\.(bucket|prefix|strip_prefix|expected_owner|storage_class|encryption)"
-    r"|copy\.(tags|annotations|in_flight|max_attempts|max_requests_per_second|transport|circuit_after)"
+    r"|copy\.(etags|tags|annotations|in_flight|max_attempts|max_requests_per_second|transport|circuit_after)"
     r"|run\.(work_uri|run_id|tmp_dir|progress_interval|lock_timeout|if_locked|submission_id)"
     r"|sqs\.(queue_name_pattern|dead_queue_name|batch_num)"
 )

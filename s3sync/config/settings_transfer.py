@@ -10,7 +10,7 @@ from typing import Any
 
 from s3sync.config import values
 from s3sync.config import values as kinds
-from s3sync.config.model import IfLocked, Mode, OnFailure, Owner, Processor, TransportKind, WebsiteRedirects
+from s3sync.config.model import ETags, IfLocked, Mode, OnFailure, Owner, Processor, TransportKind, WebsiteRedirects
 from s3sync.config.setting import Command, Option, Setting, on, one, run
 from s3sync.config.settings_commands import (
     CHECK,
@@ -169,6 +169,12 @@ RELAY_MEMORY_MIN_BYTES = 32 * MIB  # two parts of 16 MiB: one comes while the ot
 _COPY = (
     run("copy.mode", member(Mode), "copy: S3 copies; downup: the workers download and upload", "--mode"),
     run("copy.preserve_etags", values.BOOL, "keep part boundaries, and so multipart ETags", on("--preserve-etags")),
+    run(
+        "copy.etags",
+        member(ETags),
+        "opaque: take no ETag for an MD5, where a server's have the form of one and are none; sizes alone are compared",
+        "--etags",
+    ),
     run("copy.tags", values.BOOL, "copy the objects' tags", Option(("--no-tags",), "false", "copy no tags")),
     run(
         "copy.annotations",

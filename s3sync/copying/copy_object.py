@@ -36,9 +36,9 @@ def copy_object(job: CopyJob) -> Operation[Outcome]:
     if reply.code is not None:
         return (yield from _refused(job, reply))
     target_etag = etags.bare(reply.values.get("CopyObjectResult", {}).get("ETag"))
-    if target_etag == job.task.etag and etags.is_plain(target_etag):
+    if target_etag == job.task.etag and etags.is_plain(target_etag) and not job.settings.opaque_etags:
         return job.copied(target_etag, Verified.ETAG_EQUAL)
-    return (yield from _compare(job, target_etag, etags.hides_md5(reply.values.get("ServerSideEncryption"))))
+    return (yield from _compare(job, target_etag, job.hides_md5(reply)))
 
 
 def _request(job: CopyJob) -> Request:
@@ -74,6 +74,7 @@ def _planned_source(job: CopyJob) -> Operation[Head | Outcome]:
 
 # | copy's ETag | target's encryption | planned ETag        | then                                            |
 # |-------------|---------------------|---------------------|-------------------------------------------------|
+# | any         | any                 | any, `opaque_etags` | copied: not_comparable                          |
 # | plain       | any                 | the same            | copied: etag_equal                              |
 # | absent      | any                 | any                 | see `look_at_written`                           |
 # | any         | hides MD5s          | any                 | copied: not_comparable                          |
@@ -88,7 +89,7 @@ def _compare(job: CopyJob, target_etag: str | None, target_hides_md5: bool) -> O
         if isinstance(target, Outcome):
             return target
         target_etag, target_hides_md5 = target.etag, target.hides_md5
-    if etags.is_plain(target_etag) and target_etag == planned:
+    if etags.is_plain(target_etag) and target_etag == planned and not job.settings.opaque_etags:
         return job.copied(target_etag, Verified.ETAG_EQUAL)
     if target_hides_md5 or not (etags.is_plain(planned) and etags.is_plain(target_etag)):
         return job.copied(target_etag, Verified.NOT_COMPARABLE)
@@ -112,7 +113,7 @@ def _unequal(job: CopyJob, target_etag: str | None) -> Operation[Outcome]:
         found = yield from after_refusal(job, look)
         if found.status is not Status.VANISHED:
             return found
-    source = Head.of(look) if look.ok else None
+    source = Head.of(look, job.settings.opaque_etags) if look.ok else None
     difference = "the source is gone" if source is None else what_differs(job.task, source)
     if difference is not None and job.pinned is not Pinned.ETAG:
         return job.changed(f"the copy's ETag is {target_etag}, {planned} was planned: {difference}")

@@ -38,14 +38,15 @@ class Head:
     values: Mapping[str, Any]
 
     @classmethod
-    def of(cls, reply: Reply) -> "Head":
+    def of(cls, reply: Reply, opaque_etags: bool = False) -> "Head":
+        """`opaque_etags`: whatever form an ETag has, it is taken for no MD5."""
         values = reply.values
         encryption = "SSE-C" if values.get("SSECustomerAlgorithm") else values.get("ServerSideEncryption")
         return cls(
             etag=etags.bare(values.get("ETag")),
             size_bytes=values["ContentLength"],
             last_modified=values["LastModified"],
-            hides_md5=etags.hides_md5(encryption),
+            hides_md5=opaque_etags or etags.hides_md5(encryption),
             values=values,
         )
 
@@ -148,7 +149,7 @@ def _after_look(job: CopyJob, reply: Reply) -> Operation[Outcome]:
 def look_at_source(job: CopyJob) -> Operation["Head | Outcome"]:
     """The source, or what became of the task where it can't be looked at."""
     look = yield from job.ask_one(job.on_source("HeadObject"))
-    return Head.of(look) if look.ok else (yield from after_refusal(job, look))
+    return Head.of(look, job.settings.opaque_etags) if look.ok else (yield from after_refusal(job, look))
 
 
 # | HEAD of the target                    | a listing of its key | then                                      |
@@ -168,7 +169,7 @@ def look_at_target(job: CopyJob) -> Operation["Head | Outcome | None"]:
         look = yield from job.ask_one(job.on_target("HeadObject"))
         looks += 1
         if look.ok:
-            return Head.of(look)
+            return Head.of(look, job.settings.opaque_etags)
         if look.status != NOT_FOUND_STATUS:
             return job.failed(look)
         if "RequestId" in look.values:

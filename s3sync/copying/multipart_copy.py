@@ -116,7 +116,7 @@ def _tells(job: CopyJob, reply: Reply) -> int:
 
 def accepted(job: CopyJob, reply: Reply) -> Head:
     """The source as an answer shows it. Raises Settled where it is not what was planned, or can't be carried whole."""
-    source = Head.of(reply)
+    source = Head.of(reply, job.settings.opaque_etags)
     difference = what_differs(job.task, source)
     if difference is not None:
         raise Settled(job.changed(difference))

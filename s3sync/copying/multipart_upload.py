@@ -47,7 +47,7 @@ class PartedUpload:
 
     @classmethod
     def of(cls, job: CopyJob, source: Head, cut: Cut, created: Reply) -> "PartedUpload":
-        target_hides_md5 = etags.hides_md5(created.values.get("ServerSideEncryption"))
+        target_hides_md5 = job.hides_md5(created)
         hides_md5 = source.hides_md5 or target_hides_md5
         return cls(job, source, cut, created.values["UploadId"], hides_md5, target_hides_md5)
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from s3sync.copying.settings import CopySettings
+from s3sync.model import etag as etags
 from s3sync.model.conditions import ABSENT
 from s3sync.model.keys import one_line
 from s3sync.model.outcome import ErrorClass, Outcome, Pinned, Status, Verified
@@ -72,6 +73,10 @@ class CopyJob:
         self.size = self.task.size
         self.seen = self.task.target_etag
         self.part_size_bytes = self.settings.part_size_bytes
+
+    def hides_md5(self, reply: Reply) -> bool:
+        """Whether the ETag of what was written, by its answer, is no MD5."""
+        return self.settings.opaque_etags or etags.hides_md5(reply.values.get("ServerSideEncryption"))
 
     @property
     def must_be_free(self) -> bool:

@@ -143,7 +143,7 @@ def _finished(job: CopyJob, source: Head, md5_hex: str, reply: Reply) -> Operati
     if not reply.ok:
         return job.failed(reply)
     target_etag = etags.bare(reply.values.get("ETag"))
-    target_hides_md5 = etags.hides_md5(reply.values.get("ServerSideEncryption"))
+    target_hides_md5 = job.hides_md5(reply)
     if target_etag is None:
         target = yield from look_at_written(job, source.size_bytes, md5_hex)
         if isinstance(target, Outcome):

@@ -206,7 +206,7 @@ def _put_etag(upload: PartedUpload, reply: Reply, digest_hex: str) -> Operation[
     if not reply.ok:
         raise Settled((yield from after_refusal(job, reply)))
     found = etags.bare(reply.values.get("ETag"))
-    shows_md5 = etags.is_plain(found) and not etags.hides_md5(reply.values.get("ServerSideEncryption"))
+    shows_md5 = etags.is_plain(found) and not job.hides_md5(reply)
     if found is None or (shows_md5 and not upload.target_hides_md5 and found != digest_hex):
         message = f"a part's ETag on the target is {found}, what was sent has the MD5 {digest_hex}"
         raise Settled(job.failed_with("ETagMismatch", message))

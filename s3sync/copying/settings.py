@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from s3sync.config.model import Config, WebsiteRedirects
+from s3sync.config.model import Config, ETags, WebsiteRedirects
 from s3sync.model.closed_sets import can_be_written
 from s3sync.model.conditions import AS_S3, Conditions
 from s3sync.model.limits import COPY_OBJECT_MAX_BYTES, MIB
@@ -23,9 +23,10 @@ class CopySettings:
     `conditions` says which conditions the target's server heeds. `storage_class` None keeps each object's own;
     `encryption` None leaves it to the bucket, whose `default_encryption` is None where it is not known. With
     `keeps_redirects` a CopyObject looks for a website redirect first. `without_annotations` grows by the sides whose
-    server turns out to know none. Of bodies a worker that relays holds `relay_memory_bytes` at most; with `tmp_dir`
-    parts that are larger go through files there. `is_relayed`: see `planning.resolve`. The last three are made of the
-    others: the parameters that all requests of a kind share.
+    server turns out to know none. With `opaque_etags` no ETag is taken for an MD5, whatever its form. Of bodies a
+    worker that relays holds `relay_memory_bytes` at most; with `tmp_dir` parts that are larger go through files there.
+    `is_relayed`: see `planning.resolve`. The last three are made of the others: the parameters that all requests of a
+    kind share.
     """
 
     source_bucket: str
@@ -46,6 +47,7 @@ class CopySettings:
     annotations: bool = True
     without_annotations: set[Side] = field(default_factory=set, repr=False, compare=False)
     preserve_etags: bool = False
+    opaque_etags: bool = False
     part_size_bytes: int = 512 * MIB
     relay_memory_bytes: int = 64 * MIB
     tmp_dir: str | None = None
@@ -114,6 +116,7 @@ class CopySettings:
             annotations=copy.annotations,
             keeps_redirects=copy.website_redirects is WebsiteRedirects.KEEP,
             preserve_etags=copy.preserve_etags,
+            opaque_etags=copy.etags is ETags.OPAQUE,
             part_size_bytes=copy.part_size_bytes,
             relay_memory_bytes=copy.relay_memory_bytes,
             tmp_dir=config.run.tmp_dir,

@@ -23,7 +23,7 @@ from s3sync.runs.heartbeat import Hub
 from s3sync.runs.interrupts import interruptible
 from s3sync.runs.lock import TargetLock
 from s3sync.runs.plan import Plan
-from s3sync.s3.engine.circuit_breaker import NAMELESS, NAMELESS_HINT, Circuit
+from s3sync.s3.engine.circuit_breaker import HINTS, Circuit
 from s3sync.s3.engine.per_process import EngineOptions, shares_of
 from s3sync.spark.session import advertised_host, listening_host, workers
 from s3sync.spark.watch import CopyWatch, report_of
@@ -100,8 +100,7 @@ def written_recipe(run: RunContext, plan: Plan) -> CopySettings:
 
 def _why_stopped(circuit_code: str | None, *, is_interrupted: bool) -> S3SyncError | None:
     if circuit_code is not None:
-        hint = f", which names no reason ({NAMELESS_HINT})" if circuit_code == NAMELESS else ""
-        return CircuitOpen(circuit_code, hint)
+        return CircuitOpen(circuit_code, HINTS.get(circuit_code, ""))
     if is_interrupted:
         return Interrupted("stopped; the same command goes on from here")
     return None

@@ -18,6 +18,7 @@ from pyspark import RDD, SparkContext
 from pyspark.sql import SparkSession
 
 from s3sync.config.load import conf_file
+from s3sync.config.model import ETags
 from s3sync.errors import InvariantBroken, MappingError
 from s3sync.model import etag
 from s3sync.model.accounting import LIMIT, Counts, verify_plan
@@ -161,8 +162,8 @@ def _plan_job(run: RunContext, sources: Sources, planned_at: datetime) -> PlanJo
         write=WriteJob(
             resolve=ResolveOptions.of(
                 config,
-                source_hides_md5=run.prepared.source.hides_md5,
-                target_hides_md5=_target_hides_md5(run.prepared),
+                source_hides_md5=config.copy.etags is ETags.OPAQUE or run.prepared.source.hides_md5,
+                target_hides_md5=config.copy.etags is ETags.OPAQUE or _target_hides_md5(run.prepared),
                 is_relayed=run.is_relayed,
             ),
             limits=limits,

@@ -25,6 +25,7 @@ _COPIED = (
     "target.acl",
     "copy.mode",
     "copy.preserve_etags",
+    "copy.etags",
     "copy.website_redirects",
     "copy.multipart_threshold",
     "copy.part_size",

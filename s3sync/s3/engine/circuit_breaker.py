@@ -14,6 +14,7 @@ denies everything says AccessDenied of small objects, and 403 of those that are 
 | one for expired credentials or none to be had   | any                         | yes      |
 | 400: a refusal without a reason, as a HEAD gets | any                         | yes      |
 | ForeignAnswer: a 404 that is none of S3's       | transient                   | yes      |
+| ETagMismatch: if of nearly all, no damage       | corrupt                     | yes      |
 | other                                           | denied, not_found, invalid  | yes      |
 | other                                           | any other                   | no       |
 
@@ -31,7 +32,13 @@ from s3sync.s3.engine.error_class import classify
 
 _CLASSES = frozenset({ErrorClass.DENIED, ErrorClass.NOT_FOUND, ErrorClass.INVALID})
 NAMELESS = "400"
-NAMELESS_HINT = "expired credentials and a missing key of SSE-C are told so to a request for an object's headers"
+MISMATCH = "ETagMismatch"
+HINTS = {
+    NAMELESS: ", which names no reason (expired credentials and a missing key of SSE-C are told so to a request for an "
+    "object's headers)",
+    MISMATCH: " (where a server's ETags have the form of MD5s and are none, --etags opaque copies all the same, and "
+    "sizes alone are compared)",
+}
 _CODES = frozenset(
     {
         "ExpiredToken",
@@ -41,6 +48,7 @@ _CODES = frozenset(
         "NoCredentials",
         "ForeignAnswer",
         NAMELESS,
+        MISMATCH,
     }
 )
 SHARE = 0.95

@@ -32,6 +32,7 @@ from tests.unit.scripted import (
 )
 
 NEVER = {"overwrite": Overwrite.NEVER}
+OPAQUE = {"opaque_etags": True}
 TOO_LARGE = "The specified copy source is larger than the maximum allowable size for a copy source: 5368709120"
 PARTS = f"{PLAIN}-3"
 
@@ -143,6 +144,8 @@ ROWS: list[tuple[dict[str, Any], dict[str, Any], list[tuple[str, Answer]], tuple
         ("copied", "missing", None, None, Verified.NOT_COMPARABLE),
     ),
     ({}, {}, [(COPY, copied(OTHER)), (HEAD, head())], ("failed", "missing", "ETagMismatch", "corrupt", None)),
+    ({}, OPAQUE, [(COPY, copied(OTHER))], ("copied", "missing", None, None, "not_comparable")),
+    ({}, OPAQUE, [(COPY, copied())], ("copied", "missing", None, None, "not_comparable")),  # equal proves nothing then
     (
         {},
         {},

@@ -68,6 +68,7 @@ ROWS: list[tuple[dict[str, Any], dict[str, Any], Script, tuple[Any, ...]]] = [
     ),
     ({}, {}, [*BEGUN, *PARTS, done(None), (HEAD, GONE)], ("failed", "missing", "ETagMismatch", None)),
     ({}, {}, [*BEGUN, *PARTS, done(f"{OTHER}-3")], ("failed", "missing", "ETagMismatch", None)),
+    ({}, {"opaque_etags": True}, [*BEGUN, *PARTS, done(f"{OTHER}-3")], ("copied", "missing", None, "not_comparable")),
     # a source that was written in one piece
     (
         {"etag": PLAIN},

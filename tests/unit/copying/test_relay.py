@@ -36,6 +36,7 @@ MD5 = md5(BODY).hexdigest()
 NO_TAGS = (TAGS, ok(TagSet=[]))
 KMS = {"ServerSideEncryption": "aws:kms"}
 NEVER = {"overwrite": Overwrite.NEVER}
+OPAQUE = {"opaque_etags": True}
 REFUSED = (PUT, error(412, "PreconditionFailed"))
 
 
@@ -82,6 +83,8 @@ ROWS = [
     ({}, {"tags": False}, [got(), put()], ("copied", "missing", None, "etag_equal")),
     ({}, {}, [got(b"boby"), NO_TAGS, got(), NO_TAGS, put()], ("copied", "missing", None, "etag_equal")),
     ({}, {}, [got(b"boby"), NO_TAGS] * 2, ("failed", "missing", "ETagMismatch", None)),
+    ({}, OPAQUE, [got(b"boby"), NO_TAGS, put(OTHER)], ("copied", "missing", None, "not_comparable")),
+    ({}, OPAQUE, [short(4), NO_TAGS] * 2, ("failed", "missing", "SizeDiffers", None)),
     # a body that ends early where no length is announced, or another one
     ({}, {}, [short(), NO_TAGS, got(), NO_TAGS, put()], ("copied", "missing", None, "etag_equal")),
     ({}, {}, [short(), NO_TAGS] * 2, ("failed", "missing", "SizeDiffers", None)),

@@ -83,6 +83,7 @@ def test_c15_one_portion_larger_than_the_window_counts_whole() -> None:
         (Status.FAILED, "InternalError", ErrorClass.TRANSIENT, False),
         (Status.FAILED, "SlowDown", ErrorClass.THROTTLED, False),
         (Status.FAILED, "BadDigest", ErrorClass.CORRUPT, False),
+        (Status.FAILED, "ETagMismatch", ErrorClass.CORRUPT, True),
         (Status.COPIED, None, None, False),
     ],
 )
