@@ -6,8 +6,8 @@ from datetime import datetime
 from typing import Any
 
 from s3sync.copying.look_source import PRECONDITION_STATUS, Head, is_nameless
-from s3sync.copying.second_witness import NO_SUCH_OBJECT, NOT_FOUND_STATUS, listed_object
 from s3sync.copying.settings import CopySettings
+from s3sync.listing.second_witness import NO_SUCH_OBJECT, NOT_FOUND_STATUS, listed_object
 from s3sync.model.finding import Evidence, Finding, Verdict
 from s3sync.model.keys import one_line
 from s3sync.model.outcome import ErrorClass

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from s3sync.copying.annotations import carry_annotations
 from s3sync.copying.copy_object import copy_object
+from s3sync.copying.late_tags import put_late_tags
 from s3sync.copying.look_target import before_repeat
 from s3sync.copying.multipart_copy import multipart_copy
 from s3sync.copying.object_copy import CopyJob
@@ -60,4 +61,4 @@ def _after_look(job: CopyJob, act: Callable[[CopyJob], Operation[Outcome]]) -> O
     if settled is None:
         return (yield from act(job))
     # What was written by parts or by a worker may be there without its annotations, and so may another run's copy.
-    return (yield from carry_annotations(job, settled))
+    return (yield from carry_annotations(job, (yield from put_late_tags(job, settled))))

@@ -1,20 +1,20 @@
 """What a look at the source or the target (one HEAD) tells of a copy that did not go, or need not go."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from http import HTTPStatus
 from typing import Any
 
 from s3sync.copying.object_copy import CopyJob
-from s3sync.copying.second_witness import (
+from s3sync.copying.settings import whole_second
+from s3sync.listing.second_witness import (
     NO_SUCH_OBJECT,
     NOT_FOUND_STATUS,
     NOT_FOUND_THOUGH_LISTED,
     listed_object,
     proves_absence,
 )
-from s3sync.copying.settings import whole_second
 from s3sync.model import etag as etags
 from s3sync.model.outcome import Outcome
 from s3sync.model.task import Task
@@ -129,8 +129,9 @@ def _as_listed(job: CopyJob, reply: Reply) -> Operation[Outcome]:
     doubt = yield from listed_object(job.ask, Side.SOURCE, job.settings.on_source, task.source_key, task.version_id)
     if doubt is None:
         return job.vanished()
-    is_there = doubt.code == NOT_FOUND_THOUGH_LISTED
-    return job.failed(reply if is_there and reply.code == FOREIGN_ANSWER else doubt)
+    if doubt.code != NOT_FOUND_THOUGH_LISTED:
+        return job.failed(doubt)
+    return job.failed(reply if reply.code == FOREIGN_ANSWER else replace(doubt, request=reply.request))
 
 
 def is_too_large(reply: Reply) -> bool:

@@ -13,6 +13,7 @@ from s3sync.copying.as_asked import (
     tagged_otherwise,
     unseen,
 )
+from s3sync.copying.late_tags import is_late, tagging_of
 from s3sync.copying.look_source import (
     PRECONDITION_STATUS,
     Head,
@@ -29,7 +30,7 @@ from s3sync.copying.object_copy import (
     Settled,
     is_guarded,
 )
-from s3sync.copying.second_witness import NOT_FOUND_STATUS
+from s3sync.listing.second_witness import NOT_FOUND_STATUS
 from s3sync.model import etag as etags
 from s3sync.model.conditions import ABSENT
 from s3sync.model.outcome import Outcome, Status, Verified
@@ -269,6 +270,8 @@ def _stored(job: CopyJob, source_class: str | None, target: Head) -> "chain[str]
 # | yes            | read                     | read                     | told where they differ |
 # | yes            | one of them can't be read                          || told                   |
 # | yes            |                          | the server knows no tags |                        |
+# | yes            | too many for a header    | none, and S3 did not     | they are put then: see |
+# |                |                          | make the copy by itself  | `late_tags`            |
 # | no             | not asked for            | its HEAD counts some     | told                   |
 # | no             | not asked for            | its HEAD counts none     |                        |
 #
@@ -283,6 +286,10 @@ def _tagged_otherwise(job: CopyJob, target: Head) -> Operation[str | None]:
     failed = next((reply for reply in replies if not reply.ok), None)
     if failed is not None:
         return f"the tags of the {failed.request.side} can't be read: {failed.code}"
+    tagging = tagging_of([of_source])
+    if job.task.method is not Method.COPY_OBJECT and is_late(tagging) and not of_target.values.get("TagSet"):
+        job.late_tagging = tagging
+        return None
     return next(tagged_otherwise(of_source.values.get("TagSet", []), of_target.values.get("TagSet", [])), None)
 
 

@@ -10,16 +10,16 @@ A copy by parts carries nothing by itself: metadata, tags and storage class are 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import quote, urlencode
 
 from s3sync.copying.annotations import carry_annotations
+from s3sync.copying.late_tags import is_late, put_late_tags, tagging_of
 from s3sync.copying.look_source import Head, after_refusal, what_differs
 from s3sync.copying.look_target import CONFLICT, LOOKS_MAX
 from s3sync.copying.multipart_upload import PartedUpload, WrongGuess
 from s3sync.copying.object_copy import CopyJob, Settled
 from s3sync.copying.orphan_uploads import abort_lost, after_failed_create
-from s3sync.copying.second_witness import proves_absence
 from s3sync.copying.source_parts import choose_cut, measured_cut, own_cut
+from s3sync.listing.second_witness import proves_absence
 from s3sync.model.outcome import Outcome, Verified
 from s3sync.model.part_layout import Boundaries, Cut, Part
 from s3sync.s3.engine.operation import Operation
@@ -62,7 +62,7 @@ def multipart_copy(job: CopyJob) -> Operation[Outcome]:
         outcome = yield from carry_over(job, source, tagging, BY_S3)
     except Settled as settled:
         outcome = settled.outcome
-    return (yield from carry_annotations(job, outcome))
+    return (yield from carry_annotations(job, (yield from put_late_tags(job, outcome))))
 
 
 def carry_over(job: CopyJob, source: Head, tagging: str, way: Way) -> Operation[Outcome]:
@@ -127,12 +127,6 @@ def accepted(job: CopyJob, reply: Reply) -> Head:
     return source
 
 
-def tagging_of(replies: Sequence[Reply]) -> str:
-    """The tags of one answer, or of none, as `Tagging` wants them: a space as %20, for radosgw takes + as it stands."""
-    tags = [(tag["Key"], tag["Value"]) for reply in replies for tag in reply.values.get("TagSet", [])]
-    return urlencode(tags, quote_via=quote)
-
-
 def _upload(job: CopyJob, source: Head, tagging: str, cut: Cut, way: Way) -> Operation[Outcome]:
     """Raises Settled, or WrongGuess; either way no upload is left behind."""
     created = yield from job.ask_one(job.on_new_target("CreateMultipartUpload", **description(job, source, tagging)))
@@ -157,7 +151,8 @@ def _upload(job: CopyJob, source: Head, tagging: str, cut: Cut, way: Way) -> Ope
 
 
 def description(job: CopyJob, source: Head, tagging: str) -> dict[str, Any]:
-    """What the copy is to have of its source, beside its content."""
+    """What the copy is to have of its source, beside its content. Tags that don't fit are noted as late."""
+    job.late_tagging = tagging if is_late(tagging) else ""
     values = source.values
     # An `Expires` that is no date says "expired already" (RFC 9111, 5.3); S3 takes dates only, so it gets an old one.
     expires = values.get("Expires") or ("1970-01-01T00:00:00Z" if values.get("ExpiresString") else None)
@@ -165,6 +160,6 @@ def description(job: CopyJob, source: Head, tagging: str) -> dict[str, Any]:
         **{name: values.get(name) for name in _CARRIED},
         "Expires": expires,
         "StorageClass": job.settings.class_for(values.get("StorageClass")),
-        "Tagging": tagging,
+        "Tagging": "" if job.late_tagging else tagging,
     }
     return {name: value for name, value in found.items() if value}

@@ -49,7 +49,7 @@ class CopyJob:
     task: ABSENT where nothing was there, None where nobody looked. `is_unguarded`: the last write had to go without the
     condition that it still stands. `looks` counts the looks that a refused condition led to.
     `note_upload`, where there is one, is told each upload that is opened, by task and upload id; by the next tick it is
-    written down, and no part is copied before (C7).
+    written down, and no part is copied before (C7). `late_tagging` are tags that are to follow: see `late_tags`.
     """
 
     task: Task
@@ -64,6 +64,7 @@ class CopyJob:
     memory_bytes: int = 0
     proved: Verified | None = None
     note_upload: Callable[[Task, str], None] | None = None
+    late_tagging: str = ""
     seen: str | None = None
     is_unguarded: bool = False
     looks: int = 0

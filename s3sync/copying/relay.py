@@ -14,9 +14,10 @@ from base64 import b64encode
 from hashlib import md5
 
 from s3sync.copying.annotations import carry_annotations
+from s3sync.copying.late_tags import put_late_tags, tagging_of
 from s3sync.copying.look_source import Head, after_refusal, look_at_written
 from s3sync.copying.look_target import write
-from s3sync.copying.multipart_copy import accepted, carry_over, description, read_source, tagging_of
+from s3sync.copying.multipart_copy import accepted, carry_over, description, read_source
 from s3sync.copying.object_copy import CopyJob, Settled
 from s3sync.copying.relay_parts import BY_WORKER, put_from_file
 from s3sync.model import etag as etags
@@ -41,7 +42,8 @@ READS_MAX = 2
 # "A part" is `part_size`, at most RELAY_PART_BYTES.
 def relay(job: CopyJob) -> Operation[Outcome]:
     """Copy by reading and writing. A plain ETag does not survive the parts of an object that is larger than one."""
-    return (yield from carry_annotations(job, (yield from _relay(job))))
+    outcome = yield from put_late_tags(job, (yield from _relay(job)))
+    return (yield from carry_annotations(job, outcome))
 
 
 def _relay(job: CopyJob) -> Operation[Outcome]:

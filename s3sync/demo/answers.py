@@ -11,6 +11,7 @@
 | denied, or the source of UploadPartCopy missing | an error in XML | no body |
 | a listing with `encoding-type=url` | keys, prefixes, markers, the delimiter encoded | some of them raw |
 | a character in a key that no XML 1.0 may hold | as `&#x1;` | as it stands |
+| more than 2 KiB of `x-amz-tagging` | refused | taken |
 | the id of a request | `x-amz-request-id` | `x-amzn-requestid` |
 | a defect of the server | 500 InternalError | the connection breaks |
 """
@@ -25,6 +26,7 @@ from urllib.parse import parse_qs, quote
 from xml.sax.saxutils import unescape
 
 from s3sync.demo.wire import App, Call, Environ, StartResponse, answer, call_of, error_body
+from s3sync.model.limits import TAGGING_HEADER_MAX_BYTES
 
 _OF_UPLOADS = frozenset(
     {"UploadPart", "UploadPartCopy", "CompleteMultipartUpload", "AbortMultipartUpload", "ListParts"}
@@ -98,6 +100,11 @@ class Answers:
         of_part = call.operation == "HeadObject" and "partNumber=" in query and "versionId=" not in query
         if of_part and not self._uploads.has_object(call.region, call.bucket, call.key):
             return 404, "NoSuchKey", "The specified key does not exist."
+        return self._refusal_of_headers(environ, call)
+
+    def _refusal_of_headers(self, environ: Environ, call: Call) -> tuple[int, str, str] | None:
+        if len(environ.get("HTTP_X_AMZ_TAGGING", "")) > TAGGING_HEADER_MAX_BYTES:
+            return 400, "InvalidArgument", "The header 'x-amz-tagging' shall not be longer than 2 KB."
         sent = environ.get("HTTP_CONTENT_MD5")
         if sent and sent != _content_md5(environ):
             return 400, "BadDigest", "The Content-MD5 you specified did not match what we received."

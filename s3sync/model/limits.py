@@ -24,3 +24,4 @@ TIME_STEP = timedelta(seconds=1)  # S3 cuts an object's time to whole seconds
 
 MESSAGE_MAX_BYTES = 256 * KIB  # 1 MiB on AWS since 2025; compatible servers still hold the old limit
 MESSAGES_PER_CALL = 10
+TAGGING_HEADER_MAX_BYTES = 2 * KIB  # of `x-amz-tagging` (AWS: "PutObject")

@@ -26,7 +26,8 @@ from s3sync.runs.outcomes import parquet_bytes, read_parquet
 
 @dataclass(frozen=True, slots=True)
 class OpenUpload:
-    """What every task of a giant must know of its upload. `requests` and `milliseconds` are what opening it took."""
+    """What every task of a giant must know of its upload. `requests` and `milliseconds` are what opening it took;
+    `late_tagging` are the tags that are to follow, see `copying.late_tags`."""
 
     upload_id: str
     source_etag: str | None
@@ -36,6 +37,7 @@ class OpenUpload:
     cut: Cut
     requests: int = 0
     milliseconds: int = 0
+    late_tagging: str = ""
 
     @property
     def size_bytes(self) -> int:
@@ -54,6 +56,7 @@ class OpenUpload:
             "boundaries": str(self.cut.boundaries),
             "requests": self.requests,
             "milliseconds": self.milliseconds,
+            "late_tagging": self.late_tagging,
         }
 
     @classmethod
@@ -68,6 +71,7 @@ class OpenUpload:
             Cut(PartLayout(sizes), Boundaries(value["boundaries"])),
             value["requests"],
             value["milliseconds"],
+            value.get("late_tagging", ""),
         )
 
 

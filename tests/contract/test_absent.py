@@ -28,6 +28,7 @@ from s3sync.retry.check_task import check_task
 from s3sync.runs.store import FOREIGN_ATTEMPTS, S3Store
 from tests.contract.copying import TRANSPORTS, Migration, migration_on
 from tests.contract.working import Worker
+from tests.servers.capabilities import EMBEDDED
 from tests.servers.faults import Action, Fault, Faults
 
 KEYS = [f"{n:03d}" for n in range(50)]
@@ -144,7 +145,7 @@ def misreader() -> Iterator[Any]:
             region="us-east-1",
             access_key="key",
             secret_key="secret",
-            capabilities=SimpleNamespace(copy_source_if_match=True),
+            capabilities=EMBEDDED,
         )
 
 

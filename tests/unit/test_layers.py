@@ -73,7 +73,13 @@ PURE = {
     *("planning.batches", "planning.decision", "planning.from_findings", "planning.large_objects", "planning.method"),
     "planning.resolve",
     *("copying.object_copy", "copying.copy_object", "copying.multipart_copy", "copying.multipart_upload"),
-    *("copying.look_source", "copying.look_target", "copying.second_witness", "copying.orphan_uploads"),
+    *(
+        "copying.look_source",
+        "copying.look_target",
+        "listing.second_witness",
+        "copying.late_tags",
+        "copying.orphan_uploads",
+    ),
     *("copying.annotations", "copying.settings", "copying.as_asked", "copying.source_parts"),
     *("checking.rules", "checking.compare", "checking.object_check"),
 }

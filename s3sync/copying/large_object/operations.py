@@ -10,6 +10,7 @@ Each step is an operation of its own, may be done by another worker than the one
 from collections.abc import Mapping
 
 from s3sync.copying.annotations import carry_annotations
+from s3sync.copying.late_tags import put_late_tags
 from s3sync.copying.look_source import Head, look_at_target
 from s3sync.copying.look_target import before_repeat, judge_since
 from s3sync.copying.multipart_copy import BY_S3, Way, description, read_source
@@ -51,7 +52,7 @@ def open_giant(job: CopyJob, opened: OpenUpload | None, *, look_first: bool) -> 
     if look_first or job.is_unguarded:
         settled = yield from before_repeat(job)
         if settled is not None:
-            settled = yield from carry_annotations(job, settled)
+            settled = yield from carry_annotations(job, (yield from put_late_tags(job, settled)))
             return settled if opened is None else (yield from _aborted(parted(job, opened), settled))
     if opened is not None:
         return opened
@@ -80,6 +81,7 @@ def open_giant(job: CopyJob, opened: OpenUpload | None, *, look_first: bool) -> 
         cut,
         job.requests,
         round(job.seconds * 1000),
+        job.late_tagging,
     )
 
 
@@ -133,7 +135,8 @@ def finish_giant(
     if etags is not None and is_passing(outcome.error_class) and (yield from is_gone(job, upload.upload_id)):
         outcome = job.failed_with(NO_SUCH_UPLOAD, f"the upload is gone ({outcome.message})")
     is_completed = outcome.status is Status.COPIED and outcome.reason != FOUND_ON_TARGET
-    outcome = yield from carry_annotations(job, outcome)
+    job.late_tagging = opened.late_tagging or job.late_tagging
+    outcome = yield from carry_annotations(job, (yield from put_late_tags(job, outcome)))
     following = after(outcome, is_last=is_last)
     if following is not Next.GO_ON and not is_completed:
         outcome = yield from _aborted(upload, outcome)

@@ -11,9 +11,11 @@ What is not in the tables here (a date as a condition, a rare header) goes throu
 """
 
 import re
+from base64 import b64encode
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from functools import cache, lru_cache
+from hashlib import md5
 from typing import Any
 from urllib.parse import quote
 from xml.sax.saxutils import unescape
@@ -139,6 +141,8 @@ def _modelled(operation: str, params: Mapping[str, Any]) -> Wire:
     has_body = bool(body) or found["method"] in ("PUT", "POST")
     if isinstance(body, (str, bytearray)):
         body = body.encode() if isinstance(body, str) else bytes(body)
+    if model.http_checksum.get("requestChecksumRequired") and isinstance(body, bytes) and not _has_checksum(headers):
+        headers.append((HEADERS["ContentMD5"], b64encode(md5(body, usedforsecurity=False).digest()).decode()))
     return Wire(
         found["method"],
         path or "/",
@@ -146,6 +150,10 @@ def _modelled(operation: str, params: Mapping[str, Any]) -> Wire:
         headers,
         body if has_body else None,
     )
+
+
+def _has_checksum(headers: list[tuple[str, str]]) -> bool:
+    return any(name == HEADERS["ContentMD5"] or name.startswith("x-amz-checksum-") for name, _ in headers)
 
 
 def _query(fixed: str, given: Mapping[str, Any]) -> str:

@@ -60,7 +60,7 @@ def listed_object(
         return None
     if key not in keys:
         return None
-    message = f"it answers 404, and a listing of the {side} shows this very key: does the server read it differently?"
+    message = f"404, and a listing of the {side} shows this very key: does the server read it differently?"
     return _failed(reply, NOT_FOUND_THOUGH_LISTED, message)
 
 
