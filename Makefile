@@ -3,11 +3,13 @@
 #   PYTHON   the Python to build the virtual environments with: 3.11 or newer
 #   SPARK    3.5 or 4.0: which environment a target runs in (.venv-spark35, .venv-spark40)
 #   ARGS     more arguments for the command or for pytest
+#   SEEDS    of sim: FIRST-LAST; by default fresh ones
 #   BROWSER  the browser of test-browser
 
 SPARK  ?= 3.5
 PYTHON ?= $(shell command -v python3.11 || command -v python3 || echo python3)
 ARGS   ?=
+SEEDS  ?=
 BROWSER ?= chromium
 
 SPARK_35 := 3.5.9
@@ -42,7 +44,7 @@ QUEUE_TESTS := $(addprefix tests/contract/test_,queues.py queue_troubles.py exec
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-unit test-processes test-radosgw contract-localstack test-failures test-browser test-spark40 bench bench-smoke lint format lock audit dist clean
+.PHONY: help demo test test-unit test-processes test-radosgw contract-localstack test-failures test-browser test-spark40 sim sim-long sim-mutants bench bench-smoke lint format lock audit dist clean
 
 help: ## This list
 	@echo "make TARGET [SPARK=3.5|4.0] [PYTHON=python3.11] [ARGS=...]"
@@ -84,6 +86,15 @@ test-spark40: ## The spark and e2e tests on Spark 4.0, on the embedded server
 test-on-spark: $(VENV)/.installed
 	@$(PYTEST) $(IN_PARALLEL) tests/spark tests/e2e -m "$(MARKS)" $(call on,embedded) $(ARGS)
 	@$(PYTEST) tests/e2e/test_cluster.py $(call on,embedded) $(ARGS)
+
+sim: $(VENV)/.installed ## The data path under schedules on the model of S3: SEEDS=FIRST-LAST, or 100,000 fresh ones
+	@$(PY) -m tests.sim $(if $(SEEDS),--seeds $(SEEDS)) $(ARGS)
+
+sim-long: $(VENV)/.installed ## Ten million schedules, an hour on one core
+	@$(PY) -m tests.sim --count 10000000 $(ARGS)
+
+sim-mutants: $(VENV)/.installed ## Faults planted one by one: how many schedules it takes to find each
+	@$(PY) -m tests.sim.mutants $(ARGS)
 
 bench: $(VENV)/.benches ## All benchmarks, beside other tools, into docs/performance.md; half an hour on two idle cores
 	@$(PY) -m benchmarks.run --fresh $(ARGS)

@@ -58,6 +58,8 @@ class Capabilities:
     signatures_checked: bool = True
     expected_bucket_owner: bool = True  # another owner than the expected one: 403
     bucket_policies: bool = True  # a Deny is obeyed
+    delete_marks_absence: bool = True  # a delete in a versioned bucket leaves a marker, also of what was never there
+    delete_marker_is_absence: bool = True  # If-None-Match writes over a marker
     small_parts_refused: bool = True  # a part under 5 MiB that is not the last one
     sqs: bool = True
     faults: bool = False  # tests can make it fail: tests/servers/faults.py
@@ -67,7 +69,7 @@ class Capabilities:
 
 S3 = Capabilities()
 
-EMBEDDED = replace(S3, sse_kms_etag_not_md5=False, signatures_checked=False, faults=True)
+EMBEDDED = replace(S3, delete_marks_absence=False, sse_kms_etag_not_md5=False, signatures_checked=False, faults=True)
 
 RADOSGW = replace(  # 16.2 of Debian 12
     S3,
@@ -106,7 +108,9 @@ RADOSGW = replace(  # 16.2 of Debian 12
 
 LOCALSTACK = replace(S3, signatures_checked=False, bucket_policies=False, annotations=False, faults=True)  # 4.14
 
-TABLE = {"embedded": EMBEDDED, "radosgw": RADOSGW, "localstack": LOCALSTACK, "s3": S3}
+VERSITYGW = replace(S3, delete_marker_is_absence=False)
+
+TABLE = {"embedded": EMBEDDED, "radosgw": RADOSGW, "localstack": LOCALSTACK, "versitygw": VERSITYGW, "s3": S3}
 FLAGS = tuple(each.name for each in fields(Capabilities) if each.name != "cannot_hold")
 
 

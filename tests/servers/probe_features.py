@@ -241,6 +241,19 @@ def customer_keys(on: Ground) -> bool:
     )
 
 
+def delete_marks_absence(on: Ground) -> bool:
+    bucket = on.make_bucket(versioned=True)
+    on.s3.delete_object(Bucket=bucket, Key="never")
+    return len(on.s3.list_object_versions(Bucket=bucket).get("DeleteMarkers", [])) == 1
+
+
+def delete_marker_is_absence(on: Ground) -> bool:
+    bucket = on.make_bucket(versioned=True)
+    on.s3.put_object(Bucket=bucket, Key="key", Body=b"")
+    on.s3.delete_object(Bucket=bucket, Key="key")
+    return not refused(412, lambda: on.s3.put_object(Bucket=bucket, Key="key", Body=b"", IfNoneMatch="*"))
+
+
 def small_parts_refused(on: Ground) -> bool:
     return refused("EntityTooSmall", lambda: on.upload("small", (b"a", b"b")))
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from s3sync.demo.s3_model import OPERATIONS, Refused
 from s3sync.s3.engine.error_class import classify
-from s3sync.s3.request import Reply, Request
+from s3sync.s3.request import Reply, Request, nameless_code
 from tests.sim.world import TARGET, Violation, World
 
 SENDS_MAX = 4
@@ -34,6 +34,7 @@ class Fate(IntEnum):
     LATE = 6  # given up by who sent it, and done some time later
     EXPIRED = 7  # credentials, in the middle of the run
     CONFLICT = 8  # 409: another write at the same moment; only to a write with a condition
+    STRANGER = 9  # 404 of a load balancer, which knows nothing of any object
 
 
 # As often as it stands here; the first is the plainest.
@@ -47,6 +48,7 @@ FATES = (
     *(Fate.LATE,) * 2,
     Fate.EXPIRED,
     Fate.CONFLICT,
+    Fate.STRANGER,
 )
 _REFUSALS = {
     Fate.LOST_BEFORE: (0, "ConnectionError"),
@@ -138,7 +140,10 @@ class Network:
             del self.flights[at]
             if flight.fate in _IS_DONE:
                 self._effect(flight)
-        status, code = _REFUSALS[flight.fate]
+        if flight.fate is Fate.STRANGER:
+            status, code = 404, nameless_code(flight.request, 404, has_request_id=False)
+        else:
+            status, code = _REFUSALS[flight.fate]
         if self.world.story is not None:
             name = flight.fate.name.lower().replace("_", " ")
             self.world.tell(f"{flight.sender.name}: {flight.request.operation} gets {code} ({name})")
@@ -153,7 +158,8 @@ class Network:
         request, world = flight.request, self.world
         act = OPERATIONS[request.operation]
         try:
-            reply = Reply(request, 200, None, "", world.perform(flight, lambda: act(world.s3, request.params)))
+            values = world.perform(flight, lambda: act(world.s3, request.params))
+            reply = Reply(request, 200, None, "", {"Body": _page(values)} if request.is_raw else values)
         except Refused as refused:
             values = {**refused.details, "RequestId": "1"}
             reply = Reply(request, refused.status, refused.code, refused.message, values)
@@ -216,6 +222,8 @@ class Sender:
     def _advance(self, replies: Sequence[Reply] | None) -> None:
         try:
             requests = next(self._operation) if replies is None else self._operation.send(replies)
+            while not requests:  # what it noted is written down by now
+                requests = self._operation.send([])
         except StopIteration as end:
             self.result, self.is_done = end.value, True
             if self._network.world.story is not None:
@@ -226,6 +234,23 @@ class Sender:
         now = self._network.world.s3.now
         for place, request in enumerate(requests):
             self._network.send(Flight(self, place, request, 1, now, now))
+
+
+def _page(values: dict[str, Any]) -> bytes:
+    """A list as it comes over the wire."""
+    if "Annotations" in values:
+        return _elements("ListObjectAnnotationsResult", "AnnotationEntry", values["Annotations"])
+    rows = [{**row, "LastModified": f"{row['LastModified']:%Y-%m-%dT%H:%M:%S.000Z}"} for row in values["Contents"]]
+    more = {"KeyCount": values["KeyCount"], "IsTruncated": str(values["IsTruncated"]).lower()}
+    return _elements("ListBucketResult", "Contents", rows, **more)
+
+
+def _elements(root: str, entry: str, rows: Sequence[dict[str, Any]], **more: object) -> bytes:
+    def text(row: dict[str, Any]) -> str:
+        return "".join(f"<{name}>{value}</{name}>" for name, value in row.items())
+
+    entries = "".join(f"<{entry}>{text(row)}</{entry}>" for row in rows)
+    return f"<{root}>{text(more)}{entries}</{root}>".encode()
 
 
 def _named(request: Request) -> str:

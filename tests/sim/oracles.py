@@ -15,7 +15,8 @@ from dataclasses import dataclass
 from itertools import takewhile
 
 from s3sync.demo.s3_model.content import hides_md5
-from s3sync.demo.s3_model.stored import Version
+from s3sync.demo.s3_model.objects import DEFAULT_TYPE
+from s3sync.demo.s3_model.stored import Description, Version
 from s3sync.model.finding import Finding, Verdict
 from s3sync.model.outcome import Outcome, Pinned, Status, Verified
 from s3sync.model.task import Overwrite, Task
@@ -112,14 +113,18 @@ def _is_copied(world: World, truth: Truth, sender: Sender, outcome: Outcome) -> 
         raise Violation("truth: copied, and it is another content", f"{sender.name}, {outcome.verified}")
 
 
+# | upload of the run that is open  | its sender | written down | then                                              |
+# |---------------------------------|------------|--------------|---------------------------------------------------|
+# | opened late                     |            |              | holds: nobody could know of it                    |
+# | opened in time                  | ended      |              | violation                                         |
+# | opened in time                  | died       | no           | holds: it died before it could                    |
+# | opened in time                  | died       | yes          | violation: the next attempt was to abort it       |
+# | any, tidying was refused        |            |              | holds: the outcome says so                        |
 def leaves_no_upload(world: World) -> None:
-    """When all is over. No request of the run is to blame for one that was opened late, nor where tidying was refused
-    to the end. What a worker that died left is told by the run's records, which are not under test here."""
-    if world.tidying_failed or world.deaths:
-        return
-    for upload_id in world.s3.buckets[TARGET].uploads:
+    """When all is over."""
+    for upload_id in () if world.tidying_failed else world.s3.buckets[TARGET].uploads:
         opened = world.opened.get(upload_id)
-        if opened is not None and not opened.is_late:
+        if opened is not None and not opened.is_late and (opened.is_noted or not opened.sender.is_dead):
             raise Violation("C7: an upload is left open", f"{upload_id} of {opened.sender.name}")
 
 
@@ -141,7 +146,7 @@ def is_there(world: World, truth: Truth, outcome: Outcome) -> None:
 # | missing_on_target, missing_on_source | absent on that side                                               |
 # | changed_since                        | not the only one, or without a source                             |
 # | unprovable                           | hidden by encryption or parts, and its bodies were not read       |
-# | error                                | any; some request met a fault                                     |
+# | error                                | any; some request met a fault, or a side was written meanwhile    |
 def judges_rightly(world: World, since: float, found: Finding, *, metadata: bool, is_deep: bool) -> None:
     now = world.s3.now
     sources, targets = during(world.source_states, since, now), during(world.target_states, since, now)
@@ -156,7 +161,7 @@ def judges_rightly(world: World, since: float, found: Finding, *, metadata: bool
         Verdict.MISSING_ON_SOURCE: None in sources,
         Verdict.CHANGED_SINCE: len(sources) > 1 or len(targets) > 1 or None in sources,
         Verdict.UNPROVABLE: not is_deep and any(_hides(one) or _hides(other) for one, other in pairs),
-        Verdict.ERROR: world.had_fault,
+        Verdict.ERROR: world.had_fault or len(sources) > 1 or len(targets) > 1,
     }
     if not is_so[found.verdict]:
         raise Violation(f"C14: the check says {found.verdict}, and it never was so", found.evidence)
@@ -168,4 +173,9 @@ def _hides(version: Version) -> bool:
 
 def _alike(source: Version, target: Version) -> bool:
     one, other = source.described, target.described
-    return (one.metadata, one.headers, one.tags) == (other.metadata, other.headers, other.tags)
+    return (one.metadata, _headers(one), one.tags) == (other.metadata, _headers(other), other.tags)
+
+
+def _headers(about: Description) -> dict[str, object]:
+    """A content type that nobody gave is S3's own, and a copy names it."""
+    return {"ContentType": DEFAULT_TYPE, **about.headers}

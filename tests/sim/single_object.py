@@ -41,9 +41,21 @@ def _attempted(stage: Stage) -> Outcome:
 
 
 def _attempt(stage: Stage, number: int, *, is_late: bool, dies: bool) -> Outcome | None:
-    is_repeat = number > 1
+    is_repeat, world = number > 1, stage.world
+    for upload_id in [each for each, opened in world.opened.items() if opened.is_noted]:
+        tidying = under_test.abort_noted(stage.settings, upload_id)
+        stage.network.run([stage.sender(f"attempt {number}, tidying", tidying)])
+
+    def note(_task: object, upload_id: str) -> None:
+        world.opened[upload_id].is_noted = True
+
     operation = under_test.copy_task(
-        stage.truth.task, stage.settings, min(number, 2), is_repeat or is_late, is_repeat=is_repeat
+        stage.truth.task,
+        stage.settings,
+        min(number, 2),
+        is_repeat or is_late,
+        is_repeat=is_repeat,
+        note_upload=note,
     )
     sender = stage.sender(f"attempt {number}", operation)
     if dies:

@@ -11,6 +11,7 @@ from s3sync.checking.object_check import LookSettings
 from s3sync.copying.dispatch import copy_task
 from s3sync.copying.large_object.operations import carry_part, finish_giant, open_giant
 from s3sync.copying.object_copy import CopyJob
+from s3sync.copying.orphan_uploads import abort_noted as _abort_noted
 from s3sync.copying.settings import CopySettings as Settings
 from s3sync.model.conditions import AS_S3, NONE_HEEDED
 from s3sync.model.finding import Evidence, Finding, Verdict
@@ -41,7 +42,7 @@ Operation: TypeAlias = Generator[Any, Any, Any]
 
 
 @lru_cache(maxsize=4096)
-def settings(planned_at: datetime, overwrite: Overwrite, *, heeds: bool) -> Settings:
+def _settings(planned_at: datetime, overwrite: Overwrite, *, heeds: bool) -> Settings:
     return Settings(
         source_bucket=SOURCE,
         target_bucket=TARGET,
@@ -52,8 +53,19 @@ def settings(planned_at: datetime, overwrite: Overwrite, *, heeds: bool) -> Sett
     )
 
 
+def settings(planned_at: datetime, overwrite: Overwrite, *, heeds: bool) -> Settings:
+    """One value serves many schedules, but for what a worker learns of the servers."""
+    found = _settings(planned_at, overwrite, heeds=heeds)
+    found.without_annotations.clear()
+    return found
+
+
 def job(task: Task, copying: Settings, attempt: int, *, is_repeat: bool = False) -> CopyJob:
     return CopyJob(task, copying, attempt, is_repeat=is_repeat)
+
+
+def abort_noted(copying: Settings, upload_id: str) -> Operation:
+    return _abort_noted(copying, KEY, upload_id)
 
 
 def look_settings(copying: Settings, *, metadata: bool) -> LookSettings:

@@ -40,10 +40,12 @@ class Write:
 
 @dataclass(slots=True)
 class Opened:
-    """An upload of the run. `is_late`: opened when whoever asked for it was dead, or waited no more for the answer."""
+    """An upload of the run. `is_late`: opened when whoever asked for it was dead, or waited no more for the answer.
+    `is_noted`: written down, so that a later attempt can abort it."""
 
     sender: "Sender"
     is_late: bool
+    is_noted: bool = False
 
 
 class World:

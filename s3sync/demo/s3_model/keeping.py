@@ -3,12 +3,13 @@
 from collections.abc import Mapping
 from typing import Any
 
+from s3sync.demo.s3_model.conditions import bare, failed
+from s3sync.demo.s3_model.content import md5_hex
 from s3sync.demo.s3_model.service import Service, operation
 from s3sync.demo.s3_model.stored import Bucket, Refused, Version, no_such_key
+from s3sync.model.limits import ANNOTATION_MAX_BYTES, ANNOTATIONS_MAX
 
 ARCHIVED = frozenset({"GLACIER", "DEEP_ARCHIVE"})
-ANNOTATIONS_MAX = 1_000
-ANNOTATION_MAX_BYTES = 1 << 20
 DAY_SECONDS = 86_400.0
 
 Params = Mapping[str, Any]
@@ -66,19 +67,28 @@ def put_object_legal_hold(s3: Service, params: Params) -> Values:
     return {}
 
 
-# Annotations change neither ETag nor time. CopyObject takes them along, a multipart copy does not.
-# Source: "Annotating objects" (June 2026), "PutObjectAnnotation". No server at hand has them.
+# Annotations change neither ETag nor time of their object. CopyObject takes them along; whatever else writes the object
+# again, a copy by parts among it, leaves it without. Source: "PutObjectAnnotation", "CopyObject" [embedded].
 
 
 @operation
 def put_object_annotation(s3: Service, params: Params) -> Values:
-    version, name = _there(s3, params), params["AnnotationName"]
-    if len(params["Body"]) > ANNOTATION_MAX_BYTES:
+    version, name, payload = _annotated(s3, params), params["AnnotationName"], params["AnnotationPayload"]
+    if len(payload) > ANNOTATION_MAX_BYTES:
         raise Refused(400, "EntityTooLarge")
     if name not in version.annotations and len(version.annotations) >= ANNOTATIONS_MAX:
         raise Refused(400, "TooManyAnnotations")
-    version.annotations[name] = params["Body"]
-    return {}
+    version.annotations[name] = payload
+    return {"ETag": f'"{md5_hex(payload)}"'}
+
+
+def _annotated(s3: Service, params: Params) -> Version:
+    """Which object is meant can be said by its ETag (x-amz-object-if-match)."""
+    version = _there(s3, params)
+    match = params.get("ObjectIfMatch")
+    if match is not None and bare(match) != version.etag:
+        raise failed("x-amz-object-if-match")
+    return version
 
 
 @operation
@@ -86,13 +96,15 @@ def get_object_annotation(s3: Service, params: Params) -> Values:
     annotations = _there(s3, params).annotations
     if params["AnnotationName"] not in annotations:
         raise Refused(404, "NoSuchAnnotation")
-    return {"Body": annotations[params["AnnotationName"]]}
+    payload = annotations[params["AnnotationName"]]
+    return {"AnnotationPayload": payload, "ETag": f'"{md5_hex(payload)}"'}
 
 
 @operation
 def list_object_annotations(s3: Service, params: Params) -> Values:
-    annotations = _there(s3, params).annotations
-    return {"Annotations": [{"AnnotationName": name, "Size": len(body)} for name, body in sorted(annotations.items())]}
+    annotations = sorted(_there(s3, params).annotations.items())
+    rows = [{"AnnotationName": name, "Size": len(body), "ETag": f'"{md5_hex(body)}"'} for name, body in annotations]
+    return {"Annotations": rows}
 
 
 @operation

@@ -24,6 +24,7 @@ HEADERS = (
     "Expires",
     "WebsiteRedirectLocation",
 )
+DEFAULT_TYPE = "binary/octet-stream"
 Params = Mapping[str, Any]
 Values = dict[str, Any]
 
@@ -115,7 +116,7 @@ def _head(s3: Service, bucket: Bucket, version: Version, params: Params) -> Valu
         "ContentLength": version.size_bytes,
         "LastModified": version.last_modified,
         "Metadata": dict(about.metadata),
-        "ContentType": "binary/octet-stream",
+        "ContentType": DEFAULT_TYPE,
         **about.headers,
     }
     if about.storage_class != "STANDARD":

@@ -44,7 +44,7 @@ def upload(s3: Service, *bodies: Any, **complete: Any) -> dict[str, Any]:
 
 
 def test_a_copy_carries_what_the_table_says(s3: Service) -> None:
-    s3.call("PutObjectAnnotation", {**SOURCE, "AnnotationName": "note", "Body": b"text"})
+    s3.call("PutObjectAnnotation", {**SOURCE, "AnnotationName": "note", "AnnotationPayload": b"text"})
     s3.call("CopyObject", {**TARGET, "CopySource": SOURCE})
     head = s3.call("HeadObject", TARGET)
     assert (head["ETag"], head["Metadata"], head["TagCount"]) == (
@@ -52,7 +52,7 @@ def test_a_copy_carries_what_the_table_says(s3: Service) -> None:
         {"colour": "blue"},
         1,
     )
-    assert s3.call("GetObjectAnnotation", {**TARGET, "AnnotationName": "note"}) == {"Body": b"text"}
+    assert s3.call("GetObjectAnnotation", {**TARGET, "AnnotationName": "note"})["AnnotationPayload"] == b"text"
     s3.call(
         "CopyObject", {**TARGET, "CopySource": SOURCE, "TaggingDirective": "REPLACE", "AnnotationDirective": "EXCLUDE"}
     )
