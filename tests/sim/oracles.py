@@ -41,6 +41,8 @@ class Truth:
 # | any       | nothing, or the run's own            |                 | holds                                       |
 # | never     | any other                            |                 | violation                                   |
 # | any other | there before the plan                |                 | holds                                       |
+# | any other | of the same content (stored          |                 | holds: what is lost is how it was stored    |
+# |           | otherwise than asked for: C19)       |                 |                                             |
 # | any other | somebody's, since the plan           | no              | holds: the run was told to overwrite        |
 # | any other | somebody's, since the plan, with an  | yes             | holds: If-Match can't tell it               |
 # |           | ETag that was there before           |                 |                                             |
@@ -51,6 +53,8 @@ def keeps_others(world: World, truth: Truth, write: Write) -> None:
         return
     found = next((each for each in world.writes if each.version is old), None)
     if found is not None and found.flight is not None:
+        return
+    if old.body == write.version.body and truth.overwrite is not Overwrite.NEVER:
         return
     if truth.overwrite is Overwrite.NEVER:
         raise Violation("C16: an object of somebody else is replaced under `never`", flight.sender.name)

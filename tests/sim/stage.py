@@ -33,7 +33,9 @@ class Stage:
     @property
     def settings(self) -> under_test.Settings:
         truth = self.truth
-        return under_test.settings(at_second(int(truth.planned_at)), truth.overwrite, heeds=truth.heeds)
+        planned_at = at_second(int(truth.planned_at))
+        encryption = self.world.s3.buckets[TARGET].encryption
+        return under_test.settings(planned_at, truth.overwrite, heeds=truth.heeds, encryption=encryption)
 
     def sender(self, name: str, operation: under_test.Operation, *, is_tied: bool = True) -> Sender:
         return Sender(self.network, name, operation, is_tied=is_tied)

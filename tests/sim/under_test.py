@@ -42,20 +42,22 @@ Operation: TypeAlias = Generator[Any, Any, Any]
 
 
 @lru_cache(maxsize=4096)
-def _settings(planned_at: datetime, overwrite: Overwrite, *, heeds: bool) -> Settings:
+def _settings(planned_at: datetime, overwrite: Overwrite, *, heeds: bool, encryption: str | None) -> Settings:
     return Settings(
         source_bucket=SOURCE,
         target_bucket=TARGET,
         planned_at=planned_at,
         conditions=AS_S3 if heeds else NONE_HEEDED,
         overwrite=overwrite,
+        default_encryption=encryption,
         part_size_bytes=5 * MIB,
     )
 
 
-def settings(planned_at: datetime, overwrite: Overwrite, *, heeds: bool) -> Settings:
-    """One value serves many schedules, but for what a worker learns of the servers."""
-    found = _settings(planned_at, overwrite, heeds=heeds)
+def settings(planned_at: datetime, overwrite: Overwrite, *, heeds: bool, encryption: str | None) -> Settings:
+    """`encryption` is the target bucket's default. One value serves many schedules, but for what a worker learns of the
+    servers."""
+    found = _settings(planned_at, overwrite, heeds=heeds, encryption=encryption)
     found.without_annotations.clear()
     return found
 
