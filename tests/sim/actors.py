@@ -53,7 +53,8 @@ def abort_uploads(world: World) -> None:
 def _put(world: World, bucket: str) -> None:
     world.s3.now += 0.5 * world.choices.pick(3)
     body = BODIES[world.choices.pick(len(BODIES))]
-    world.others("PutObject", bucket, Body=body, Metadata={"by": str(world.choices.pick(2))})
+    about = {"Metadata": {"by": str(world.choices.pick(2))}, "ContentType": "text/plain"}
+    world.others("PutObject", bucket, Body=body, **about)
 
 
 # As often as it stands here.

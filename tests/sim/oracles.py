@@ -86,6 +86,8 @@ def is_true(world: World, truth: Truth, sender: Sender, outcome: Outcome) -> Non
     since, now, status = sender.began_at, world.s3.now, outcome.status
     targets = [each for each in during(world.target_states, since, now) if each is not None]
     is_unchanged = all(each is truth.planned for each in during(world.source_states, truth.planned_at, now))
+    # What can't be read is not as asked for, as far as anybody knows, and is told so.
+    is_known = world.retagged_at < truth.planned_at and "can't be read" not in (outcome.message or "")
     is_foreign = {id(each.version) for each in world.writes if each.flight is None}
     if status is Status.COPIED:
         _is_copied(world, truth, sender, outcome)
@@ -95,8 +97,9 @@ def is_true(world: World, truth: Truth, sender: Sender, outcome: Outcome) -> Non
         raise Violation("truth: vanished, and the source was there all the time", sender.name)
     elif status is Status.CHANGED and is_unchanged:
         raise Violation("truth: changed, and the source was the planned one all the time", sender.name)
-    elif outcome.error_code == "TargetIsNewer" and is_unchanged and not any(id(each) in is_foreign for each in targets):
-        raise Violation("truth: somebody else wrote to the target, it is said, and nobody did", sender.name)
+    elif outcome.error_code == "TargetIsNewer" and is_unchanged and is_known:
+        if not any(id(each) in is_foreign for each in targets):
+            raise Violation("truth: somebody else wrote to the target, it is said, and nobody did", sender.name)
 
 
 # What says itself that it was not tied to the plan, or was found and could not be compared, claims nothing more.

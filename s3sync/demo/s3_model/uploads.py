@@ -145,7 +145,8 @@ def list_parts(s3: Service, params: Params) -> Values:
 
 @operation
 def list_multipart_uploads(s3: Service, params: Params) -> Values:
-    """All open uploads, by key, then by when they were begun. Source: "ListMultipartUploads" [embedded, radosgw]."""
+    """All open uploads, by key, then by when they were begun. `Date` is the answer's header: S3's own time.
+    Source: "ListMultipartUploads" [embedded, radosgw]."""
     bucket, prefix = s3.bucket(params), params.get("Prefix", "")
     uploads = [each for each in bucket.uploads.values() if each.key.startswith(prefix)]
     return {
@@ -157,7 +158,8 @@ def list_multipart_uploads(s3: Service, params: Params) -> Values:
                 "Initiator": {"ID": each.initiator},
             }
             for each in sorted(uploads, key=lambda each: (each.key, each.initiated))
-        ]
+        ],
+        "Date": at_second(s3.second),
     }
 
 
