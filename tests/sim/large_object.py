@@ -131,6 +131,7 @@ class _Giant:
                 records.is_gone = True
 
     def _settle(self, sender: Sender, outcome: Outcome) -> None:
+        sender.began_at = self.stage.truth.planned_at  # it may tell what an earlier step met
         oracles.is_true(self.stage.world, self.stage.truth, sender, outcome)
         if self.records.outcome is None:
             self.records.outcome = outcome

@@ -41,8 +41,9 @@ class Truth:
 # | any       | nothing, or the run's own            |                 | holds                                       |
 # | never     | any other                            |                 | violation                                   |
 # | any other | there before the plan                |                 | holds                                       |
-# | any other | of the same content (stored          |                 | holds: what is lost is how it was stored    |
-# |           | otherwise than asked for: C19)       |                 |                                             |
+# | any other | of the same content, or of equal     |                 | holds: it can't be told from a copy that is |
+# |           | size and metadata, by ETags that     |                 | stored otherwise than asked for (C19)       |
+# |           | can't be compared                    |                 |                                             |
 # | any other | somebody's, since the plan           | no              | holds: the run was told to overwrite        |
 # | any other | somebody's, since the plan, with an  | yes             | holds: If-Match can't tell it               |
 # |           | ETag that was there before           |                 |                                             |
@@ -54,7 +55,7 @@ def keeps_others(world: World, truth: Truth, write: Write) -> None:
     found = next((each for each in world.writes if each.version is old), None)
     if found is not None and found.flight is not None:
         return
-    if old.body == write.version.body and truth.overwrite is not Overwrite.NEVER:
+    if truth.overwrite is not Overwrite.NEVER and _may_be_a_copy(old, write.version):
         return
     if truth.overwrite is Overwrite.NEVER:
         raise Violation("C16: an object of somebody else is replaced under `never`", flight.sender.name)
@@ -62,6 +63,11 @@ def keeps_others(world: World, truth: Truth, write: Write) -> None:
     is_alike = any(version is not None and version.etag == old.etag for version in before)
     if found is not None and not is_alike and (flight.sender.has_looked or truth.plan_looked):
         raise Violation("C16: an object of somebody else is replaced after a look", flight.sender.name)
+
+
+def _may_be_a_copy(old: Version, new: Version) -> bool:
+    is_alike = old.size_bytes == new.size_bytes and old.described.metadata == new.described.metadata
+    return old.body == new.body or (is_alike and (_hides(old) or _hides(new)))
 
 
 def is_planned(world: World, truth: Truth, write: Write) -> None:
@@ -88,7 +94,8 @@ def is_true(world: World, truth: Truth, sender: Sender, outcome: Outcome) -> Non
     is_unchanged = all(each is truth.planned for each in during(world.source_states, truth.planned_at, now))
     # What can't be read is not as asked for, as far as anybody knows, and is told so.
     is_known = world.retagged_at < truth.planned_at and "can't be read" not in (outcome.message or "")
-    is_foreign = {id(each.version) for each in world.writes if each.flight is None}
+    foreign = {id(each.version) for each in world.writes if each.flight is None}
+    is_alone = not any(id(each) in foreign for each in targets)
     if status is Status.COPIED:
         _is_copied(world, truth, sender, outcome)
     elif status is Status.SKIPPED and not targets:
@@ -97,9 +104,8 @@ def is_true(world: World, truth: Truth, sender: Sender, outcome: Outcome) -> Non
         raise Violation("truth: vanished, and the source was there all the time", sender.name)
     elif status is Status.CHANGED and is_unchanged:
         raise Violation("truth: changed, and the source was the planned one all the time", sender.name)
-    elif outcome.error_code == "TargetIsNewer" and is_unchanged and is_known:
-        if not any(id(each) in is_foreign for each in targets):
-            raise Violation("truth: somebody else wrote to the target, it is said, and nobody did", sender.name)
+    elif outcome.error_code == "TargetIsNewer" and is_unchanged and is_known and is_alone:
+        raise Violation("truth: somebody else wrote to the target, it is said, and nobody did", sender.name)
 
 
 # What says itself that it was not tied to the plan, or was found and could not be compared, claims nothing more.

@@ -9,10 +9,12 @@ from pathlib import Path
 
 from tests.sim.choices import Choices, shrunk
 from tests.sim.large_object import large_object
+from tests.sim.lock_protocol import lock_protocol
 from tests.sim.single_object import single_object
 from tests.sim.world import Violation
 
 FRESH = 100_000
+ONE_IN = 40  # so many schedules of the data path to one of the lock, which takes forty times as long
 KEPT = Path(__file__).with_name("kept")
 Schedule = Callable[[Choices, list[str] | None], None]
 
@@ -50,18 +52,23 @@ def first_failure(seeds: Iterable[int], schedule: Schedule = schedule_of) -> Fai
 
 
 def whole(seeds: Sequence[int]) -> str:
-    """All of them, each kind of failure told once; empty where all holds."""
+    """All of them, and some of the lock; each kind of failure told once; empty where all holds."""
+    return _whole(seeds, schedule_of, "of the data path") + _whole(seeds[::ONE_IN], lock_protocol, "of the lock")
+
+
+def _whole(seeds: Sequence[int], schedule: Schedule, title: str) -> str:
     began = time.process_time()
     failures: dict[str, list[Failure]] = {}
     for seed in seeds:
-        found = failure_of(str(seed), Choices(seed))
+        found = failure_of(str(seed), Choices(seed), schedule)
         if found is not None:
             failures.setdefault(found.kind, []).append(found)
-    seconds = time.process_time() - began
-    count = sum(map(len, failures.values()))
-    sys.stdout.write(f"{len(seeds):,} schedules, {len(seeds) / seconds:,.0f} a second of one core, {count} failed\n")
+    rate = len(seeds) / max(1e-9, time.process_time() - began)
+    failed = sum(map(len, failures.values()))
+    sys.stdout.write(f"{len(seeds):,} schedules {title}, {rate:,.0f} a second of one core, {failed} failed\n")
     return "".join(
-        f"\n{len(alike)} of {len(seeds):,}: {kind}\n{_story(alike[0])}" for kind, alike in sorted(failures.items())
+        f"\n{len(alike)} of {len(seeds):,}: {kind}\n{_story(alike[0], schedule)}"
+        for kind, alike in sorted(failures.items())
     )
 
 
@@ -80,10 +87,10 @@ def report_of(failures: Iterable[Failure]) -> str:
     return "".join(f"\nkept schedule {each.name}: {each.kind}\n{_story(each)}" for each in again if each is not None)
 
 
-def told(seed: int) -> str:
+def told(seed: int, schedule: Schedule = schedule_of) -> str:
     story: list[str] = []
     try:
-        schedule_of(Choices(seed), story)
+        schedule(Choices(seed), story)
         story.append("all holds")
     except Violation as violation:
         story.append(f"=> {violation}")
@@ -100,11 +107,11 @@ def shortest(failure: Failure, schedule: Schedule = schedule_of) -> list[int]:
     return shrunk(failure.choices, fails)
 
 
-def _story(failure: Failure) -> str:
-    choices = shortest(failure)
+def _story(failure: Failure, schedule: Schedule = schedule_of) -> str:
+    choices = shortest(failure, schedule)
     story: list[str] = []
     try:
-        schedule_of(Choices(script=choices), story)
+        schedule(Choices(script=choices), story)
     except Violation as violation:
         story.append(f"=> {violation}")
     lines = "\n".join(f"    {line}" for line in story)
