@@ -8,7 +8,7 @@ from s3sync.config.model import Config
 from s3sync.config.values import split_s3_uri
 from s3sync.doctor.sides import RefusedCall, asked, sides
 from s3sync.doctor.symptom import Symptom, ok, problem, warning
-from s3sync.runs.store import Store, open_store
+from s3sync.runs.store import NO_CONDITIONS, Store, open_store
 from s3sync.s3.wire.endpoints import bucket_region
 
 TOPIC = "work location"
@@ -24,6 +24,9 @@ def work(config: Config) -> Iterator[Symptom]:
         return
     told = asked(lambda: _tried(store))
     if isinstance(told, RefusedCall):
+        if NO_CONDITIONS in told.message:
+            yield problem(TOPIC, told.message, "give another --work-uri")
+            return
         yield problem(
             TOPIC, told.message, "allow s3:PutObject, s3:GetObject, s3:DeleteObject and s3:ListBucket below --work-uri"
         )

@@ -11,6 +11,7 @@ from base64 import b64encode
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from hashlib import md5
+from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import urlsplit
@@ -20,12 +21,16 @@ from botocore.parsers import ResponseParserError
 
 from s3sync.aws.clients import client, error_text
 from s3sync.config.model import Access
-from s3sync.errors import StoreError
+from s3sync.errors import ConfigError, StoreError
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 
+NO_CONDITIONS = (
+    "its server does not know If-None-Match (501 NotImplemented), by which two runs are kept apart; name a bucket of a "
+    "server that does, or a folder that all workers share"
+)
 FOREIGN_CODE = "404"  # botocore's word for a 404 that is no error of S3
 FOREIGN_ATTEMPTS = 4
 FOREIGN_PAUSE_SECONDS = 0.5
@@ -134,8 +139,9 @@ class LocalStore:
 class S3Store:
     """A prefix of a bucket. `put_new` is a put with `If-None-Match: *` (AWS: "Conditional writes").
 
-    A server that ignores the condition is found out by looking first and by reading back what was written; two
-    writers in the same instant are not told apart there.
+    Where a server refuses the condition (501) no two runs can be kept apart, so it is no work location: ConfigError.
+    One that ignores it is found out by looking first and by reading back what was written; two writers in the same
+    instant are not told apart there.
     """
 
     def __init__(self, s3: "S3Client", bucket: str, prefix: str, sleep: Callable[[float], None] = time.sleep) -> None:
@@ -174,6 +180,8 @@ class S3Store:
             try:
                 self._s3.put_object(**self._whole(path, body), IfNoneMatch="*")
             except ClientError as error:
+                if error.response.get("ResponseMetadata", {}).get("HTTPStatusCode") == HTTPStatus.NOT_IMPLEMENTED:
+                    raise ConfigError("--work-uri", f"{self.uri}: {NO_CONDITIONS}") from error
                 # A put that was sent again after a lost answer finds its own object.
                 if error_text(error)[0] not in ("PreconditionFailed", "ConditionalRequestConflict", "412"):
                     raise
