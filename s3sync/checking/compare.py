@@ -14,8 +14,8 @@ import pyarrow.compute as pc
 from s3sync.checking.rules import RULINGS, Compared, rule_all
 from s3sync.model.finding import Ruling, Verdict
 from s3sync.model.keys import Hashes
+from s3sync.model.same_content import Bools
 from s3sync.model.tables import FINDINGS, OUTDATED, SIDE_COPIED, SIDE_LEFT_OUT, SIDE_SOURCE, SIDE_TARGET
-from s3sync.planning.decision import Bools
 from s3sync.selection.mapping import KeyMapping
 
 Indices = npt.NDArray[np.int64]

@@ -16,9 +16,9 @@ from s3sync.checking.compare_read_stage import PORTION
 from s3sync.checking.rules import Compared
 from s3sync.config.model import Access, CheckConfig
 from s3sync.model.finding import Verdict
+from s3sync.model.same_content import Bools
 from s3sync.model.tables import COMPARED, OUTDATED, SIDE_SOURCE, SIDE_TARGET
 from s3sync.planning.cost import part_heads
-from s3sync.planning.decision import Bools
 from s3sync.report.check_tally import CheckTally
 from s3sync.runs.folder import RunFolder
 from s3sync.runs.outcomes import parquet_bytes

@@ -7,15 +7,14 @@ Sources: "Checking object integrity" (full-object and composite checksums), "Hea
 """
 
 from dataclasses import dataclass, replace
-from typing import Any
 
 from s3sync.checking.evidence_metadata import compare_metadata
 from s3sync.checking.evidence_parts import differ_by_parts
 from s3sync.checking.object_check import Concluded, LookSettings, PairLook
-from s3sync.checking.stored_checksums import StoredChecksum, checksums_of
 from s3sync.copying.look_source import Head
-from s3sync.model import etag as etags
 from s3sync.model.finding import Evidence, Finding, Ruling, Verdict
+from s3sync.model.same_content import Content, Likeness, compare
+from s3sync.model.stored_checksums import checksums_of
 from s3sync.s3.engine.operation import Operation
 from s3sync.s3.request import Reply
 
@@ -132,49 +131,22 @@ def _both(pair: PairLook) -> tuple[Head, Head]:
     return pair.source, pair.target
 
 
-# The first line that fits decides. "Show MD5s": no encryption hides them. A checksum counts where both sides have it of
-# one algorithm and one kind; a full one is of the content, a composite one of its parts' checksums.
-#
-# | sizes    | ETags                                              | stored checksums    | then                        |
-# |----------|----------------------------------------------------|---------------------|-----------------------------|
-# | differ   |                                                    |                     | size_differs                |
-# | 0        |                                                    |                     | match: size                 |
-# | equal    | show MD5s, plain or of parts, equal                |                     | match: etag                 |
-# | equal    | show MD5s, both plain, differ                      |                     | content_differs: etag       |
-# | equal    | show MD5s, one plain, one of 1 part, belong so     |                     | match: part_etags           |
-# | equal    | show MD5s, one plain, one of 1 part, do not        |                     | content_differs: part_etags |
-# | equal    | not comparable                                     | full, equal         | match: checksum             |
-# | equal    | not comparable                                     | full, differ        | content_differs: checksum   |
-# | equal    | not comparable                                     | composite, equal    | match: checksum             |
-# | equal    | not comparable                                     | any other, or none  | open                        |
+_PROVED = {
+    Likeness.SIZES_DIFFER: (Verdict.SIZE_DIFFERS, Evidence.SIZE),
+    Likeness.EMPTY: (Verdict.MATCH, Evidence.SIZE),
+    Likeness.ETAGS_EQUAL: (Verdict.MATCH, Evidence.ETAG),
+    Likeness.ETAGS_DIFFER: (Verdict.CONTENT_DIFFERS, Evidence.ETAG),
+    Likeness.PARTS_EQUAL: (Verdict.MATCH, Evidence.PART_ETAGS),
+    Likeness.PARTS_DIFFER: (Verdict.CONTENT_DIFFERS, Evidence.PART_ETAGS),
+    Likeness.CHECKSUMS_EQUAL: (Verdict.MATCH, Evidence.CHECKSUM),
+    Likeness.CHECKSUMS_DIFFER: (Verdict.CONTENT_DIFFERS, Evidence.CHECKSUM),
+}
+
+
 def compare_heads(source: Head, target: Head) -> tuple[Verdict, Evidence] | None:
-    """What two HEADs prove; None where nothing (C14)."""
-    if source.size_bytes != target.size_bytes:
-        return Verdict.SIZE_DIFFERS, Evidence.SIZE
-    if not source.size_bytes:
-        return Verdict.MATCH, Evidence.SIZE
-    by_etag = None if source.hides_md5 or target.hides_md5 else _by_etags(source.etag, target.etag)
-    return by_etag or _by_checksums(checksums_of(source.values), checksums_of(target.values))
+    """What two HEADs prove, by `model.same_content`; None where nothing (C14)."""
+    return _PROVED.get(compare(_with_checksums(source), _with_checksums(target)))
 
 
-def _by_etags(source: str | None, target: str | None) -> tuple[Verdict, Evidence] | None:
-    if source == target and (etags.is_plain(source) or etags.part_count(source)):
-        return Verdict.MATCH, Evidence.ETAG
-    if etags.is_plain(source) and etags.is_plain(target):
-        return Verdict.CONTENT_DIFFERS, Evidence.ETAG
-    for plain, other in ((source, target), (target, source)):
-        if plain is not None and etags.is_plain(plain) and etags.part_count(other) == 1:
-            is_same = etags.of_parts([plain]) == other
-            return (Verdict.MATCH if is_same else Verdict.CONTENT_DIFFERS), Evidence.PART_ETAGS
-    return None
-
-
-def _by_checksums(
-    source: dict[Any, StoredChecksum], target: dict[Any, StoredChecksum]
-) -> tuple[Verdict, Evidence] | None:
-    common = [(source[name], target[name]) for name in source if name in target]
-    full = [mine.value == other.value for mine, other in common if mine.is_full and other.is_full]
-    if full:
-        return (Verdict.MATCH if all(full) else Verdict.CONTENT_DIFFERS), Evidence.CHECKSUM
-    composite = [mine.value == other.value for mine, other in common if mine.is_composite and other.is_composite]
-    return (Verdict.MATCH, Evidence.CHECKSUM) if composite and all(composite) else None
+def _with_checksums(head: Head) -> Content:
+    return replace(head.content, checksums=checksums_of(head.values))

@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 
 from s3sync.checking.object_check import PairLook
-from s3sync.checking.stored_checksums import checksums_of
 from s3sync.copying.look_source import Head
 from s3sync.copying.source_parts import portions
 from s3sync.model import etag as etags
+from s3sync.model.stored_checksums import checksums_of
 from s3sync.planning.cost import PARTS_LOOKED_AT
 from s3sync.s3.engine.operation import Operation
 from s3sync.s3.request import Reply, Side

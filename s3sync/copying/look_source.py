@@ -17,6 +17,7 @@ from s3sync.listing.second_witness import (
 )
 from s3sync.model import etag as etags
 from s3sync.model.outcome import Outcome
+from s3sync.model.same_content import Content
 from s3sync.model.task import Task
 from s3sync.s3.engine.operation import Operation
 from s3sync.s3.request import FOREIGN_ANSWER, Reply, Side
@@ -49,6 +50,10 @@ class Head:
             hides_md5=opaque_etags or etags.hides_md5(encryption),
             values=values,
         )
+
+    @property
+    def content(self) -> Content:
+        return Content(self.size_bytes, self.etag, self.hides_md5)
 
     @property
     def user_metadata(self) -> Mapping[str, str]:

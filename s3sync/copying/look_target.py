@@ -31,9 +31,9 @@ from s3sync.copying.object_copy import (
     is_guarded,
 )
 from s3sync.listing.second_witness import NOT_FOUND_STATUS
-from s3sync.model import etag as etags
 from s3sync.model.conditions import ABSENT
 from s3sync.model.outcome import Outcome, Status, Verified
+from s3sync.model.same_content import Content, Likeness, compare
 from s3sync.model.task import Method, Overwrite
 from s3sync.s3.engine.operation import Operation
 from s3sync.s3.request import Reply, Request
@@ -185,8 +185,8 @@ def judge_newer(job: CopyJob, target: Head, *, is_ours: bool = False) -> Operati
 def _as_planned(job: CopyJob, target: Head, otherwise: Outcome) -> Outcome:
     """`copied` where the target is the planned object, which its source is no longer."""
     task = job.task
-    is_same = task.size == target.size_bytes and task.etag is not None and task.etag == target.etag
-    if is_same and not target.hides_md5 and is_stored_as_asked(job, task.storage_class, target):
+    likeness = compare(Content(task.size, task.etag, is_sure=False), target.content)
+    if likeness is Likeness.ETAGS_EQUAL and is_stored_as_asked(job, task.storage_class, target):
         return job.copied(target.etag, Verified.ETAG_EQUAL, FOUND_ON_TARGET)
     return otherwise
 
@@ -217,23 +217,20 @@ def judge_kept(job: CopyJob, target: Head, *, was_sent_again: bool) -> Operation
 # The first line that fits decides. What only another run's options can have made otherwise is made anew, under the
 # condition that it still is what was seen; what somebody else may have written is left alone.
 #
-# | sizes  | ETags                         | described | stored, tagged, cut as asked | then                   |
-# |--------|-------------------------------|-----------|------------------------------|------------------------|
-# | differ |                               |           |                              | failed: TargetIsNewer  |
-# | equal  | both show MD5s, plain, differ |           |                              | failed: TargetIsNewer  |
-# | equal  | any other                     | otherwise |                              | failed: TargetIsNewer  |
-# | equal  | any other                     | alike     | no, or can't be seen         | copy again             |
-# | equal  | both show MD5s, equal         | alike     | yes                          | copied: etag_equal     |
-# | equal  | not comparable                | alike     | yes                          | copied: not_comparable |
+# | contents, by `model.same_content` | described | stored, tagged, cut as asked | then                   |
+# |-----------------------------------|-----------|------------------------------|------------------------|
+# | different                         |           |                              | failed: TargetIsNewer  |
+# | any other                         | otherwise |                              | failed: TargetIsNewer  |
+# | any other                         | alike     | no, or can't be seen         | copy again             |
+# | etags_equal                       | alike     | yes                          | copied: etag_equal     |
+# | any other                         | alike     | yes                          | copied: not_comparable |
 def _judge(job: CopyJob, source: Head, target: Head, *, is_ours: bool) -> Operation[Outcome | CopyAgain]:
-    if source.size_bytes != target.size_bytes:
+    likeness = compare(source.content, target.content)
+    if likeness is Likeness.SIZES_DIFFER:
         return _is_foreign(job, target, f"of {target.size_bytes} bytes instead of {source.size_bytes}")
-    verified = Verified.NOT_COMPARABLE
-    if not (source.hides_md5 or target.hides_md5):
-        if source.etag is not None and source.etag == target.etag:
-            verified = Verified.ETAG_EQUAL
-        elif etags.is_plain(source.etag) and etags.is_plain(target.etag):
-            return _is_foreign(job, target, f"with ETag {target.etag} instead of {source.etag}")
+    if likeness.is_different:
+        return _is_foreign(job, target, f"with ETag {target.etag} instead of {source.etag}")
+    verified = Verified.ETAG_EQUAL if likeness is Likeness.ETAGS_EQUAL else Verified.NOT_COMPARABLE
     if next(described_otherwise(source, target), None) is not None:
         return _is_foreign(job, target, "with other metadata")
     otherwise = yield from _made_otherwise(job, source, target)

@@ -2,8 +2,8 @@
 
 from s3sync.copying.look_source import Head, look_at_source, look_at_target, what_differs
 from s3sync.copying.object_copy import CopyJob
-from s3sync.model import etag as etags
 from s3sync.model.outcome import Outcome
+from s3sync.model.same_content import Likeness, compare
 from s3sync.s3.engine.operation import Operation
 
 MATCH = "match"
@@ -11,16 +11,16 @@ MATCH = "match"
 
 # The first line that fits decides.
 #
-# | source                | target | sizes  | ETags                          | then                              |
-# |-----------------------|--------|--------|--------------------------------|-----------------------------------|
-# | gone                  |        |        |                                | vanished                          |
-# | another than planned  |        |        |                                | changed                           |
-# | can't be looked at    |        |        |                                | failed                            |
-# | as planned            | absent |        |                                | failed: NotFound                  |
-# | as planned            | there  | differ |                                | failed: SizeDiffers (corrupt)     |
-# | as planned            | there  | equal  | both show MD5s, equal          | skipped: match                    |
-# | as planned            | there  | equal  | both show MD5s, plain, differ  | failed: ETagMismatch (corrupt)    |
-# | as planned            | there  | equal  | not comparable                 | failed: Unprovable (C14)          |
+# | source                | target | contents, by `model.same_content` | then                              |
+# |-----------------------|--------|-----------------------------------|-----------------------------------|
+# | gone                  |        |                                   | vanished                          |
+# | another than planned  |        |                                   | changed                           |
+# | can't be looked at    |        |                                   | failed                            |
+# | as planned            | absent |                                   | failed: NotFound                  |
+# | as planned            | there  | the same                          | skipped: match                    |
+# | as planned            | there  | sizes_differ                      | failed: SizeDiffers (corrupt)     |
+# | as planned            | there  | different                         | failed: ETagMismatch (corrupt)    |
+# | as planned            | there  | not comparable                    | failed: Unprovable (C14)          |
 def check_task(job: CopyJob) -> Operation[Outcome]:
     source = yield from look_at_source(job)
     if isinstance(source, Outcome):
@@ -37,13 +37,12 @@ def check_task(job: CopyJob) -> Operation[Outcome]:
 
 
 def _compare(job: CopyJob, source: Head, target: Head) -> Outcome:
-    if source.size_bytes != target.size_bytes:
-        return job.failed_with(
-            "SizeDiffers", f"the target has {target.size_bytes} bytes, the source {source.size_bytes}", target.etag
-        )
-    if not (source.hides_md5 or target.hides_md5):
-        if source.etag is not None and source.etag == target.etag:
-            return job.skipped(MATCH, target.etag)
-        if etags.is_plain(source.etag) and etags.is_plain(target.etag):
-            return job.failed_with("ETagMismatch", f"ETag {target.etag} instead of {source.etag}", target.etag)
+    likeness = compare(source.content, target.content)
+    if likeness.is_same:
+        return job.skipped(MATCH, target.etag)
+    if likeness is Likeness.SIZES_DIFFER:
+        message = f"the target has {target.size_bytes} bytes, the source {source.size_bytes}"
+        return job.failed_with("SizeDiffers", message, target.etag)
+    if likeness.is_different:
+        return job.failed_with("ETagMismatch", f"ETag {target.etag} instead of {source.etag}", target.etag)
     return job.failed_with("Unprovable", "sizes are equal, and the ETags can't be compared: see `s3sync check`")

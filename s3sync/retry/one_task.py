@@ -10,6 +10,7 @@ from s3sync.copying.object_copy import EXISTS, CopyJob
 from s3sync.copying.settings import CopySettings
 from s3sync.model.conditions import ABSENT
 from s3sync.model.outcome import Outcome, Status
+from s3sync.model.same_content import Content, compare
 from s3sync.model.task import Method, Task
 from s3sync.planning.method import method_of
 from s3sync.retry.check_task import check_task
@@ -78,12 +79,9 @@ def _retry(job: CopyJob, how: RetryHow, look_first: bool) -> Operation[Outcome]:
 
 
 def _is_planned_object(task: Task, target: Head) -> bool:
-    return (
-        task.etag is not None
-        and not target.hides_md5
-        and target.etag == task.etag
-        and task.size in (None, target.size_bytes)
-    )
+    """By the ETag: a size that was not planned is any."""
+    planned = Content(target.size_bytes if task.size is None else task.size, task.etag, is_sure=False)
+    return task.etag == target.etag and compare(planned, target.content).is_same
 
 
 def _pinned_anew(job: CopyJob, changed: Outcome) -> Operation[Outcome]:

@@ -10,12 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from s3sync.checking.compare import compare
-from s3sync.checking.rules import RULINGS, Compared, Moments, rule
+from s3sync.checking.rules import RULINGS, Compared, Moments
 from s3sync.model.finding import Ruling
 from s3sync.model.keys import key_hashes
 from s3sync.model.tables import COMPARED, FINDINGS, OUTDATED, SIDE_COPIED, SIDE_LEFT_OUT, SIDE_SOURCE, SIDE_TARGET
-from s3sync.planning.decision import Seen
 from s3sync.selection.mapping import KeyMapping
+from tests.unit.checking.plain_rules import rule
+from tests.unit.planning.plain_decision import Seen
 
 OLD = datetime(2026, 1, 1, tzinfo=UTC)
 A, B = "a" * 32, "b" * 32

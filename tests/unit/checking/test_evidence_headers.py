@@ -9,11 +9,11 @@ import pytest
 from s3sync.checking.evidence_body import CHUNK_BYTES, cost_bytes, read_bodies
 from s3sync.checking.evidence_headers import Looked, compare_heads, look
 from s3sync.checking.object_check import LookSettings
-from s3sync.checking.stored_checksums import StoredChecksum, checksums_of
 from s3sync.copying.look_source import Head
 from s3sync.model import etag as etags
 from s3sync.model.closed_sets import CHECKSUMS
 from s3sync.model.finding import Evidence, Finding, Verdict
+from s3sync.model.stored_checksums import StoredChecksum, checksums_of
 from s3sync.s3.request import Reply, Request, Side
 from tests.unit.scripted import (
     AFTER,

@@ -9,10 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from s3sync.checking.rules import RULINGS, Compared, Moments, rule, rule_all
+from s3sync.checking.rules import RULINGS, Compared, Moments, rule_all
 from s3sync.model.finding import Evidence, Ruling, Verdict
 from s3sync.model.tables import COMPARED
-from s3sync.planning.decision import Seen
+from tests.unit.checking.plain_rules import rule
+from tests.unit.planning.plain_decision import Seen
 
 OLD, THEN, NEW = (datetime(2026, 1, day, tzinfo=UTC) for day in (1, 2, 3))
 A, B = "a" * 32, "b" * 32

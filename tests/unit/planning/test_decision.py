@@ -1,4 +1,4 @@
-"""The table of `decide`, line by line, and that columns are decided as single objects are."""
+"""The table above `decide_all`, line by line, and that columns are decided as single objects are."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from s3sync.model.tables import TIMESTAMP
 from s3sync.model.task import Action, Overwrite
-from s3sync.planning.decision import REASONS, Reason, Seen, decide, decide_all
+from s3sync.planning.decision import REASONS, Reason, decide_all
+from tests.unit.planning.plain_decision import Seen, decide
 
 OLD = datetime(2024, 1, 1, tzinfo=UTC)
 NEW = OLD + timedelta(seconds=1)
@@ -31,6 +32,7 @@ TABLE = [
     (seen(size=None), seen(), CHANGED, "unknown_size"),
     (seen(), seen(size=None), CHANGED, "unknown_size"),
     (seen(), seen(size=2), CHANGED, "size_differs"),
+    (seen(size=0), seen(size=0, etag=OTHER), CHANGED, "empty"),
     (seen(), seen(), CHANGED, "etag_equal"),
     (seen(time=NEW), seen(time=OLD), CHANGED, "etag_equal"),
     (seen(etag=PARTS), seen(etag=PARTS), CHANGED, "etag_equal"),
@@ -79,7 +81,8 @@ def test_a_sides_default_counts_where_a_row_names_no_encryption(side_of):
 
 
 def test_what_is_skipped():
-    assert [reason for reason in Reason if reason.action is Action.SKIP] == ["exists", "etag_equal", "size_and_time"]
+    skipped = [reason for reason in Reason if reason.action is Action.SKIP]
+    assert skipped == ["exists", "empty", "etag_equal", "size_and_time"]
 
 
 SEEN = st.builds(

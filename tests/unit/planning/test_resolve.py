@@ -15,10 +15,10 @@ from s3sync.errors import MappingError
 from s3sync.model.limits import COPY_OBJECT_MAX_BYTES
 from s3sync.model.tables import CANDIDATES, ORDER, PLAN
 from s3sync.model.task import Overwrite, task_id
-from s3sync.planning.decision import Seen, decide
 from s3sync.planning.method import MethodRule
 from s3sync.planning.resolve import ResolveOptions, resolve
 from s3sync.selection.mapping import Collision
+from tests.unit.planning.plain_decision import Seen, decide
 
 OLD = datetime(2024, 1, 1, tzinfo=UTC)
 PLAIN, OTHER, PARTS = "a" * 32, "b" * 32, "a" * 32 + "-2"
