@@ -7,7 +7,8 @@
 | an expected bucket owner who is not the owner | 403 AccessDenied | not looked at |
 | when an upload was begun | in its listing | a day of 2010 |
 | Content-MD5 that is not the body's | 400 BadDigest | not looked at |
-| a body without MD5 or checksum into a bucket with a default retention | 400 InvalidRequest | not looked at |
+| a copy, which has no body, into a bucket with a default retention | copied | 400 InvalidRequest |
+| a part without MD5 or checksum into a bucket with a default retention | 400 InvalidRequest | not looked at |
 | denied, or the source of UploadPartCopy missing | an error in XML | no body |
 | a listing with `encoding-type=url` | keys, prefixes, markers, the delimiter encoded | some of them raw |
 | a character in a key that no XML 1.0 may hold | as `&#x1;` | as it stands |
@@ -31,6 +32,7 @@ from s3sync.model.limits import TAGGING_HEADER_MAX_BYTES
 _OF_UPLOADS = frozenset(
     {"UploadPart", "UploadPartCopy", "CompleteMultipartUpload", "AbortMultipartUpload", "ListParts"}
 )
+_COPIES = frozenset({"CopyObject", "UploadPartCopy"})
 # The elements that moto leaves raw, by operation.
 _RAW_KEYS = {
     "ListObjectsV2": "StartAfter|Delimiter",
@@ -82,6 +84,8 @@ class Answers:
         if refusal:
             status, code, message = refusal
             return answer(environ, start_response, status, error_body(code, message))
+        if call.operation in _COPIES:
+            environ.setdefault("HTTP_CONTENT_MD5", _content_md5(environ))
         try:
             return self._mended(environ, start_response, call)
         except Exception as error:  # noqa: BLE001 (whatever it is, the client must get an answer)

@@ -148,3 +148,30 @@ def test_c6_the_conditions_cost_no_request(
     assert ended.code == 0, ended.error
     assert set(ended.summary["requests"]) == {"CopyObject", "ListObjectsV2"}
     assert ended.summary["requests"]["CopyObject"] == 10
+
+
+@pytest.mark.parametrize(
+    "options", [(), ("-v",), ("--overwrite", "never"), ("--overwrite", "never", "--mode", "downup")]
+)
+def test_a_target_that_locks_what_is_written_gets_no_probe_that_stays(
+    workplace: Workplace, s3: Any, server: Server, pair: tuple[str, str], objects: Objects, options: tuple[str, ...]
+) -> None:
+    """Each run left one more object there, locked for the retention, and ended with 1 after its plan."""
+    source, target = pair[0], f"{pair[1]}-locked"
+    s3.create_bucket(Bucket=target, ObjectLockEnabledForBucket=True)
+    put_all(s3, source, b"source ")
+    rule = {"DefaultRetention": {"Mode": "GOVERNANCE", "Days": 1}}
+    lock = {"ObjectLockEnabled": "Enabled", "Rule": rule}
+    s3.put_object_lock_configuration(Bucket=target, ObjectLockConfiguration=lock)
+    ended = workplace.run("-s", source, "-t", target, *options)
+    assert (ended.code, ended.statuses) == (0, {"copied": 10}), ended.outcomes()["k1"]
+    assert "locks what is written" in ended.said
+    found = objects(target)
+    assert {key: body for key, body in found.items() if "probe" not in key} == objects(source)
+    heeds = server.capabilities.copy_source_if_match or "downup" in options
+    assert [key for key in found if "probe" in key] == ([] if heeds else [".s3sync-probe-locked"])
+    versions = s3.list_object_versions(Bucket=target)["Versions"]
+    for each in versions:
+        given = {"Bucket": target, "Key": each["Key"], "VersionId": each["VersionId"]}
+        s3.delete_object(**given, BypassGovernanceRetention=True)
+    s3.delete_bucket(Bucket=target)
