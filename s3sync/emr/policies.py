@@ -145,7 +145,8 @@ def _reading(config: Config) -> tuple[str, ...]:
 
 
 def _writing(config: Config) -> tuple[str, ...]:
-    """What a copy's target is read for too: a repeat and a check look at it."""
+    """What a copy's target is read for too: a repeat and a check look at it, and a write with If-Match needs
+    s3:GetObject beside s3:PutObject (AWS: "How to prevent object overwrites with conditional writes")."""
     tags = ("s3:PutObjectTagging",) if config.copy.tags else ()
     annotations = ("s3:PutObjectAnnotation",) if config.copy.annotations else ()
     return (*WRITE, *_reading(config), *tags, *annotations, *(("s3:PutObjectAcl",) if config.target.acl else ()))

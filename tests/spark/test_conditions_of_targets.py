@@ -72,6 +72,7 @@ def test_never_keeps_all_that_is_there(
 def test_a_run_into_a_bucket_that_demands_conditions(
     workplace: Workplace, s3: Any, server: Server, pair: tuple[str, str], objects: Objects, mode: tuple[str, ...]
 ) -> None:
+    require(server, "faults")
     source, target = pair
     put_all(s3, source, b"source ")
     s3.put_object(Bucket=source, Key="large", Body=b"g" * (PART_MIN_BYTES + 1))
@@ -86,6 +87,7 @@ def test_a_run_into_a_bucket_that_demands_conditions(
 def test_where_no_copy_takes_a_condition_and_all_must_have_one_the_copies_are_made_by_parts(
     workplace: Workplace, s3: Any, server: Server, pair: tuple[str, str], objects: Objects
 ) -> None:
+    require(server, "faults")
     source, target = pair
     put_all(s3, source, b"source ")
     s3.put_object(Bucket=source, Key="empty", Body=b"")
