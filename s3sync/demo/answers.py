@@ -26,7 +26,7 @@ from typing import Protocol
 from urllib.parse import parse_qs, quote
 from xml.sax.saxutils import unescape
 
-from s3sync.demo.wire import App, Call, Environ, StartResponse, answer, call_of, error_body
+from s3sync.demo.wire import App, Call, Environ, StartResponse, answer, call_of, error_body, in_xml
 from s3sync.model.limits import TAGGING_HEADER_MAX_BYTES
 
 _OF_UPLOADS = frozenset(
@@ -44,9 +44,6 @@ _ERRORS = {
     "403": ("AccessDenied", "Access Denied"),
     "404": ("NoSuchKey", "The specified key does not exist."),
 }
-
-
-_NO_XML = re.compile(rb"[\x01-\x08\x0b\x0c\x0e-\x1f]|\xef\xbf[\xbe\xbf]")
 
 
 class Uploads(Protocol):
@@ -136,9 +133,10 @@ class Answers:
         if call.operation in _RAW_KEYS and status[:3] == "200" and "encoding-type=url" in environ["QUERY_STRING"]:
             body = _encoded(body, _RAW_KEYS[call.operation])
             headers = [pair for pair in headers if pair[0].lower() != "content-length"]
-        if call.operation != "GetObject" and _NO_XML.search(body):
-            body = _NO_XML.sub(_reference, body)
+        written = body if call.operation.startswith("GetObject") else in_xml(body)  # an object is no XML
+        if written != body:
             headers = [pair for pair in headers if pair[0].lower() != "content-length"]
+        body = written
         start_response(status, [_of_s3(*pair) for pair in headers])
         return [body]
 
@@ -151,10 +149,6 @@ class Answers:
 
         pattern = r"(<UploadId>([^<]+)</UploadId>(?:(?!</Upload>).)*?)<Initiated>[^<]*</Initiated>"
         return re.sub(pattern, mend, body.decode(), flags=re.DOTALL).encode()
-
-
-def _reference(found: "re.Match[bytes]") -> bytes:
-    return f"&#x{ord(found[0].decode()):x};".encode()
 
 
 def _of_s3(name: str, value: str) -> tuple[str, str]:

@@ -88,6 +88,9 @@ _OBJECT_OPERATIONS = {
 _COPIES = {"PutObject": "CopyObject", "UploadPart": "UploadPartCopy"}
 
 
+_NO_XML = re.compile(rb"[\x01-\x08\x0b\x0c\x0e-\x1f]|\xef\xbf[\xbe\xbf]")
+
+
 @dataclass(frozen=True, slots=True)
 class Call:
     """One request: `operation` is AWS's name of it, `service` the one it was signed for (`s3` where unsigned).
@@ -150,7 +153,12 @@ def error_body(code: str, message: str, **details: str) -> bytes:
     """The XML of an error; `details` are elements of its own (`Key`, `Condition`)."""
     fields = {"Code": code, "Message": message, **details, "RequestId": uuid4().hex[:16].upper(), "HostId": "embedded"}
     inner = "".join(f"<{name}>{escape(text)}</{name}>" for name, text in fields.items())
-    return f'<?xml version="1.0" encoding="UTF-8"?>\n<Error>{inner}</Error>'.encode()
+    return in_xml(f'<?xml version="1.0" encoding="UTF-8"?>\n<Error>{inner}</Error>'.encode())
+
+
+def in_xml(body: bytes) -> bytes:
+    """As S3 writes what no XML 1.0 may hold: a reference, which is none either."""
+    return _NO_XML.sub(lambda found: f"&#x{ord(found[0].decode()):x};".encode(), body)
 
 
 def answer(environ: Environ, start_response: StartResponse, status: int, body: bytes) -> list[bytes]:
