@@ -38,10 +38,12 @@ _KEYS_REFUSED = frozenset({"InvalidAccessKeyId", "SignatureDoesNotMatch", "Inval
 
 @dataclass(frozen=True, slots=True)
 class BucketFacts:
-    """`server_time` is the server's own clock, `encryption` the bucket's default, None where that is not known."""
+    """`server_time` is the server's own clock, `encryption` the bucket's default, None where that is not known;
+    `is_hidden`: it may not be looked at."""
 
     server_time: datetime
     encryption: str | None = None
+    is_hidden: bool = False
 
     @property
     def hides_md5(self) -> bool:
@@ -74,20 +76,22 @@ def look_at_bucket(access: Access, bucket: str, option: str, expected_owner: str
         headers = error.response["ResponseMetadata"]["HTTPHeaders"]
     except BotoCoreError as error:
         raise ConfigError(option, f"bucket {bucket!r} cannot be reached: {error_text(error)[1]}") from error
-    return BucketFacts(server_date(headers) or datetime.now(UTC), _default_encryption(s3, bucket, option))
+    return BucketFacts(server_date(headers) or datetime.now(UTC), *_default_encryption(s3, bucket, option))
 
 
-def _default_encryption(s3: "S3Client", bucket: str, option: str) -> str | None:
+def _default_encryption(s3: "S3Client", bucket: str, option: str) -> tuple[str | None, bool]:
+    """The kind, and whether it may not be looked at."""
     try:
         rules = s3.get_bucket_encryption(Bucket=bucket)["ServerSideEncryptionConfiguration"].get("Rules", [])
     except (ClientError, BotoCoreError) as error:
         code, message = error_text(error)
         if code in _KEYS_REFUSED:
             raise ConfigError(option, f"bucket {bucket!r}: the credentials are refused: {code}: {message}") from error
-        return None  # may not be looked at, or the server has no such call; the copies' own answers decide then
+        # Or the server has no such call. The copies' own answers decide then.
+        return None, code.startswith("AccessDenied")
     # radosgw answers an empty configuration where a bucket has none, AWS an error.
     kinds = [rule.get("ApplyServerSideEncryptionByDefault", {}).get("SSEAlgorithm") for rule in rules]
-    return next(filter(None, kinds), None)
+    return next(filter(None, kinds), None), False
 
 
 def own_owner_id(access: Access) -> str:

@@ -41,6 +41,11 @@ from s3sync.selection.mapping import MappingFaults
 from s3sync.spark.shuffle import ReadCounts, brought_together, read_tasks
 from s3sync.spark.task import workers_errors
 
+HIDDEN_ENCRYPTION = (
+    "The target's default encryption may not be looked at (s3:GetEncryptionConfiguration). If it is SSE-KMS, ETags "
+    "differ though objects are the same, and -v copies all of them again each time: allow it, or give --encryption"
+)
+
 
 @dataclass(frozen=True, slots=True)
 class PlanJob:
@@ -143,6 +148,8 @@ def planned(run: RunContext, lock: TargetLock) -> Plan:
     else:
         sources = listed_source(run.spark, run.folder, config, run.epoch)
     if config.plan.verify:
+        if _may_copy_all_again(run.prepared):
+            run.say(HIDDEN_ENCRYPTION)
         sources = sources + listed_target(run.spark, run.folder, config, run.epoch)
     try:
         return make_plan(run.spark, run.folder, lock, _plan_job(run, sources, planned_at))
@@ -196,6 +203,13 @@ def _origins(run: RunContext, planned_at: datetime) -> Iterator[Origin]:
         yield Origin(LISTING, prepared.source_place, planned_at)
     if run.config.plan.verify:
         yield Origin(LISTING, prepared.target_place, planned_at)
+
+
+def _may_copy_all_again(prepared: Preparation) -> bool:
+    """True where ETags are compared that may be no MD5s, for all that is known."""
+    config = prepared.config
+    asks_for_one = config.target.encryption is not None
+    return prepared.target.is_hidden and not asks_for_one and config.copy.etags is ETags.MD5
 
 
 def _target_hides_md5(prepared: Preparation) -> bool:
