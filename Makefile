@@ -1,7 +1,7 @@
 # Everything starts here: `make` lists the targets. Each target sets up what it needs and can be run again.
 #
 #   PYTHON   the Python to build the virtual environments with: 3.11 or newer
-#   SPARK    3.5 or 4.0: which environment a target runs in (.venv-spark35, .venv-spark40)
+#   SPARK    3.5, 4.0 or 4.3: which environment a target runs in (.venv-spark35, .venv-spark40, .venv-spark43)
 #   ARGS     more arguments for the command or for pytest
 #   SEEDS    of sim: FIRST-LAST; by default fresh ones
 #   BROWSER  the browser of test-browser
@@ -14,6 +14,7 @@ BROWSER ?= chromium
 
 SPARK_35 := 3.5.9
 SPARK_40 := 4.0.5
+SPARK_43 := 4.3.0
 
 SERIES := $(subst .,,$(SPARK))
 VENV   := .venv-spark$(SERIES)
@@ -24,7 +25,7 @@ LOCKED := install --require-hashes --no-build-isolation --requirement
 PYTEST := $(PY) -m pytest
 
 ifeq ($(SPARK_$(SERIES)),)
-$(error SPARK=$(SPARK): is neither 3.5 nor 4.0)
+$(error SPARK=$(SPARK): is none of 3.5, 4.0 and 4.3)
 endif
 
 # Two workers, a whole file to one of them: a Spark session is made once a file and not once a test.
@@ -44,10 +45,10 @@ QUEUE_TESTS := $(addprefix tests/contract/test_,queues.py queue_troubles.py exec
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-unit test-processes test-radosgw contract-localstack test-failures test-browser test-spark40 sim sim-long sim-mutants bench bench-smoke lint format lock audit dist clean
+.PHONY: help demo test test-unit test-processes test-radosgw contract-localstack test-failures test-browser test-spark40 test-spark43 sim sim-long sim-mutants bench bench-smoke lint format lock audit dist clean
 
 help: ## This list
-	@echo "make TARGET [SPARK=3.5|4.0] [PYTHON=python3.11] [ARGS=...]"
+	@echo "make TARGET [SPARK=3.5|4.0|4.3] [PYTHON=python3.11] [ARGS=...]"
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "%-16s%s\n", $$1, $$2 }'
 
 demo: $(VENV)/.installed ## A whole migration on this machine, with a server of its own; about two minutes
@@ -81,6 +82,9 @@ test-browser: $(VENV)/.installed ## The report in a headless browser: apt-get in
 
 test-spark40: ## The spark and e2e tests on Spark 4.0, on the embedded server
 	@$(MAKE) --no-print-directory SPARK=4.0 test-on-spark
+
+test-spark43: ## The same on Spark 4.3, the newest; needs a Java 17 of the machine's own
+	@$(MAKE) --no-print-directory SPARK=4.3 test-on-spark
 
 .PHONY: test-on-spark
 test-on-spark: $(VENV)/.installed
@@ -116,6 +120,7 @@ lock: build/tools/.lock ## Render all locks (exact versions, with hashes) from r
 	@rm -f requirements/*.txt conf/requirements.txt
 	@$(MAKE) --no-print-directory SPARK=3.5 requirements-of-spark
 	@$(MAKE) --no-print-directory SPARK=4.0 requirements-of-spark
+	@$(MAKE) --no-print-directory SPARK=4.3 requirements-of-spark
 	@$(COMPILE) --constraint requirements/dev-spark35.txt --output-file requirements/build.txt requirements/build.in
 	@$(COMPILE) --constraint requirements/dev-spark35.txt --output-file conf/requirements.txt setup.py
 	@$(COMPILE) --output-file requirements/bench.txt requirements/bench.in
@@ -152,7 +157,7 @@ $(VENV)/.benches: $(VENV)/.installed requirements/bench.txt
 	@touch $@
 
 clean: ## Remove what the other targets made
-	rm -rf .venv-spark35 .venv-spark40 build dist *.egg-info demo-work .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv-spark35 .venv-spark40 .venv-spark43 build dist *.egg-info demo-work .mypy_cache .ruff_cache .hypothesis
 	find s3sync tests jobs benchmarks -name __pycache__ -prune -exec rm -rf {} +
 
 # The environment is made anew when its lock changes. The stamp comes last, so one that was cut short is made again.

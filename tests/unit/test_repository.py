@@ -121,7 +121,7 @@ def test_every_folder_with_modules_is_a_package() -> None:
 
 LOCKS = [
     "conf/requirements.txt",
-    *(f"requirements/{name}.txt" for name in ("bench", "build", "dev-spark35", "dev-spark40")),
+    *(f"requirements/{name}.txt" for name in ("bench", "build", "dev-spark35", "dev-spark40", "dev-spark43")),
 ]
 LOCKED = re.compile(r"[A-Za-z0-9._-]+==[A-Za-z0-9.+!]+( \\\n    --hash=sha256:[0-9a-f]{64})+\n")
 
@@ -144,13 +144,13 @@ def test_what_is_not_locked_is_seen(line: str) -> None:
 
 
 def test_all_locks_name_the_same_versions() -> None:
-    """A cluster, an image and both environments of the tests run the same; they differ in Spark alone."""
+    """A cluster, an image and all environments of the tests run the same; they differ in Spark alone."""
     found: dict[str, set[str]] = {}
     for name in LOCKS:
         for package, version in re.findall(r"^([A-Za-z0-9._-]+)==([^ ]+)", (ROOT / name).read_text(), re.MULTILINE):
             found.setdefault(package.lower().replace("_", "-"), set()).add(version)
     assert {package: versions for package, versions in found.items() if len(versions) > 1} == {
-        "pyspark": {"3.5.9", "4.0.5"}
+        "pyspark": {"3.5.9", "4.0.5", "4.3.0"}
     }
 
 
