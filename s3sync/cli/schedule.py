@@ -74,7 +74,7 @@ def _orders(job: Job, invocation: Invocation) -> tuple[Order, ...]:
     """A run that finds its target locked by the one before ends at once, and well."""
     config = config_of(job, invocation)
     config = replace(config, run=replace(config.run, if_locked=IfLocked.SKIP))
-    return orders_of(Command.MIGRATE, config, None, check=job.check or config.submit.check_after, job=job.name)
+    return orders_of(Command.MIGRATE, config, None, check=job.check or config.submit.check_after, job=job)
 
 
 def _shown(cargo: str, wanted: dict[str, Any]) -> str:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from s3sync.cli.commands import COMMANDS
 from s3sync.config.contradictions import check_ready
+from s3sync.config.jobs_file import Job
 from s3sync.config.load import conf_file
 from s3sync.config.model import Access, Config
 from s3sync.config.setting import Command
@@ -24,11 +25,13 @@ _NOT_IN_A_LIST = frozenset(",#\"' \t\n")  # --archives URI#NAME,URI#NAME, and wh
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """One job to send: the command, its configuration, and the name of its step, the same in each of its runs."""
+    """One job to send: the command, its configuration, the name of its step, the same in each of its runs, and its own
+    role, where it has one."""
 
     command: str
     config: Config
     name: str
+    role_arn: str | None = None
 
     @property
     def submission_id(self) -> str | None:
@@ -59,13 +62,12 @@ def order(command: str, config: Config, now: datetime | None, job: str | None = 
 
 
 def orders_of(
-    command: str, config: Config, now: datetime | None, *, check: bool, job: str | None = None
+    command: str, config: Config, now: datetime | None, *, check: bool, job: Job | None = None
 ) -> tuple[Order, ...]:
-    """The job, and a check behind it where it is a migrate and one is wanted."""
-    first = order(command, config, now, job)
-    if command != Command.MIGRATE or not check:
-        return (first,)
-    return (first, order(Command.CHECK, config, now, job))
+    """The job, and a check behind it where it is a migrate and one is wanted; `job` is its entry in the file."""
+    name, role_arn = (job.name, job.role) if job is not None else (None, None)
+    commands = [command, *([Command.CHECK] if command == Command.MIGRATE and check else [])]
+    return tuple(replace(order(each, config, now, name), role_arn=role_arn) for each in commands)
 
 
 def load_cargo(orders: Sequence[Order], destination: Destination, base: Config, cache: Path, say: Say) -> Cargo:
@@ -86,7 +88,10 @@ def load_cargo(orders: Sequence[Order], destination: Destination, base: Config, 
     shipment = Shipment(
         entry.uri(artifacts_uri), app.uri(artifacts_uri) if app else None, deps.uri(artifacts_uri) if deps else None
     )
-    jobs = [JobRun(each.name, each.command, file.uri(artifacts_uri)) for each, file in zip(orders, files, strict=True)]
+    jobs = [
+        JobRun(each.name, each.command, file.uri(artifacts_uri), each.role_arn)
+        for each, file in zip(orders, files, strict=True)
+    ]
     defaults_file = Path(submit.spark_defaults) if submit.spark_defaults else conf_file("spark-defaults.conf")
     calls = destination.calls(jobs, shipment, read_spark_defaults(defaults_file))
     packages = (each for each in (entry, app, deps) if each is not None)

@@ -116,7 +116,7 @@ def _orders(invocation: Invocation, now: datetime) -> tuple[Order, ...]:
     return tuple(
         each
         for job in enabled_jobs(invocation)
-        for each in orders_of(Command.MIGRATE, config_of(job, invocation), now, check=job.check or after, job=job.name)
+        for each in orders_of(Command.MIGRATE, config_of(job, invocation), now, check=job.check or after, job=job)
     )
 
 

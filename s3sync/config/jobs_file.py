@@ -6,6 +6,7 @@ jobs:
     timezone: Europe/Berlin             # UTC where none is given
     enabled: true
     check: true                         # a check step behind migrate
+    role: arn:aws:iam::...              # of this job, in place of --step-role-arn and --execution-role-arn
     source: {bucket: ...}               # sections of conf/config.yml, all but `submit`, `schedule` and keys
     target: {bucket: ...}
 """
@@ -20,7 +21,7 @@ from zoneinfo import available_timezones
 import yaml
 
 from s3sync.config.origins import Given, composed, read_mapping
-from s3sync.config.values import did_you_mean, one_of, parse_bool, shown
+from s3sync.config.values import SERVICE_ROLE_ARN, did_you_mean, one_of, parse_bool, shown
 from s3sync.errors import ConfigError
 from s3sync.model.keys import printable
 
@@ -37,7 +38,8 @@ _NOT_OF_A_JOB = re.compile(r"submit\.|schedule\.|run\.submission_id|access\.[a-z
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One entry of the file. `given` are its settings; `schedule` an expression such as `rate(1 day)`, or None."""
+    """One entry of the file. `given` are its settings; `schedule` an expression such as `rate(1 day)`, or None; `role`
+    the ARN of the role that its steps and job runs have, None for the one of all."""
 
     name: str
     given: Mapping[str, Given]
@@ -45,6 +47,7 @@ class Job:
     timezone: str = "UTC"
     enabled: bool = True
     check: bool = False
+    role: str | None = None
 
 
 def read_jobs(path: Path) -> tuple[Job, ...]:
@@ -122,6 +125,7 @@ _OWN: Mapping[str, Callable[[str], Any]] = {
     "timezone": _timezone,
     "enabled": parse_bool,
     "check": parse_bool,
+    "role": SERVICE_ROLE_ARN.parse,
 }
 
 

@@ -265,17 +265,18 @@ def run_job_flow(
     *,
     name: str,
     submit: SubmitConfig,
+    role_arn: str | None = None,
 ) -> dict[str, Any]:
     """The parameters of RunJobFlow: the cluster with these steps, which ends behind the last one. What `submit` says
-    goes over what the cluster's file says."""
+    goes over what the cluster's file says; all steps have the role `role_arn`, or the instances' own."""
     instances = {**cluster["Instances"], "KeepJobFlowAliveWhenNoSteps": False}
     request = {**cluster, "Name": name, "Instances": instances, "Steps": list(steps)}
     if submit.release is not None:
         request["ReleaseLabel"] = submit.release
     if submit.log_uri is not None:
         request["LogUri"] = submit.log_uri
-    if submit.step_role_arn is not None:
-        request["StepExecutionRoleArn"] = submit.step_role_arn
+    if role_arn is not None:
+        request["StepExecutionRoleArn"] = role_arn
     if submit.log_group is not None:
         kinds = {kind: ["STDOUT", "STDERR"] for kind in ("STEP_LOGS", "SPARK_DRIVER")}
         group = {"Enabled": True, "LogGroupName": submit.log_group, "LogTypes": kinds}

@@ -5,6 +5,7 @@ A request is made first and sent afterwards, so that it can be shown as it is.
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 from typing import Any, Protocol
 from uuid import uuid4
@@ -105,8 +106,14 @@ class RunningCluster:
         place = self.facts.cluster_id
         refuse_side_by_side(self.facts.step_concurrency, commands_of(jobs), self.submit.on_failure, place)
         refuse_too_many(len(jobs), STEPS_MAX)
-        steps = _steps(jobs, shipment, defaults, self.platform, self.submit, self.user_conf)
-        return (ApiCall("emr", "AddJobFlowSteps", add_steps(self.facts.cluster_id, steps, self.submit.step_role_arn)),)
+        calls = []
+        for role_arn, same in groupby(jobs, self._role_of):  # a call has one role for all its steps
+            steps = _steps(list(same), shipment, defaults, self.platform, self.submit, self.user_conf)
+            calls.append(ApiCall("emr", "AddJobFlowSteps", add_steps(place, steps, role_arn)))
+        return tuple(calls)
+
+    def _role_of(self, job: JobRun) -> str | None:
+        return job.role_arn or self.submit.step_role_arn
 
     def send(self, calls: Sequence[ApiCall]) -> tuple[SentJob, ...]:
         return tuple(self._sent(step_id) for call in calls for step_id in emr.add_steps(self.access, call.parameters))
@@ -146,9 +153,14 @@ class NewCluster:
         concurrency = int(self.cluster.get("StepConcurrencyLevel") or 1)
         refuse_side_by_side(concurrency, commands_of(jobs), self.submit.on_failure, "the cluster of the cluster file")
         refuse_too_many(len(jobs), STEPS_MAX)
+        roles = {job.role_arn or self.submit.step_role_arn for job in jobs}
+        if len(roles) > 1:
+            raise ConfigError(
+                "--all", "a cluster of its own has one role for all its steps; send jobs by roles (--only)"
+            )
         steps = _steps(jobs, shipment, defaults, self.platform, self.submit, self.user_conf)
         name = jobs[0].name if len(jobs) == 1 else f"{self.cluster['Name']}: {len(jobs)} jobs"
-        request = run_job_flow(self.cluster, steps, name=name, submit=self.submit)
+        request = run_job_flow(self.cluster, steps, name=name, submit=self.submit, role_arn=roles.pop())
         return (ApiCall("emr", "RunJobFlow", request),)
 
     def send(self, calls: Sequence[ApiCall]) -> tuple[SentJob, ...]:

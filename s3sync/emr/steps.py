@@ -52,11 +52,13 @@ class Shipment:
 
 @dataclass(frozen=True, slots=True)
 class JobRun:
-    """One job to run: `name` is its step's (`job_name`), `command` one of s3sync's, `config_uri` the configuration."""
+    """One job to run: `name` is its step's (`job_name`), `command` one of s3sync's, `config_uri` the configuration,
+    `role_arn` its own role, None for the one of all."""
 
     name: str
     command: str
     config_uri: str
+    role_arn: str | None = None
 
     @property
     def arguments(self) -> tuple[str, ...]:
@@ -148,7 +150,7 @@ def serverless_run(
     request: dict[str, Any] = {
         "applicationId": application_id,
         "clientToken": token,
-        "executionRoleArn": submit.execution_role_arn or "",
+        "executionRoleArn": job.role_arn or submit.execution_role_arn or "",
         "name": job.name,
         "executionTimeoutMinutes": RUN_MINUTES_MAX if release.limits_runs else 0,
         "jobDriver": {

@@ -116,6 +116,30 @@ def test_all_jobs_of_the_file_are_one_call(laptop: Laptop) -> None:
     assert len(laptop.steps(cluster_id)) == 3
 
 
+def test_a_job_has_its_own_role_where_the_file_names_one(laptop: Laptop) -> None:
+    """A call has one role for its steps, so there is one call for each role in turn; the order is the file's."""
+    own = f"arn:aws:iam::{DEFAULT_ACCOUNT_ID}:role/photos"
+    (laptop.folder / "buckets.yml").write_text(BUCKETS.replace("check: true", f"check: true, role: '{own}'"))
+    options = [
+        "--buckets-file",
+        "buckets.yml",
+        "--work-uri",
+        laptop.work_uri,
+        "--preinstalled",
+        "--processor",
+        "aarch64",
+    ]
+    code, out, err = laptop.run(
+        "submit", "--all", *options, "--cluster-id", laptop.cluster(), "--step-role-arn", ROLE, "--dry-run"
+    )
+    assert code == 0, err
+    calls = [call["parameters"] for call in shown(out)["calls"]]
+    assert [(len(call["Steps"]), call["ExecutionRoleArn"]) for call in calls] == [(2, own), (1, ROLE)]
+
+    code, _, err = laptop.run("submit", "--all", *options, *own_cluster(laptop)[:4])
+    assert (code, "one role for all its steps" in err) == (2, True), err
+
+
 def test_two_parts_of_one_bucket_are_two_jobs(laptop: Laptop) -> None:
     """They run one after the other, and one that is under way does not keep the other from being sent."""
     part = "{{source: {{bucket: all-old, prefixes: [{0}/]}}, target: {{bucket: all-new}}}}"

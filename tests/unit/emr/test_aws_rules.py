@@ -90,7 +90,8 @@ def run_of(job: JobRun, conf: dict[str, str], label: str, submit: SubmitConfig |
 
 def flow_of(steps: list[dict[str, Any]], name: str = "n", submit: SubmitConfig | None = None) -> dict[str, Any]:
     cluster = filled(read_cluster(CLUSTER), OUTPUTS, CLUSTER)
-    return run_job_flow(cluster, steps, name=name, submit=submit or SubmitConfig())
+    submit = submit or SubmitConfig()
+    return run_job_flow(cluster, steps, name=name, submit=submit, role_arn=submit.step_role_arn)
 
 
 def scheduled(call: tuple[str, str], request: dict[str, Any], name: str = "photos") -> dict[str, Any]:
