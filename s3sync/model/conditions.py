@@ -12,12 +12,17 @@
 """
 
 from dataclasses import dataclass, fields
+from operator import attrgetter
 from typing import Any
 
 ABSENT = ""  # in place of a target's ETag: it was looked at, and nothing was there
 
-_WRITES = {"CopyObject": "copy", "PutObject": "put", "CompleteMultipartUpload": "complete"}
-_HEADERS = {"IfNoneMatch": "if_none_match", "IfMatch": "if_match"}
+# Asked for every object: ready to be called.
+_FIELD_OF = {
+    (operation, parameter): attrgetter(f"{write}_{header}")
+    for operation, write in (("CopyObject", "copy"), ("PutObject", "put"), ("CompleteMultipartUpload", "complete"))
+    for parameter, header in (("IfNoneMatch", "if_none_match"), ("IfMatch", "if_match"))
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +44,7 @@ class Conditions:
 
     def heeds(self, operation: str, parameter: str) -> bool:
         """Whether a write (`CopyObject`, ...) heeds `IfNoneMatch` or `IfMatch`."""
-        found: bool = getattr(self, f"{_WRITES[operation]}_{_HEADERS[parameter]}")
+        found: bool = _FIELD_OF[operation, parameter](self)
         return found
 
     def to_json(self) -> dict[str, bool]:

@@ -9,7 +9,7 @@ import pytest
 from s3sync.checking.requeue import copy_settings_of, task_of
 from s3sync.config.model import Access, AccessConfig, Config, CopyConfig, Mode, SourceConfig, TargetConfig
 from s3sync.copying.settings import CopySettings
-from s3sync.copying.settings_file import FILE, put_recipe, recipe_of
+from s3sync.copying.settings_file import FILE, put_recipe, recipe_of, tried_before
 from s3sync.errors import ConfigError
 from s3sync.model.conditions import AS_S3, NONE_HEEDED
 from s3sync.model.finding import Evidence, Finding, Verdict
@@ -106,11 +106,13 @@ def test_a_recipe_of_an_older_version_tells_its_mode_by_the_options(store: Local
         folder = a_run(store, run_id, **{"copy.mode": mode})
         put_recipe(folder, settings(is_relayed=True))
         value = folder.get_json(FILE) or {}
-        del value["is_relayed"], value["multipart_threshold_bytes"]
+        del value["is_relayed"], value["multipart_threshold_bytes"], value["conditions"]
+        value["preconditions"] = True  # tried with one form, and believed of all
         folder.put_json(FILE, value)
         found = recipe_of(folder)
         assert found is not None
         assert (found.is_relayed, found.multipart_threshold_bytes) == (mode == "downup", COPY_OBJECT_MAX_BYTES)
+        assert (found.conditions, tried_before(folder)) == (NONE_HEEDED, None)  # so a driver tries them out
 
 
 def test_a_check_has_nothing_that_could_be_tried_again_from_its_tables(store: LocalStore) -> None:
