@@ -32,6 +32,12 @@ def bare(etag: str | None) -> str | None:
     return etag.removeprefix("W/").strip('"') or None
 
 
+def folded(etag: str | None) -> str | None:
+    """The ETag to be compared with another server's: hexadecimal digits have no case, and some servers write capitals.
+    What is sent back to a server is never folded."""
+    return etag.lower() if etag else etag
+
+
 def part_count(etag: str | None) -> int:
     """The number of parts an ETag shows; 0 for a plain or a foreign one, or none at all."""
     found = _MULTIPART.fullmatch(etag or "")

@@ -62,7 +62,8 @@ class Content:
 
 # The first line that fits decides. "Show MD5s": no encryption hides them, as far as is known. A checksum counts where
 # both sides have it of one algorithm and one kind; a full one is of the content, a composite one of its parts'
-# checksums. ETags of parts that differ prove nothing: the same content may be cut in other places.
+# checksums. Hexadecimal digits have no case. ETags of parts that differ prove nothing: the same content may be cut in
+# other places.
 #
 # | sizes         | ETags                                             | stored checksums  | likeness         |
 # |---------------|---------------------------------------------------|-------------------|------------------|
@@ -97,6 +98,7 @@ def compare(one: Content, other: Content) -> Likeness:
 
 
 def _by_etags(one: str | None, other: str | None) -> Likeness | None:
+    one, other = etags.folded(one), etags.folded(other)
     if one == other and (etags.is_plain(one) or etags.part_count(one)):
         return Likeness.ETAGS_EQUAL
     if etags.is_plain(one) and etags.is_plain(other):
@@ -144,7 +146,9 @@ def compare_all(
 
 
 def _etag_relations(one: pa.ChunkedArray, other: pa.ChunkedArray, wanted: Bools) -> tuple[Bools, Bools]:
-    """Where the ETags are one text of an MD5's form, and where both are plain and differ. False where not `wanted`."""
+    """Where the ETags are one text, but for capitals, of an MD5's form, and where both are plain and differ. False
+    where not `wanted`."""
+    one, other = _folded(one), _folded(other)
     same = as_mask(pc.equal(one, other)) & wanted
     unlike = ~same & wanted
     equal, both_plain = same.copy(), unlike.copy()
@@ -152,6 +156,11 @@ def _etag_relations(one: pa.ChunkedArray, other: pa.ChunkedArray, wanted: Bools)
     both_plain[unlike] = _matches(one.filter(pa.array(unlike)), etags.PLAIN_PATTERN)
     both_plain[both_plain] = _matches(other.filter(pa.array(both_plain)), etags.PLAIN_PATTERN)
     return equal, both_plain
+
+
+def _folded(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """`etag.folded` for a column."""
+    return pc.utf8_lower(column) if pc.any(pc.match_substring_regex(column, "[A-F]")).as_py() else column
 
 
 def _hides_md5(encryption: pa.ChunkedArray, by_default: bool) -> Bools:

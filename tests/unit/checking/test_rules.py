@@ -84,7 +84,7 @@ ROWS = [
     (seen(A + "-3"), seen(A), Compared(), Ruling.NOT_COMPARABLE),
     (seen(None), seen(None), BOTH, Ruling.NOT_COMPARABLE),
     (seen("opaque"), seen("opaque"), Compared(), Ruling.NOT_COMPARABLE),
-    (seen(A.upper()), seen(A.upper()), Compared(), Ruling.NOT_COMPARABLE),
+    (seen(A.upper()), seen(A), Compared(), Ruling.ETAGS_EQUAL),
 ]
 
 
