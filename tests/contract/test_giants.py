@@ -259,3 +259,23 @@ def test_a_reset_at_any_moment(giant, server, faults, moment):
     opened = giant.carried()
     giant.finish(opened)
     giant.assert_there()
+
+
+def test_tags_over_a_header_are_put_at_the_end_and_once_more_where_that_failed(giant, server, faults):
+    """What opens a giant knows its tags, another worker finishes it; it is not done before they are there."""
+    require(server, "faults")
+    tags = {f"key-{n}": "a +:/" * 50 for n in range(10)}
+    given = [{"Key": key, "Value": value} for key, value in tags.items()]
+    bucket = giant.migration.settings.source_bucket
+    giant.migration.s3.put_object_tagging(Bucket=bucket, Key="a", Tagging={"TagSet": given})
+    opened = giant.carried()
+    faults.add(Fault(Action.INTERNAL_ERROR, operation="PutObjectTagging"))
+    assert giant.finish(opened) == [opened]  # in the same upload, once more
+    assert giant.worker.outcomes("b") == []
+    assert giant.migration.tags("a") == {}
+    faults.clear()
+    assert giant.finish(opened) == []
+    assert giant.outcome["status"] == "copied"
+    assert giant.migration.tags("a") == tags
+    assert faults.requests("CompleteMultipartUpload") == 0
+    assert giant.migration.uploads() == []
