@@ -245,7 +245,7 @@ def test_every_row_of_the_page_is_tried():
     assert {option for _, _, option, _ in found} == {None, *SWITCHES}
 
 
-@pytest.mark.parametrize(("what", "method", "option", "fate"), cells())
+@pytest.mark.parametrize(("what", "method", "option", "fate"), list(cells()))
 def test_the_page_says_what_becomes_of_it(server, s3, bucket_factory, what, method, option, fate):
     require(server, "faults")
     migration = migration_on(server, s3, bucket_factory(), bucket_factory())
