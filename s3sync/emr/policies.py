@@ -36,6 +36,7 @@ ACTIONS: Mapping[str, tuple[str, ...]] = {
     "ListObjectsV2": ("s3:ListBucket",),
     "PutObject": ("s3:PutObject",),
     "PutObjectAnnotation": ("s3:PutObjectAnnotation",),
+    "PutObjectTagging": ("s3:PutObjectTagging",),
     "UploadPart": ("s3:PutObject",),
     "UploadPartCopy": ("s3:GetObject", "s3:PutObject"),
 }

@@ -88,7 +88,7 @@ def test_a_report_in_a_bucket(checks: Checks, migrated: Pair, listed: Listed, bu
     migrated.put("to/new", b"foreign", migrated.target)
     given = ("-s", migrated.source, "-t", migrated.target, *OPTIONS)
     assert checks.run(*given, report_uri=uri).code == 4
-    names = {"report.html", "summary.json", "findings/part-00000.parquet", "findings/part-00000.csv"}
+    names = {"begun.json", "report.html", "summary.json", "findings/part-00000.parquet", "findings/part-00000.csv"}
     assert listed(home).keys() == {f"reports/x/{name}" for name in names}
     body = migrated.s3.get_object(Bucket=home, Key="reports/x/summary.json")["Body"].read()
     assert json.loads(body)["verdicts"]["missing_on_source"]["objects"] == 1
@@ -96,7 +96,7 @@ def test_a_report_in_a_bucket(checks: Checks, migrated: Pair, listed: Listed, bu
     migrated.s3.delete_object(Bucket=migrated.target, Key="to/new")
 
     assert checks.run(*given, report_uri=uri).code == 0
-    assert listed(home).keys() == {"reports/x/report.html", "reports/x/summary.json"}
+    assert listed(home).keys() == {f"reports/x/{name}" for name in ("begun.json", "report.html", "summary.json")}
 
 
 def test_a_check_that_was_cut_short_goes_on_where_it_was(checks: Checks, s3: Any, bucket_factory: Factory) -> None:

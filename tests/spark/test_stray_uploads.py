@@ -1,6 +1,7 @@
 """Whose uploads a run aborts on its target: those that its own dead workers left, and nobody else's (C7)."""
 
 import json
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -23,7 +24,8 @@ def test_c7_an_upload_on_a_key_that_no_worker_had_begun_is_somebody_elses(
     given = ("-s", source, "-t", target, "--multipart-threshold", "5MiB", "--part-size", "5MiB", *more)
     planned = workplace.plan(*given)
     assert planned.folder is not None
-    manifest = {**planned.plan, "planned_at": "2025-01-01T00:00:00+00:00"}
+    an_hour_ago = datetime.now(UTC).replace(microsecond=0) - timedelta(hours=1)
+    manifest = {**planned.plan, "planned_at": an_hour_ago.isoformat()}
     (planned.folder / "plan" / "manifest.json").write_text(json.dumps(manifest))
     if begun:
         (begin,) = (planned.folder / "outcomes" / batch[0] for batch in manifest["batches"])
