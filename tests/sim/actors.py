@@ -1,7 +1,10 @@
 """Who else acts while a run goes on: writers on both sides, a lifecycle rule, and time itself."""
 
+from s3sync.demo.s3_model.content import Body, Spans
+from s3sync.model.limits import MIB
 from tests.sim.world import SOURCE, TARGET, World
 
+LARGE_BYTES = 12 * MIB
 BODIES = (b"planned", b"another", b"longer than planned", b"")
 
 
@@ -38,6 +41,7 @@ def copy_by_hand(world: World) -> None:
 def tag_source(world: World) -> None:
     """ETag and time stay: no look can see it."""
     world.retagged_at = world.s3.now
+    world.source_tags.append({"later": "1"})
     world.others("PutObjectTagging", SOURCE, Tagging={"TagSet": [{"Key": "later", "Value": "1"}]})
 
 
@@ -52,7 +56,10 @@ def abort_uploads(world: World) -> None:
 
 def _put(world: World, bucket: str) -> None:
     world.s3.now += 0.5 * world.choices.pick(3)
-    body = BODIES[world.choices.pick(len(BODIES))]
+    choice = world.choices.pick(len(BODIES))
+    body: Body = BODIES[choice]
+    if choice == 1 and bucket == SOURCE and world.is_large:
+        body = Spans.of("another", LARGE_BYTES)
     about = {"Metadata": {"by": str(world.choices.pick(2))}, "ContentType": "text/plain"}
     world.others("PutObject", bucket, Body=body, **about)
 

@@ -5,7 +5,7 @@
 | C16 | an object of somebody else, newer than the plan, is replaced where a look and a condition keep it |
 | C4 | what is written is not the planned object |
 | C2 | what was copied is not there afterwards, though nobody else touched it; no trouble at all, and not copied |
-| truth | copied, skipped, vanished, changed, newer: said, and not so |
+| truth (C17) | copied, skipped, vanished, changed, newer: said, and not so |
 | C7 | an upload of the run is left open |
 | C14 | a check says match of what is not equal, or tells a difference that is none |
 | C9 | an operation does not end (network.py) |
@@ -34,6 +34,7 @@ class Truth:
     overwrite: Overwrite
     heeds: bool
     plan_looked: bool  # and the task tells what it saw
+    was_there: Version | None = None  # on the target, when the plan was made
 
 
 # | overwrite | what is replaced                     | somebody looked | then                                        |
@@ -50,12 +51,16 @@ class Truth:
 # | any other | somebody's, since the plan           | yes             | violation                                   |
 def keeps_others(world: World, truth: Truth, write: Write) -> None:
     old, flight = write.replaced, write.flight
-    if old is None or flight is None or not truth.heeds:
+    if old is None or flight is None:
+        return
+    if not truth.heeds:
+        if truth.overwrite is Overwrite.NEVER and truth.was_there is old:
+            raise Violation("C16: what was there before the plan is replaced under `never`, conditions or not")
         return
     found = next((each for each in world.writes if each.version is old), None)
     if found is not None and found.flight is not None:
         return
-    if truth.overwrite is not Overwrite.NEVER and _may_be_a_copy(old, write.version):
+    if truth.overwrite is not Overwrite.NEVER and _may_be_a_copy(old, write.version, truth.planned):
         return
     if truth.overwrite is Overwrite.NEVER:
         raise Violation("C16: an object of somebody else is replaced under `never`", flight.sender.name)
@@ -65,9 +70,9 @@ def keeps_others(world: World, truth: Truth, write: Write) -> None:
         raise Violation("C16: an object of somebody else is replaced after a look", flight.sender.name)
 
 
-def _may_be_a_copy(old: Version, new: Version) -> bool:
+def _may_be_a_copy(old: Version, new: Version, source: Version) -> bool:
     is_alike = old.size_bytes == new.size_bytes and old.described.metadata == new.described.metadata
-    return old.body == new.body or (is_alike and (_hides(old) or _hides(new)))
+    return old.body == new.body or (is_alike and any(map(_hides, (old, new, source))))
 
 
 def is_planned(world: World, truth: Truth, write: Write) -> None:
@@ -75,16 +80,21 @@ def is_planned(world: World, truth: Truth, write: Write) -> None:
         return
     sender, body = write.flight.sender, write.version.body
     sources = [version for _, version in world.source_states if version is not None and version.body == body]
+    by_time = truth.task.etag is None and truth.task.last_modified is not None and sender.is_tied
+    if by_time and all(version.last_modified > truth.planned.last_modified for version in sources):
+        raise Violation("C4: a source that was modified since the plan is written", sender.name)
     if not sources or (sender.is_tied and truth.task.etag is not None and body != truth.planned.body):
         raise Violation("C4: another object than the planned one is written", sender.name)
     if all(version.described.metadata != write.version.described.metadata for version in sources):
         raise Violation("C4: metadata are written that this content never had", sender.name)
+    if write.version.described.tags not in world.source_tags:
+        raise Violation("C4: tags are written that the source never had", sender.name)
 
 
 # | status                | must be so at some moment of the attempt                                |
 # |-----------------------|-------------------------------------------------------------------------|
 # | copied                | the target had the object with this ETag, and it is the planned content |
-# | skipped               | the target had an object                                                |
+# | skipped               | the target had an object, under `never`                                 |
 # | vanished              | the source was not there                                                |
 # | changed               | the source was not the planned one, since the plan                      |
 # | failed: TargetIsNewer | somebody else wrote to the target, or to the source since the plan      |
@@ -100,6 +110,8 @@ def is_true(world: World, truth: Truth, sender: Sender, outcome: Outcome) -> Non
         _is_copied(world, truth, sender, outcome)
     elif status is Status.SKIPPED and not targets:
         raise Violation("truth: skipped, and the target never had an object", sender.name)
+    elif status is Status.SKIPPED and truth.overwrite is not Overwrite.NEVER:
+        raise Violation("truth: skipped, and it was to be overwritten", sender.name)
     elif status is Status.VANISHED and None not in during(world.source_states, since, now):
         raise Violation("truth: vanished, and the source was there all the time", sender.name)
     elif status is Status.CHANGED and is_unchanged:
@@ -164,7 +176,8 @@ def judges_rightly(world: World, since: float, found: Finding, *, metadata: bool
     now = world.s3.now
     sources, targets = during(world.source_states, since, now), during(world.target_states, since, now)
     pairs = [(source, target) for source in sources for target in targets if source and target]
-    by_metadata = metadata and since > world.retagged_at
+    # Metadata and tags are read by two requests, and no condition ties the second one to the first.
+    by_metadata = metadata and since > world.retagged_at and len(sources) == len(targets) == 1
     is_so = {
         Verdict.MATCH: any(one.body == other.body and (not by_metadata or _alike(one, other)) for one, other in pairs),
         Verdict.SIZE_DIFFERS: any(one.size_bytes != other.size_bytes for one, other in pairs),

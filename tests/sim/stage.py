@@ -13,7 +13,7 @@ from tests.sim.world import KEY, SOURCE, TARGET, World, Write
 
 OVERWRITES = (Overwrite.ALWAYS, Overwrite.CHANGED, Overwrite.NEVER)
 ENCRYPTIONS = (None, None, None, "AES256", "aws:kms")
-LARGE_BYTES = 12 * MIB
+LARGE_BYTES = actors.LARGE_BYTES
 CUTS = ((5 * MIB, 10 * MIB, LARGE_BYTES), (6 * MIB, LARGE_BYTES), (5 * MIB, 11 * MIB, LARGE_BYTES))
 HEEDS_NOTHING = frozenset(
     {"copy_source_if_match", "copy_source_if_unmodified_since", "part_copy_source_if_match"}
@@ -64,9 +64,9 @@ def prepared(world: World, method: Method, *, heeds: bool) -> Stage:
     s3.create_bucket(SOURCE, encryption=ENCRYPTIONS[choices.pick(5)])
     target = s3.create_bucket(TARGET, encryption=ENCRYPTIONS[choices.pick(5)])
     s3.repeats_completions = bool(choices.pick(2))
-    is_large = method is Method.MULTIPART_COPY
+    is_large = world.is_large = method is Method.MULTIPART_COPY
     body: Body = Spans.of("planned", LARGE_BYTES) if is_large else actors.BODIES[0]
-    about = {"Bucket": SOURCE, "Key": KEY, "Metadata": {"by": "0"}, "ContentType": "text/plain"}
+    about = {"Bucket": SOURCE, "Key": KEY, "Metadata": {"by": "0"}, "ContentType": "text/plain", "Tagging": "a=b"}
     if choices.happens(0.6 if is_large else 0.1):
         _put_by_parts(world, about, body)
     else:
@@ -93,7 +93,7 @@ def _planned(world: World, method: Method, *, heeds: bool) -> Stage:
     etag = None if choices.happens(0.1) else source.etag
     seen = None if not plan_looks else ("" if target is None else target.etag)
     task = under_test.task(method, source.size_bytes, etag, source.last_modified, seen)
-    truth = Truth(task, source, world.s3.now, overwrite, heeds, plan_looks)
+    truth = Truth(task, source, world.s3.now, overwrite, heeds, plan_looks, target)
     stage = Stage(world, Network(world), truth, method)
 
     def on_write(write: Write) -> None:

@@ -60,9 +60,11 @@ class World:
         self.writes: list[Write] = []
         self.source_states: list[State] = []
         self.target_states: list[State] = []
+        self.source_tags: list[dict[str, str]] = []  # all that the source ever had
         self.opened: dict[str, Opened] = {}
         self.acts: Sequence[Callable[[World], None]] = ()
         self.act_probability = 0.0
+        self.is_large = False  # the object is copied by parts
         self.had_fault = False  # some request of the run met one
         self.is_disturbed = False  # somebody else acted
         self.tidying_failed = False
@@ -106,6 +108,7 @@ class World:
     def _on_write(self, bucket: Bucket, _key: str, version: Version) -> None:
         if bucket.name == SOURCE:
             self.source_states.append((self.s3.now, version))
+            self.source_tags.append(version.described.tags)
             return
         self.target_states.append((self.s3.now, version))
         write = Write(version, self._replaced, self._flight)
