@@ -97,5 +97,6 @@ def plan_table(rows: pa.Table, method: Method) -> pa.Table:
         "reason": always("bench"),
         "method": always(method.value),
         "version_id": pa.nulls(count, pa.string()),
+        "target_etag": pa.nulls(count, pa.string()),
     }
     return pa.table([columns[name] for name in PLAN.names], schema=PLAN)

@@ -72,8 +72,7 @@ class Yes:
 
 class OneWorker(Drain):
     def use(self, engine: Engine) -> "OneWorker":
-        self._engine = engine
-        self._counted = engine.counts.copy()
+        self._session.engine = engine
         return self
 
 

@@ -252,7 +252,7 @@ class SparkStartedError(Exception):
     pass
 
 
-def _no_spark(_: str) -> None:
+def _no_spark(*_: object) -> None:
     raise SparkStartedError
 
 

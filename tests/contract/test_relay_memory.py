@@ -19,8 +19,8 @@ from pathlib import Path
 from tests.contract.copying import Migration, access_to
 from tests.servers import Server
 from tests.servers.capabilities import S3
-from s3sync.aws.copy_settings import CopySettings
-from s3sync.aws.workers import EngineOptions, engine_for
+from s3sync.copying.settings import CopySettings
+from s3sync.s3.engine.per_process import EngineOptions, engine_for
 from s3sync.config.model import AccessConfig, TransportKind
 from s3sync.model.task import Method
 from datetime import UTC, datetime

@@ -27,7 +27,7 @@ def test_c1_migrate_then_retry(
     bodies = {**fill(source, 399), "giant": b""}
     etag = put_in_parts(s3, source, "giant", SIZES)
     faults.add(denied(149))
-    faults.add(Fault(Action.DENIED, operation="UploadPartCopy", times=1))
+    faults.add(Fault(Action.DENIED, operation="UploadPartCopy", key_lacks="probe", times=1))
     first = job.run("-s", source, "-t", target, "-b", "20", *SMALL, *wired.options)
     assert first.code == 3, first.output
     assert "Sent to the queues: 150" in first.output, first.output

@@ -72,8 +72,8 @@ _ERRORS = {
 class Fault:
     """What to do with which requests. Of several faults the first that matches acts.
 
-    A request matches by operation (`CopyObject`), bucket and a part of its key, each where given. The first
-    `skip` matching ones pass; of the others each is hit with `probability` (the same ones for the same `seed`, in
+    A request matches by operation (`CopyObject`), bucket, a part of its key and one it lacks, each where given. The
+    first `skip` matching ones pass; of the others each is hit with `probability` (the same ones for the same `seed`, in
     order of arrival), of those one in `every`, and `times` of them at most (None: all). `is_late` lets the server
     do its work first: only the answer is another one.
     """
@@ -82,6 +82,7 @@ class Fault:
     operation: str | None = None
     bucket: str | None = None
     key_contains: str = ""
+    key_lacks: str | None = None
     skip: int = 0
     times: int | None = None
     probability: float = 1.0
@@ -96,6 +97,7 @@ class Fault:
             self.operation in (None, call.operation)
             and self.bucket in (None, call.bucket)
             and self.key_contains in call.key
+            and (self.key_lacks is None or self.key_lacks not in call.key)
         )
 
 

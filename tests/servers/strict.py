@@ -24,6 +24,7 @@ from dataclasses import dataclass, field
 from email.utils import formatdate
 from functools import lru_cache
 from urllib.parse import unquote
+from xml.sax.saxutils import escape
 
 ACCESS_KEY, SECRET_KEY, REGION = "AKIASTRICT", "strict/secret+key", "us-east-1"
 # What becomes of requests, and how often. The others are answered.
@@ -135,6 +136,11 @@ def error(status: int, code: str) -> Answer:
     return status, {}, f"<?xml version='1.0'?><Error><Code>{code}</Code><Message>on purpose</Message></Error>".encode()
 
 
+def no_such_key(key: str) -> Answer:
+    xml = f"<?xml version='1.0'?><Error><Code>NoSuchKey</Code><Key>{escape(key)}</Key></Error>"
+    return 404, {}, xml.encode()
+
+
 ERRORS = {
     "slow_down": error(503, "SlowDown"),
     "internal_error": error(500, "InternalError"),
@@ -181,7 +187,7 @@ def _read(held: Held, bucket: str, key: str, wanted: str | None) -> bytes | Answ
         return error(403, "AccessDenied")
     body = (held.source if bucket == "source" else held.target).get(key)
     if body is None:
-        return error(404, "NoSuchKey")
+        return no_such_key(key)
     return error(412, "PreconditionFailed") if wanted not in (None, _etag(body)) else body
 
 

@@ -165,7 +165,7 @@ def test_c15_trouble_that_passes_never_opens_it(
     objects: Objects,
     action: Action,
 ) -> None:
-    faults.add(Fault(action, operation="CopyObject", bucket=pair[1], times=20, skip=1))
+    faults.add(Fault(action, operation="CopyObject", bucket=pair[1], key_lacks="probe", times=20, skip=1))
     ended = workplace.run(*filled)
     assert (ended.code, ended.statuses) == (0, {"copied": len(BODIES)})
     assert ended.summary["retries"] >= 20
