@@ -57,7 +57,7 @@ class Yes:
 
     def submit(self, request: Request) -> None:
         if request.operation == "HeadObject":
-            self._waiting.append(Reply(request, 404, "404"))
+            self._waiting.append(Reply(request, 404, "404", values={"RequestId": "S3"}))
         else:
             self._waiting.append(Reply(request, 200, values={"CopyObjectResult": {"ETag": f'"{ETAG}"'}}))
 

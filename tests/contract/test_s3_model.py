@@ -72,6 +72,8 @@ EITHER = {
     ("NoSuchKey", "MethodNotAllowed"),
     ("NoSuchKey", "NoSuchVersion"),
     ("NoSuchUpload", "NoSuchKey"),
+    ("NoSuchUpload", "PreconditionFailed"),
+    ("PreconditionFailed", "NoSuchUpload"),
 }
 
 
@@ -379,6 +381,7 @@ def _compare(s3: Any, server: Server, examples: int, steps: int, made: Callable[
             deadline=None,
             suppress_health_check=slow,
             database=None,
+            derandomize="CI" in os.environ,  # a gate asks the same each time; a developer's run asks anew
             phases=(Phase.generate,),  # on a live server shrinking takes minutes
             report_multiple_bugs=False,
         ),
@@ -397,4 +400,4 @@ def test_a_difference_is_seen(s3: Any, server: Server) -> None:
             return {} if operation == "DeleteObject" else super()._of_model(operation, params)
 
     with pytest.raises(AssertionError):
-        _compare(s3, server, 25, 20, Forgetful)
+        _compare(s3, server, 100, 40, Forgetful)
