@@ -75,7 +75,7 @@ def test_c8_every_failure_comes_back(
     source, target = bucket_factory(), bucket_factory()
     s3.put_bucket_versioning(Bucket=target, VersioningConfiguration={"Status": "Enabled"})
     bodies = fill(source, OBJECTS)
-    faults.add(Fault(Action.INTERNAL_ERROR, operation="CopyObject"))
+    faults.add(Fault(Action.INTERNAL_ERROR, operation="CopyObject", key_lacks="probe"))
     fail_in_part(faults)
 
     first = job.run(
