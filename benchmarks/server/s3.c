@@ -22,7 +22,10 @@ static bool has_object(const struct s3 *s3, const char *bucket, int64_t index) {
     return is_source(bucket) ? index >= 0 : is_copied(s3, index);
 }
 
+/* Objects by which s3sync tries out what a server heeds are no copies: it removes them itself. */
 static void note_written(struct s3 *s3, const char *key, int64_t index) {
+    if (strncmp(key, ".s3sync-", 8) == 0)
+        return;
     int64_t target = space_find(&s3->space, key);
     if (target < 0 || (index >= 0 && index != target)) {
         s3->copied_wrong++;
