@@ -331,7 +331,7 @@ def test_a_lock_that_is_lost_stops_the_run(
     pair: tuple[str, str],
     objects: Objects,
 ) -> None:
-    faults.add(Fault(Action.STALL, operation="CopyObject", bucket=pair[1], seconds=0.4))
+    faults.add(Fault(Action.STALL, operation="CopyObject", bucket=pair[1], seconds=1.0))
     stolen: list[Path] = []
 
     def steal() -> None:
